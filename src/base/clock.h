@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.h - the two clocks of the daemon.
+ *
+ * Boot time goes on while the machine is suspended; key age, timers and probes are measured in it.
+ * Wall time serves TAI64N time stamps and log lines only.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Nanoseconds of CLOCK_BOOTTIME. */
+uint64_t clock_boot_ns(void);
+
+/* CLOCK_REALTIME. */
+struct timespec clock_wall(void);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/ctl_client.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vtrunkd/ctl.h"
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct timeval timeout = {.tv_sec = CTL_TIMEOUT_S};
+	int sock;
+
+	if (strlen(path) >= sizeof addr.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return -errno;
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) < 0 ||
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0 ||
+	    connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0) {
+		int err = -errno;
+
+		close(sock);
+		return err;
+	}
+	return sock;
+}
+
+/* A socket with a timeout says EAGAIN when it has passed. */
+static int socket_error(void)
+{
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int send_all(int sock, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t n = send(sock, text, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return socket_error();
+		text += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Everything until the daemon closes, in memory the caller frees. */
+static int receive_all(int sock, char **ret, size_t *ret_len)
+{
+	size_t len = 0, room = 65536;
+	char *text = malloc(room);
+	int err = -ENOMEM;
+
+	while (text) {
+		ssize_t n = recv(sock, text + len, room - len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err = socket_error();
+			break;
+		}
+		if (n == 0) {
+			*ret = text;
+			*ret_len = len;
+			return 0;
+		}
+		len += n;
+		if (len < room)
+			continue;
+		if (room >= CTL_REPLY_MAX) {
+			err = -EMSGSIZE;
+			break;
+		}
+
+		char *wider = realloc(text, room *= 2);
+
+		if (!wider)
+			break;
+		text = wider;
+	}
+	free(text);
+	return err;
+}
+
+/* Reads the object and looks whether the daemon agreed. */
+static int parse_reply(const char *path, const char *text, size_t len, FILE *messages, json_t **ret)
+{
+	json_error_t error;
+	json_t *reply = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	const char *refusal = json_string_value(json_object_get(reply, "error"));
+
+	if (json_is_true(json_object_get(reply, "ok"))) {
+		*ret = reply;
+		return 0;
+	}
+	if (refusal)
+		fprintf(messages, "vtrunkd: %s: the daemon refused: %s\n", path, refusal);
+	else if (reply)
+		fprintf(messages, "vtrunkd: %s: the reply is not one of a vtrunkd daemon\n", path);
+	else
+		fprintf(messages, "vtrunkd: %s: the reply is not JSON: %s\n", path,
+		        len ? error.text : "it is empty");
+	json_decref(reply);
+	return refusal ? -EREMOTEIO : -EPROTO;
+}
+
+static void explain(FILE *messages, const char *path, const char *what, int err)
+{
+	const char *hint = "";
+
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		hint = ": no daemon runs for this interface";
+	else if (err == -EACCES)
+		hint = ": only the daemon's user and root may ask";
+	fprintf(messages, "vtrunkd: %s: %s: %s%s\n", path, what, strerror(-err), hint);
+}
+
+int ctl_request(const char *path, const char *request, FILE *messages, json_t **ret)
+{
+	char line[128], *text = NULL;
+	size_t len = 0;
+	int sock = connect_to(path);
+	int err;
+
+	if (sock < 0) {
+		explain(messages, path, "cannot connect", sock);
+		return sock;
+	}
+	snprintf(line, sizeof line, "{\"request\":\"%s\",\"protocol\":%d}\n", request,
+	         CTL_PROTOCOL);
+	err = send_all(sock, line);
+	if (!err)
+		err = receive_all(sock, &text, &len);
+	close(sock);
+	if (err) {
+		explain(messages, path, "no answer", err);
+		return err;
+	}
+	err = parse_reply(path, text, len, messages, ret);
+	free(text);
+	return err;
+}
+
+static bool is_socket_name(const char *name)
+{
+	size_t len = strlen(name), suffix = strlen(CTL_SUFFIX);
+
+	return len > suffix && !strcmp(name + len - suffix, CTL_SUFFIX);
+}
+
+static int filter_sockets(const struct dirent *entry)
+{
+	return is_socket_name(entry->d_name);
+}
+
+static int explain_choice(const char *directory, struct dirent **found, int count, FILE *messages)
+{
+	if (count == 0) {
+		fprintf(messages, "vtrunkd: no daemon runs: no socket in %s\n", directory);
+		return -ENOENT;
+	}
+	fputs("vtrunkd: several daemons run, choose one with -i:", messages);
+	for (int i = 0; i < count; i++)
+		fprintf(messages, " %.*s", (int)(strlen(found[i]->d_name) - strlen(CTL_SUFFIX)),
+		        found[i]->d_name);
+	fputc('\n', messages);
+	return -ENOTUNIQ;
+}
+
+int ctl_find_socket(const char *directory, FILE *messages, char ret_path[static PATH_MAX])
+{
+	struct dirent **found = NULL;
+	int count = scandir(directory, &found, filter_sockets, alphasort);
+	int err = 0;
+
+	if (count < 0 && errno != ENOENT) {
+		err = -errno;
+		fprintf(messages, "vtrunkd: %s: %s\n", directory, strerror(-err));
+		return err;
+	}
+	if (count == 1)
+		snprintf(ret_path, PATH_MAX, "%s/%s", directory, found[0]->d_name);
+	else
+		err = explain_choice(directory, found, count < 0 ? 0 : count, messages);
+	while (count > 0)
+		free(found[--count]);
+	free(found);
+	return err;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* bonding.c - finding out whether the peer is vtrunkd, and the frames that bonded peers exchange.
+ *
+ *   our role     marker                 first frame            verdict
+ *   responder    seen in initiation     HELLO, by us           bonded at HELLO_ACK
+ *   responder    not seen               -                      plain, at once
+ *   initiator    sent by us             -                      bonded at HELLO; plain after 3 s
+ *
+ * So a plain peer never gets a frame. A peer that was bonded in the session before is trusted to be
+ * bonded still until the verdict is due: data goes on without a pause at each new session.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "control/control.h"
+#include "crypto/aead.h"
+
+#define HELLO_INTERVAL_NS (NS_PER_S / 2) /* until it is acknowledged */
+#define HELLO_MAX         6u             /* then the verdict stands as it is */
+#define VERDICT_MIN_NS    (3 * NS_PER_S)
+
+const char *verdict_name(enum bonding_verdict verdict)
+{
+	static const char *const names[] = {[VERDICT_UNKNOWN] = "unknown",
+	                                    [VERDICT_STOCK] = "stock",
+	                                    [VERDICT_BONDED] = "bonded"};
+
+	return names[verdict];
+}
+
+/* ---- sending ---- */
+
+static void send_in_lane(struct peer *peer, unsigned path_id, unsigned lane, enum frame_type type,
+                         const void *body, size_t body_len, const struct route *to)
+{
+	uint8_t payload[LATE_LEN_MAX];
+	size_t len;
+
+	if (!peer->current)
+		return;
+	len = frame_append(payload, 0, sizeof payload, type, body, body_len);
+	engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane, payload,
+	                 len, to);
+}
+
+void bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
+                        size_t body_len, const struct route *to)
+{
+	send_in_lane(peer, path_id, LANE_CONTROL + path_id, type, body, body_len, to);
+}
+
+/* HELLO and its answer travel in lane 0: the other lanes are agreed on by them. */
+static void send_hello(struct peer *peer, enum frame_type type)
+{
+	struct frame_hello hello = {.version = 1,
+	                            .path_limit = PATHS_MAX,
+	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
+
+	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
+	if (peer->active != PATH_NONE)
+		send_in_lane(peer, peer->active, LANE_ORDERED, type, &hello, sizeof hello, NULL);
+}
+
+void bonding_say_goodbye(struct peer *peer)
+{
+	struct frame_goodbye body = {.reason = GOODBYE_STOPPING};
+
+	if (peer->verdict != VERDICT_BONDED)
+		return;
+	memcpy(body.boot_id, peer->control->boot_id, sizeof body.boot_id);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used && peer->path[i].has_target &&
+		    uplink_is_usable(peer->path[i].uplink))
+			bonding_send_frame(peer, i, FRAME_GOODBYE, &body, sizeof body, NULL);
+	}
+}
+
+/* ---- the verdict ---- */
+
+static void refuse_data(struct peer *peer)
+{
+	bool refused = peer->control->config->bonding == BONDING_POLICY_REQUIRE &&
+	               peer->verdict != VERDICT_BONDED;
+
+	atomic_store(&peer->dp->data_refused, refused);
+}
+
+static void be_bonded(struct peer *peer, uint64_t now_ns)
+{
+	peer->verdict_ns = NEVER_NS;
+	if (peer->current) {
+		atomic_store(&peer->current->send_lanes, true);
+		keypair_widen_windows(peer->current);
+	}
+	if (peer->verdict == VERDICT_BONDED)
+		return;
+	peer->verdict = VERDICT_BONDED;
+	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			health_reset(&peer->path[i].health, now_ns);
+	}
+	log_info("peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
+	         bonding_mode_name(peer->config->mode));
+}
+
+static void be_stock(struct peer *peer, uint64_t now_ns)
+{
+	enum bonding_verdict before = peer->verdict;
+
+	peer->verdict_ns = peer->hello_ns = NEVER_NS;
+	if (peer->current)
+		atomic_store(&peer->current->send_lanes, false);
+	peer->verdict = VERDICT_STOCK;
+	atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
+	if (peer->active != PATH_NONE)
+		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+	if (before != VERDICT_STOCK)
+		log_info("peer=%s: is plain WireGuard, one link at a time%s", peer->name,
+		         peer->control->config->bonding == BONDING_POLICY_REQUIRE
+		                 ? "; bonding is required, its data is refused"
+		                 : "");
+}
+
+/* Until the verdict: as in the session before. */
+static void go_on(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t wait = 3 * peer->control->config->health_interval_ns;
+
+	if (peer->verdict == VERDICT_BONDED)
+		be_bonded(peer, now_ns);
+	peer->verdict_ns = now_ns + (wait > VERDICT_MIN_NS ? wait : VERDICT_MIN_NS);
+	if (peer->verdict == VERDICT_STOCK && peer->active != PATH_NONE)
+		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+}
+
+void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns)
+{
+	char remote[ENDPOINT_TEXT_LEN] = "nowhere";
+
+	if (peer->active != PATH_NONE)
+		endpoint_format(&peer->path[peer->active].route.remote, remote);
+	if (peer->handshakes == 1 || peer->is_unreachable)
+		log_info("peer=%s remote=%s: session established, we are the %s", peer->name,
+		         remote, is_initiator ? "initiator" : "responder");
+	else
+		log_debug("peer=%s remote=%s: new session, we are the %s", peer->name, remote,
+		          is_initiator ? "initiator" : "responder");
+	peer->is_unreachable = false;
+	peer->hellos = 0;
+	peer->hello_ns = NEVER_NS;
+	if (!(is_initiator ? peer->sent_marker : peer->saw_marker)) {
+		be_stock(peer, now_ns);
+	} else {
+		go_on(peer, now_ns);
+		if (!is_initiator)
+			peer->hello_ns = now_ns;
+	}
+	refuse_data(peer);
+	path_publish(peer, now_ns);
+	if (is_initiator && peer->active != PATH_NONE)
+		/* Whatever comes first proves to the responder that we have the key. */
+		engine_send_late(peer->control->engine, peer->dp, peer->current, peer->active,
+		                 LANE_ORDERED, NULL, 0, NULL);
+}
+
+uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
+{
+	if (peer->hello_ns <= now_ns) {
+		peer->hello_ns = ++peer->hellos < HELLO_MAX ? now_ns + HELLO_INTERVAL_NS : NEVER_NS;
+		send_hello(peer, FRAME_HELLO);
+	}
+	if (peer->verdict_ns <= now_ns) {
+		be_stock(peer, now_ns);
+		refuse_data(peer);
+		path_publish(peer, now_ns);
+	}
+	return peer->hello_ns < peer->verdict_ns ? peer->hello_ns : peer->verdict_ns;
+}
+
+/* ---- receiving ---- */
+
+/* Another boot id: the peer was restarted and numbers its paths anew. */
+static void note_boot_id(struct peer *peer, const uint8_t boot_id[8])
+{
+	if (peer->knows_boot_id && memcmp(peer->remote_boot_id, boot_id, 8)) {
+		log_info("peer=%s: was restarted", peer->name);
+		for (unsigned i = 0; i < PATHS_MAX; i++)
+			peer->path[i].knows_remote_id = false;
+	}
+	memcpy(peer->remote_boot_id, boot_id, 8);
+	peer->knows_boot_id = true;
+}
+
+static void take_hello(struct peer *peer, const struct frame *f, uint64_t now_ns)
+{
+	const struct frame_hello *hello = (const void *)f->body;
+
+	if (hello->version == 0)
+		return;
+	note_boot_id(peer, hello->boot_id);
+	be_bonded(peer, now_ns);
+	refuse_data(peer);
+	if (f->type == FRAME_HELLO)
+		send_hello(peer, FRAME_HELLO_ACK);
+	else
+		peer->hello_ns = NEVER_NS;
+}
+
+static void take_probe(struct peer *peer, const struct batch *r, const struct frame *f,
+                       uint64_t now_ns)
+{
+	const struct frame_probe *probe = (const void *)f->body;
+	struct path *path;
+
+	if (peer->verdict != VERDICT_BONDED || probe->path_id >= PATHS_MAX)
+		return;
+	if (r->path_id == PATH_NONE) {
+		path_heard_of(peer, &r->route, probe->path_id, r, now_ns);
+		return;
+	}
+	path = &peer->path[r->path_id];
+	path->knows_remote_id = true;
+	path->remote_id = probe->path_id;
+	estimate_loss_rx(&path->health.estimate, load_le32(probe->tx_packets),
+	                 (uint32_t)r->rx_packets);
+	if (path->health.state == PATH_DOWN || path->health.state == PATH_UNPROVEN)
+		/* The peer is heard there again: find out at once whether we are. */
+		health_hurry(&path->health, &peer->health_settings);
+}
+
+static void take_echo(struct peer *peer, const struct batch *r, const struct frame *f,
+                      uint64_t now_ns)
+{
+	const struct frame_echo *echo = (const void *)f->body;
+	struct path *path;
+	uint32_t rtt_us;
+
+	/* An answer counts only on the path it is about: that proves both directions. */
+	if (peer->verdict != VERDICT_BONDED || r->path_id == PATH_NONE ||
+	    echo->path_id != r->path_id)
+		return;
+	path = &peer->path[r->path_id];
+	rtt_us = (uint32_t)(r->time_ns / NS_PER_US) - load_le32(echo->t_tx_us) -
+	         load_le32(echo->hold_us);
+	if (rtt_us > 60u * 1000 * 1000)
+		rtt_us =
+			0; /* a hold time greater than the round trip: the peer's clock is coarse */
+	estimate_loss_tx(&path->health.estimate, load_le32(echo->tx_packets),
+	                 load_le32(echo->rx_packets));
+	if (health_answered(&path->health, &peer->health_settings, load_le16(echo->seq),
+	                    rtt_us * NS_PER_US, now_ns))
+		log_info("peer=%s path=%u link=%s: %s, %s, round trip %.1f ms", peer->name,
+		         path_id(peer, path), path->uplink->config->name,
+		         path_state_name(path->health.state), path->health.reason, rtt_us / 1000.0);
+}
+
+static void take_challenge(struct peer *peer, const struct batch *r, const struct frame *f)
+{
+	unsigned id = r->path_id == PATH_NONE ? peer->active : r->path_id;
+
+	if (id != PATH_NONE)
+		bonding_send_frame(peer, id, FRAME_PATH_RESPONSE, f->body,
+		                   sizeof(struct frame_path_challenge), &r->route);
+}
+
+static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_ns)
+{
+	const struct frame_goodbye *bye = (const void *)f->body;
+
+	if (peer->knows_boot_id && memcmp(bye->boot_id, peer->remote_boot_id, 8))
+		return; /* of an earlier life of the peer */
+	log_info("peer=%s: says goodbye, %s", peer->name,
+	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
+	session_end(peer);
+	handshake_abandon(peer);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			health_fail(&peer->path[i].health, "the peer has stopped", now_ns);
+	}
+	peer->is_unreachable = true;
+	if (peer->config->endpoint_count)
+		peer->handshake.retry_ns = now_ns + NS_PER_S;
+}
+
+static void take_frame(struct peer *peer, const struct batch *r, const struct frame *f,
+                       uint64_t now_ns)
+{
+	switch (f->type) {
+	case FRAME_HELLO:
+	case FRAME_HELLO_ACK:
+		take_hello(peer, f, now_ns);
+		break;
+	case FRAME_PROBE:
+		take_probe(peer, r, f, now_ns);
+		break;
+	case FRAME_ECHO:
+		take_echo(peer, r, f, now_ns);
+		break;
+	case FRAME_PATH_CHALLENGE:
+		take_challenge(peer, r, f);
+		break;
+	case FRAME_PATH_RESPONSE:
+		path_proved(peer, &r->route, (const void *)f->body, now_ns);
+		break;
+	case FRAME_GOODBYE:
+		take_goodbye(peer, f, now_ns);
+		break;
+	default:
+		break; /* of a later version: counted where it came in */
+	}
+}
+
+/* A plain peer is where its newest packet came from. */
+static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_ns)
+{
+	struct path *path;
+
+	if (peer->verdict == VERDICT_BONDED)
+		return;
+	path = path_find(peer, &r->route);
+	if (!path && peer->active != PATH_NONE &&
+	    peer->path[peer->active].route.link == r->route.link)
+		path = &peer->path[peer->active];
+	if (!path)
+		path = path_add(peer, &peer->control->uplink[r->route.link->id], &r->route, -1,
+		                now_ns);
+	if (!path)
+		return;
+	path_set_route(peer, path, &r->route, now_ns);
+	path_set_active(peer, path);
+	if (peer->verdict == VERDICT_STOCK)
+		health_assume_up(&path->health, "the peer has moved here", now_ns);
+}
+
+void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
+{
+	const uint8_t *payload;
+	struct frame frame;
+	size_t offset = 0;
+
+	if (r->len == 0) {
+		take_origin(peer, r, now_ns);
+		return;
+	}
+	/* Under a keypair that is no more, frames are as old as it. */
+	if (r->keypair && r->keypair != peer->current && r->keypair != peer->next &&
+	    r->keypair != peer->previous)
+		return;
+	session_confirmed(peer, now_ns);
+	payload = segment_payload(r, &r->segment[0]);
+	while (frame_next(payload, r->segment[0].len, &offset, &frame) == FRAME_FOUND)
+		take_frame(peer, r, &frame, now_ns);
+}

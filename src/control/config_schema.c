@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/config_schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/config.h"
+
+#define WORDS(...)                     \
+	.words = (const char *const[]) \
+	{                              \
+		__VA_ARGS__, NULL      \
+	}
+#define SECONDS_MAX 1000000000u /* far beyond use, and no overflow in nanoseconds */
+
+#define A_DEVICE    "a name of 1..15 characters from a-z A-Z 0-9 _ = + . -"
+#define A_NAME      "a name of 1..31 bytes, without blanks around it"
+#define AN_IP       "an IPv4 or IPv6 address"
+#define A_NETMASK   "a prefix length, 0..128, or for IPv4 a dotted netmask"
+#define A_PREFIX    "an address and prefix length such as 10.10.0.2/24 or fd00::2/64"
+#define A_KEY       "a key, base64 of 32 bytes (44 characters)"
+#define A_BIND      "IP, IP:PORT or [IPv6]:PORT"
+#define AN_ENDPOINT "HOST:PORT, IP:PORT or [IPv6]:PORT"
+#define A_PATH      "an absolute path"
+
+#define TEXT(check, text) .kind = CONFIG_TEXT, .form = check, .allowed = text
+#define KEY               .kind = CONFIG_TEXT | CONFIG_SECRET, .form = config_check_key, .allowed = A_KEY
+#define MODES             .kind = CONFIG_WORD, WORDS("aggregate", "bonding", "bonded", "redundant", "failover")
+#define KEEPALIVE         .kind = CONFIG_INTEGER, .min = 0, .max = 65535
+
+static const struct config_rule one_prefix = {TEXT(config_check_prefix, A_PREFIX)};
+static const struct config_rule one_cpu = {.kind = CONFIG_INTEGER, .min = 0, .max = 1023};
+
+static const struct config_rule network_keys[] = {
+	{"mtu", CONFIG_INTEGER, .is_required = true, .min = 1, .max = INNER_MTU_MAX},
+	{"buffer_size", CONFIG_INTEGER, .is_required = true, .min = 1, .max = UINT32_MAX},
+	{"interface", TEXT(config_check_device, A_DEVICE)},
+	{"address", TEXT(config_check_ip, AN_IP)},
+	{"netmask", CONFIG_INTEGER | CONFIG_TEXT, .min = 0, .max = 128,
+         .form = config_check_netmask, .allowed = A_NETMASK},
+	{"destination", TEXT(config_check_ip, AN_IP)},
+	{"addresses", CONFIG_LIST, .max = ALLOWED_IPS_MAX, .inner = &one_prefix},
+	{"routes", CONFIG_WORD, WORDS("auto", "none")},
+	{0},
+};
+
+static const struct config_rule endpoint_keys[] = {
+	{"link", TEXT(config_check_name, "the name of one of wireguard.links")},
+	{"address", TEXT(config_check_endpoint, AN_ENDPOINT), .is_required = true},
+	{0},
+};
+
+static const struct config_rule one_endpoint = {.kind = CONFIG_TEXT | CONFIG_MAPPING,
+                                                .form = config_check_endpoint,
+                                                .allowed = AN_ENDPOINT
+                                                " or a mapping with link and address",
+                                                .inner = endpoint_keys};
+
+static const struct config_rule peer_keys[] = {
+	{"name", TEXT(config_check_name, A_NAME)},
+	{"public_key", TEXT(config_check_key, A_KEY), .is_required = true},
+	{"preshared_key", KEY},
+	{"allowed_ips", CONFIG_LIST, .is_required = true, .min = 1, .max = ALLOWED_IPS_MAX,
+         .inner = &one_prefix},
+	{"bonding_mode", MODES},
+	{"persistent_keepalive", KEEPALIVE},
+	{"endpoints", CONFIG_LIST, .max = PATHS_MAX, .inner = &one_endpoint},
+	{0},
+};
+
+static const struct config_rule link_keys[] = {
+	{"name", TEXT(config_check_name, A_NAME)},
+	{"bind", TEXT(config_check_bind, A_BIND)},
+	{"endpoint", TEXT(config_check_endpoint, AN_ENDPOINT)},
+	{"weight", CONFIG_INTEGER, .min = 1, .max = 1000000},
+	{"device", TEXT(config_check_device, A_DEVICE)},
+	{"fwmark", CONFIG_INTEGER | CONFIG_HEX, .min = 0, .max = UINT32_MAX},
+	{0},
+};
+
+static const struct config_rule one_peer = {.kind = CONFIG_MAPPING, .inner = peer_keys};
+static const struct config_rule one_link = {.kind = CONFIG_MAPPING, .inner = link_keys};
+
+static const struct config_rule wireguard_keys[] = {
+	{"private_key", KEY},
+	{"private_key_file", CONFIG_TEXT | CONFIG_SECRET_FILE, .form = config_check_path,
+         .allowed = A_PATH},
+	{"peer_public_key", TEXT(config_check_key, A_KEY)},
+	{"preshared_key", KEY},
+	{"persistent_keepalive", KEEPALIVE},
+	{"bonding_mode", MODES},
+	{"bonding", CONFIG_WORD, WORDS("auto", "require", "off")},
+	{"error_backoff_secs", CONFIG_INTEGER, .min = 1, .max = SECONDS_MAX},
+	{"health_check_interval_ms", CONFIG_INTEGER, .min = 1, .max = SECONDS_MAX},
+	{"health_check_timeout_ms", CONFIG_INTEGER, .min = 2, .max = SECONDS_MAX},
+	{"peers", CONFIG_LIST, .min = 1, .max = PEERS_MAX, .inner = &one_peer},
+	{"links", CONFIG_LIST, .is_required = true, .min = 1, .max = LINKS_MAX, .inner = &one_link},
+	{0},
+};
+
+#define CPUS .kind = CONFIG_LIST, .max = CONFIG_CPUS_MAX, .inner = &one_cpu
+
+static const struct config_rule cpus_keys[] = {
+	{"control", CPUS}, {"tun", CPUS}, {"rx", CPUS}, {"workers", CPUS}, {0},
+};
+
+static const struct config_rule dataplane_keys[] = {
+	{"workers", CONFIG_WORD | CONFIG_INTEGER, .min = 1, .max = 64, WORDS("auto")},
+	{"cpus", CONFIG_MAPPING, .inner = cpus_keys},
+	{0},
+};
+
+static const struct config_rule logging_keys[] = {
+	{"level", CONFIG_WORD, WORDS("error", "warning", "info", "debug")},
+	{"format", CONFIG_WORD, WORDS("auto", "text", "json", "journal")},
+	{0},
+};
+
+static const struct config_rule document_keys[] = {
+	{"network", CONFIG_MAPPING, .is_required = true, .inner = network_keys},
+	{"wireguard", CONFIG_MAPPING, .is_required = true, .inner = wireguard_keys},
+	{"dataplane", CONFIG_MAPPING, .inner = dataplane_keys},
+	{"logging", CONFIG_MAPPING, .inner = logging_keys},
+	{0},
+};
+
+const struct config_rule config_schema = {.kind = CONFIG_MAPPING, .inner = document_keys};
+
+/* "error, warning, info or debug" */
+static void describe_words(FILE *out, const char *const *words)
+{
+	for (size_t i = 0; words[i]; i++)
+		fprintf(out, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+}
+
+static void describe_number(FILE *out, const struct config_rule *rule)
+{
+	if (rule->kind & CONFIG_WORD)
+		fputs(" or ", out);
+	if (rule->kind & CONFIG_HEX)
+		fprintf(out, "a whole number, 0..0x%" PRIx64 ", decimal or 0x...", rule->max);
+	else
+		fprintf(out, "a whole number, %" PRIu64 "..%" PRIu64, rule->min, rule->max);
+}
+
+const char *config_rule_describe(const struct config_rule *rule,
+                                 char buf[static CONFIG_DESCRIPTION_LEN])
+{
+	FILE *out = fmemopen(buf, CONFIG_DESCRIPTION_LEN, "w");
+
+	buf[0] = '\0';
+	if (!out)
+		return buf;
+	if (rule->allowed) {
+		fputs(rule->allowed, out);
+	} else if (rule->kind & CONFIG_MAPPING) {
+		fputs("a mapping", out);
+	} else if (rule->kind & CONFIG_LIST) {
+		fprintf(out, "a list of %s%" PRIu64 " entries", rule->min ? "1.." : "at most ",
+		        rule->max);
+	} else {
+		if (rule->kind & CONFIG_WORD)
+			describe_words(out, rule->words);
+		if (rule->kind & CONFIG_INTEGER)
+			describe_number(out, rule);
+	}
+	fclose(out);
+	return buf;
+}
+
+const struct config_rule *config_rule_find(const struct config_rule *inner, const char *key)
+{
+	for (; inner->key; inner++)
+		if (!strcmp(inner->key, key))
+			return inner;
+	return NULL;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* The starter file: a working pair of ends needs two key pairs, so both are drawn here and what the
+ * other end has to write stands in a comment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/key_text.h"
+#include "control/config.h"
+#include "crypto/aead.h"
+
+#define STARTER_BYTES_MAX 4096u
+
+static const char template[] =
+	"# Configuration of vtrunkd; vtrunkd.yaml(5) explains every key.\n"
+	"# `vtrunkd check -c FILE` tells what is wrong with a file.\n"
+	"\n"
+	"network:\n"
+	"  mtu: 1420              # of the tunnel's device\n"
+	"  buffer_size: 65536     # bytes, at least mtu\n"
+	"  interface: vtrunk0     # left out: the kernel picks a name\n"
+	"  address: 10.10.0.1\n"
+	"  netmask: 255.255.255.0\n"
+	"\n"
+	"wireguard:\n"
+	"  # Keep it secret; the other end never needs it.\n"
+	"  private_key: %s\n"
+	"  peer_public_key: %s\n"
+	"  preshared_key: null    # or the output of `wg genpsk`, the same at both ends\n"
+	"  persistent_keepalive: 25\n"
+	"  bonding_mode: aggregate         # aggregate, redundant or failover\n"
+	"  error_backoff_secs: 5           # rest of a link that failed on sending\n"
+	"  health_check_interval_ms: 1000  # between probes of an idle link\n"
+	"  health_check_timeout_ms: 5000   # a link silent for so long is down\n"
+	"  links:\n"
+	"    # One entry for each uplink. bind is the uplink's own address; left out,\n"
+	"    # the routing table decides. Without any endpoint we wait to be contacted.\n"
+	"    - name: wan0\n"
+	"      # bind: 192.0.2.10\n"
+	"      endpoint: vpn.example.com:51820\n"
+	"      weight: 1\n"
+	"    - name: wan1\n"
+	"      # bind: 198.51.100.10\n"
+	"      endpoint: vpn.example.com:51820\n"
+	"      weight: 1\n"
+	"\n"
+	"# For the other end: a pair of keys that fits this file. Move these lines there and\n"
+	"# delete them here, or put the public key of a pair made there into peer_public_key.\n"
+	"#\n"
+	"#   network: {mtu: 1420, buffer_size: 65536, address: 10.10.0.2, netmask: 255.255.255.0}\n"
+	"#   wireguard:\n"
+	"#     private_key: %s\n"
+	"#     peer_public_key: %s\n"
+	"#     links: [{bind: \"0.0.0.0:51820\"}]\n";
+
+/* Draws a pair and spells it. */
+static void draw_pair(char ret_private[static KEY_TEXT_LEN], char ret_public[static KEY_TEXT_LEN])
+{
+	uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
+
+	random_bytes(private_key, sizeof private_key);
+	dh_clamp(private_key);
+	dh_public(public_key, private_key);
+	key_to_base64(ret_private, private_key);
+	key_to_base64(ret_public, public_key);
+	secret_wipe(private_key, sizeof private_key);
+}
+
+/* Fills @text, which the caller wipes. Returns the length. */
+static size_t write_template(char text[static STARTER_BYTES_MAX])
+{
+	char ours[2][KEY_TEXT_LEN], theirs[2][KEY_TEXT_LEN]; /* private, public */
+
+	draw_pair(ours[0], ours[1]);
+	draw_pair(theirs[0], theirs[1]);
+	int len =
+		snprintf(text, STARTER_BYTES_MAX, template, ours[0], theirs[1], theirs[0], ours[1]);
+	secret_wipe(ours, sizeof ours);
+	secret_wipe(theirs, sizeof theirs);
+	return (size_t)len;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t done = write(fd, text, len);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			text += done;
+			len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* Writes the whole of an open file and closes it. */
+static int finish_file(int fd, const char *text, size_t len)
+{
+	int err = write_all(fd, text, len);
+
+	if (!err && (fchmod(fd, 0600) || fsync(fd)))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	return err;
+}
+
+static int create_file(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	int err = finish_file(fd, text, len);
+	if (err)
+		unlink(path);
+	return err;
+}
+
+/* Written beside the old file first, so that this one is lost only for a whole new one, and no mode
+ * or owner of the old one stays.
+ */
+static int replace_file(const char *path, const char *text, size_t len)
+{
+	char beside[PATH_MAX];
+
+	if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
+		return -ENAMETOOLONG;
+	int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
+	if (fd < 0)
+		return -errno;
+	int err = finish_file(fd, text, len);
+	if (!err && rename(beside, path))
+		err = -errno;
+	if (err)
+		unlink(beside);
+	return err;
+}
+
+int config_write_starter(const char *path, bool force)
+{
+	char text[STARTER_BYTES_MAX];
+	size_t len = write_template(text);
+	int err;
+
+	if (!strcmp(path, "-"))
+		err = write_all(STDOUT_FILENO, text, len);
+	else if (force)
+		err = replace_file(path, text, len);
+	else
+		err = create_file(path, text, len);
+
+	secret_wipe(text, sizeof text);
+	return err;
+}

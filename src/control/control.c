@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "control/ctl_socket.h"
+#include "crypto/aead.h"
+#include "crypto/secret.h"
+
+#define EVENTS_PER_TURN 32
+#define SAMPLE_NS       NS_PER_S
+
+/* Lines that strangers can cause: ten at once, then one per second. */
+#define STRANGER_LINES       10u
+#define STRANGER_INTERVAL_NS NS_PER_S
+
+/* ---- the loop ---- */
+
+static int epoll_change(struct control *control, int op, struct event_source *source,
+                        uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = source};
+
+	return epoll_ctl(control->epoll_fd, op, source->fd, &ev) < 0 ? -errno : 0;
+}
+
+int control_watch(struct control *control, struct event_source *source, uint32_t events)
+{
+	return epoll_change(control, EPOLL_CTL_ADD, source, events);
+}
+
+int control_watch_again(struct control *control, struct event_source *source, uint32_t events)
+{
+	return epoll_change(control, EPOLL_CTL_MOD, source, events);
+}
+
+void control_unwatch(struct control *control, struct event_source *source)
+{
+	/* It may sit in the events of this turn, behind the one being handled. */
+	for (int i = 0; i < control->ready_count; i++) {
+		if (control->ready[i].data.ptr == source)
+			control->ready[i].data.ptr = NULL;
+	}
+	epoll_change(control, EPOLL_CTL_DEL, source, 0);
+}
+
+static void on_signal(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(source, struct control, signals);
+	struct signalfd_siginfo info;
+
+	(void)events, (void)now_ns;
+	if (read(source->fd, &info, sizeof info) != sizeof info)
+		return;
+	log_info("stopping, got %s", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	control->is_stopping = true;
+}
+
+static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
+{
+	struct peer *peer = dp->control;
+
+	if (events & PEER_EVENT_WANT_SESSION && !peer->handshake.is_pending)
+		handshake_initiate(peer, false, now_ns);
+	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
+		int error = atomic_exchange(&dp->path[i].send_errno, 0);
+
+		if (error && peer->path[i].is_used)
+			path_refused(peer, &peer->path[i], error, now_ns);
+	}
+	peer_service(peer, now_ns);
+}
+
+static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(source, struct control, events);
+	struct dp_peer *dp;
+	struct batch *report;
+	unsigned events;
+
+	(void)ready;
+	engine_events_begin(control->engine);
+	while ((dp = engine_take_event(control->engine, &events))) {
+		take_event(dp, events, now_ns);
+		dp_peer_put(dp);
+	}
+	while ((report = engine_take_report(control->engine))) {
+		struct peer *peer = report->peer->control;
+
+		bonding_take_report(peer, report, now_ns);
+		peer_service(peer, now_ns);
+		batch_free(report);
+	}
+}
+
+static void netif_changed(const struct netif_event *event, void *arg)
+{
+	uplink_netif_event(arg, event);
+}
+
+static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(source, struct control, netif);
+
+	(void)events, (void)now_ns;
+	netif_monitor_read(&control->monitor, netif_changed, control);
+}
+
+static void on_answer(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(source, struct control, answers);
+	struct resolve_answer answer;
+
+	(void)events;
+	while (resolve_take(control->resolver, &answer))
+		uplink_resolved(control, &answer, now_ns);
+}
+
+static void on_sample(struct deadline *d, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(d, struct control, sample);
+
+	for (size_t i = 0; i < control->peer_count; i++)
+		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
+	control->sampled_ns = now_ns;
+	ratelimit_expire(&control->ratelimit, now_ns);
+	deadline_set(&control->deadlines, d, now_ns + SAMPLE_NS);
+}
+
+/* Sleeps until something is ready or due. Offline for RCU meanwhile. */
+static int wait_for_events(struct control *control, struct epoll_event *events)
+{
+	uint64_t next_ns = deadline_next_ns(&control->deadlines), now_ns = clock_boot_ns();
+	uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+	struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
+	                        .tv_nsec = (long)(wait_ns % NS_PER_S)};
+	int n;
+
+	rcu_thread_offline();
+	n = epoll_pwait2(control->epoll_fd, events, EVENTS_PER_TURN,
+	                 next_ns == NEVER_NS ? NULL : &wait, NULL);
+	rcu_thread_online();
+	return n;
+}
+
+static void turn(struct control *control)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	int n = wait_for_events(control, events);
+
+	control->now_ns = clock_boot_ns();
+	control->ready = events;
+	control->ready_count = n > 0 ? n : 0;
+	for (int i = 0; i < control->ready_count; i++) {
+		struct event_source *source = events[i].data.ptr;
+
+		if (source)
+			source->ready(source, events[i].events, control->now_ns);
+	}
+	control->ready_count = 0;
+	deadline_run(&control->deadlines, control->now_ns);
+}
+
+/* The next SIGINT or SIGTERM shall end the process at once. */
+static void unblock_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int control_run(struct control *control)
+{
+	while (!control->is_stopping)
+		turn(control);
+	unblock_signals();
+	for (size_t i = 0; i < control->peer_count; i++)
+		bonding_say_goodbye(control->peers[i]);
+	return 0;
+}
+
+/* ---- start ---- */
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct peer *const *left = a, *const *right = b;
+
+	return memcmp((*left)->config->public_key, (*right)->config->public_key, KEY_LEN);
+}
+
+struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN])
+{
+	struct config_peer wanted_config;
+	struct peer wanted = {.config = &wanted_config}, *pointer = &wanted, **found;
+
+	memcpy(wanted_config.public_key, key, KEY_LEN);
+	found = bsearch(&pointer, control->peers_by_key, control->peer_count, sizeof *found,
+	                compare_keys);
+	return found ? *found : NULL;
+}
+
+static int create_peers(struct control *control)
+{
+	const struct config *config = control->config;
+
+	control->peers = calloc(config->peer_count, sizeof *control->peers);
+	control->peers_by_key = calloc(config->peer_count, sizeof *control->peers_by_key);
+	if (!control->peers || !control->peers_by_key)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->peer_count; i++) {
+		int r = peer_create(control, &config->peers[i], &control->peers[i]);
+
+		if (r)
+			return r;
+		control->peers_by_key[i] = control->peers[i];
+		control->peer_count++;
+	}
+	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
+	      compare_keys);
+	/* Every peer and link, one for rates, and the clients of the control socket. */
+	return deadline_reserve(&control->deadlines, control->peer_count + 2 * LINKS_MAX + 64);
+}
+
+static int publish_allowedips(struct control *control)
+{
+	const struct config *config = control->config;
+	struct allowedips_entry *entries;
+	struct allowedips *table;
+	size_t len = 0, n = 0;
+
+	for (size_t i = 0; i < config->peer_count; i++)
+		len += config->peers[i].allowed_ip_count;
+	entries = calloc(len + 1, sizeof *entries);
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->peer_count; i++) {
+		for (size_t k = 0; k < config->peers[i].allowed_ip_count; k++)
+			entries[n++] =
+				(struct allowedips_entry){.prefix = config->peers[i].allowed_ips[k],
+			                                  .peer = control->peers[i]->dp};
+	}
+	table = allowedips_build(entries, n);
+	free(entries);
+	if (!table)
+		return -ENOMEM;
+	engine_publish_allowedips(control->engine, table);
+	return 0;
+}
+
+static int cpu_of(const struct config_cpus *cpus, unsigned i)
+{
+	return cpus->count ? cpus->cpu[i % cpus->count] : -1;
+}
+
+static int create_engine(struct control *control, int tun_fd)
+{
+	const struct config *config = control->config;
+	struct engine_settings set = {.tun_fd = tun_fd,
+	                              .mtu = config->mtu,
+	                              .workers = config->workers ? config->workers
+	                                                         : engine_auto_workers(),
+	                              .tun_cpu = cpu_of(&config->cpus_tun, 0)};
+
+	for (unsigned i = 0; i < set.workers; i++)
+		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
+	return engine_create(&set, &control->engine);
+}
+
+static int create_identity(struct control *control)
+{
+	control->identity = secret_alloc(sizeof *control->identity);
+	if (!control->identity)
+		return -ENOMEM;
+	noise_identity_init(control->identity, control->config->private_key);
+	cookie_checker_init(&control->checker, control->identity->public_key);
+	random_bytes(control->boot_id, sizeof control->boot_id);
+	if (!secret_locked())
+		log_warning("memory for keys could not be locked and may reach swap: raise the "
+		            "limit on locked memory (RLIMIT_MEMLOCK)");
+	return 0;
+}
+
+static void create_uplinks(struct control *control)
+{
+	control->uplink_count = (unsigned)control->config->link_count;
+	for (unsigned i = 0; i < control->uplink_count; i++)
+		control->uplink[i] = (struct uplink){.control = control,
+		                                     .config = &control->config->links[i],
+		                                     .link = engine_link(control->engine, i),
+		                                     .id = i};
+}
+
+static int watch_all(struct control *control, int signal_fd)
+{
+	int r;
+
+	control->signals = (struct event_source){signal_fd, on_signal};
+	control->events = (struct event_source){engine_event_fd(control->engine), on_engine};
+	control->netif = (struct event_source){netif_monitor_fd(&control->monitor), on_netif};
+	control->answers = (struct event_source){resolve_fd(control->resolver), on_answer};
+	r = control_watch(control, &control->signals, EPOLLIN);
+	if (!r)
+		r = control_watch(control, &control->events, EPOLLIN);
+	if (!r)
+		r = control_watch(control, &control->netif, EPOLLIN);
+	return r ? r : control_watch(control, &control->answers, EPOLLIN);
+}
+
+/* The steps after memory and descriptors are there; @ret_what names the one that failed. */
+static int start(struct control *control, int tun_fd, int signal_fd, const char **ret_what)
+{
+	int r;
+
+	*ret_what = "keys";
+	r = create_identity(control);
+	if (r)
+		return r;
+	*ret_what = "packet memory";
+	r = create_engine(control, tun_fd);
+	if (r)
+		return r;
+	*ret_what = "peers";
+	r = create_peers(control);
+	if (!r)
+		r = publish_allowedips(control);
+	if (r)
+		return r;
+	create_uplinks(control);
+	*ret_what = "the watch on network interfaces";
+	r = netif_monitor_init(&control->monitor);
+	if (r)
+		return r;
+	*ret_what = "the resolver";
+	r = resolve_create(&control->resolver);
+	if (!r)
+		r = watch_all(control, signal_fd);
+	if (r)
+		return r;
+	*ret_what = "the control socket";
+	r = ctl_socket_create(control, &control->ctl);
+	if (r)
+		return r;
+	*ret_what = "the links";
+	r = uplinks_open(control, control->now_ns);
+	if (r)
+		return r;
+	*ret_what = "threads";
+	return engine_start(control->engine);
+}
+
+int control_create(struct config *config, const char *interface, int tun_fd, int signal_fd,
+                   struct control **ret)
+{
+	struct control *control = calloc(1, sizeof *control);
+	const char *what = "memory";
+	int r = -ENOMEM;
+
+	if (!control) {
+		config_free(config);
+		return r;
+	}
+	control->config = config;
+	control->log_limit =
+		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
+	control->started_ns = control->sampled_ns = control->now_ns = clock_boot_ns();
+	strncpy(control->interface, interface, sizeof control->interface - 1);
+	deadline_heap_init(&control->deadlines);
+	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (control->epoll_fd < 0)
+		r = -errno;
+	else
+		r = start(control, tun_fd, signal_fd, &what);
+	if (r) {
+		log_error("interface=%s: cannot start %s, %s", interface, what, strerror(-r));
+		control_destroy(control);
+		return r;
+	}
+	control->sample.expired = on_sample;
+	deadline_set(&control->deadlines, &control->sample, control->now_ns + SAMPLE_NS);
+	for (size_t i = 0; i < control->peer_count; i++)
+		uplink_resolve_peer(control->peers[i]);
+	*ret = control;
+	return 0;
+}
+
+void control_destroy(struct control *control)
+{
+	if (!control)
+		return;
+	ctl_socket_destroy(control->ctl);
+	if (control->engine)
+		engine_stop(control->engine);
+	resolve_destroy(control->resolver);
+	netif_monitor_fini(&control->monitor);
+	for (size_t i = 0; i < control->peer_count; i++)
+		peer_destroy(control->peers[i]);
+	free(control->peers);
+	free(control->peers_by_key);
+	engine_destroy(control->engine);
+	ratelimit_fini(&control->ratelimit);
+	deadline_heap_fini(&control->deadlines);
+	secret_free(control->identity);
+	secret_wipe(&control->checker, sizeof control->checker);
+	if (control->epoll_fd >= 0)
+		close(control->epoll_fd);
+	config_free(control->config);
+	free(control);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* control.h - the control thread: handshakes, timers, path and link state, what people ask.
+ *
+ * One thread, one epoll loop, one heap of deadlines. It is the only writer of everything the data
+ * plane reads. It sleeps until a handshake message, an event from the data plane, a deadline, a
+ * change of the system's interfaces, an answer of the resolver, a question on the control socket or
+ * a signal comes.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <stdbool.h>
+
+#include "base/deadline.h"
+#include "control/config.h"
+#include "control/netif_monitor.h"
+#include "control/peer.h"
+#include "control/ratelimit.h"
+#include "control/resolve.h"
+#include "crypto/cookie.h"
+#include "crypto/noise.h"
+#include "dataplane/engine.h"
+
+/* Something the loop waits for; embedded by its owner. @ready runs when @fd is ready for @events
+ * (EPOLLIN, ...).
+ */
+struct event_source {
+	int fd;
+	void (*ready)(struct event_source *source, uint32_t events, uint64_t now_ns);
+};
+
+enum uplink_state {
+	UPLINK_WAITING, /* its address, device or family is not there yet */
+	UPLINK_UP,
+	UPLINK_RESTING, /* the system refused to send; tried again after error_backoff */
+};
+
+/* Control's half of a link. */
+struct uplink {
+	struct control *control;
+	const struct config_link *config;
+	struct link *link; /* the data plane's half */
+	unsigned id;
+	enum uplink_state state;
+	uint64_t since_ns;
+	char reason[128];
+	int family;                 /* AF_UNSPEC while not known */
+	struct deadline deadline;   /* when to try again */
+	struct event_source source; /* its handshake socket */
+};
+
+struct ctl_socket;
+struct epoll_event;
+
+struct control {
+	struct config *config;
+	char interface[16];
+	struct engine *engine;
+	struct noise_identity *identity; /* secret memory */
+	struct cookie_checker checker;
+	struct ratelimit ratelimit;
+	struct deadline_heap deadlines;
+	struct netif_monitor monitor;
+	struct resolver *resolver;
+	struct ctl_socket *ctl;
+	struct uplink uplink[LINKS_MAX];
+	unsigned uplink_count;
+	struct peer **peers;        /* in the order of the configuration */
+	struct peer **peers_by_key; /* sorted by public key */
+	size_t peer_count;
+
+	int epoll_fd;
+	struct epoll_event *ready; /* of the turn being taken */
+	int ready_count;
+	struct event_source signals, events, netif, answers;
+	uint64_t now_ns; /* boot time, read once per turn */
+	uint64_t started_ns;
+	uint8_t boot_id[8];
+	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
+	uint64_t loaded_until_ns;           /* under load: cookies are asked for until then */
+	struct log_limit log_limit;         /* for lines strangers can cause */
+	uint64_t sampled_ns;
+	struct deadline sample; /* rates for status, once a second */
+	bool is_stopping;
+};
+
+/* Everything up to the point where the interface is ready: opens sockets, creates peers, publishes
+ * tables. The TUN device is open and set up. Takes over @config, also on failure. Returns 0 or a
+ * negative errno, logged.
+ */
+int control_create(struct config *config, const char *interface, int tun_fd, int signal_fd,
+                   struct control **ret);
+
+/* Runs until a SIGTERM or SIGINT arrives on the signal descriptor (a second one ends the process at
+ * once), then says goodbye to the peers. The calling thread is the control thread. Returns 0.
+ */
+int control_run(struct control *control);
+
+/* Stops the data plane, lets go of everything and wipes it. NULL is allowed. */
+void control_destroy(struct control *control);
+
+/* The peer with this public key, or NULL. */
+struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN]);
+
+/* Registers the source with the loop; level-triggered. Returns 0 or a negative errno. */
+int control_watch(struct control *control, struct event_source *source, uint32_t events);
+int control_watch_again(struct control *control, struct event_source *source, uint32_t events);
+void control_unwatch(struct control *control, struct event_source *source);
+
+/* ---- uplink.c ---- */
+
+/* Opens those whose family is known. Returns a negative errno only for what waiting does not mend:
+ * -EADDRINUSE, -EACCES, -EPERM.
+ */
+int uplinks_open(struct control *control, uint64_t now_ns);
+bool uplink_is_usable(const struct uplink *uplink);
+void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns);
+void uplink_netif_event(struct control *control, const struct netif_event *event);
+void uplink_resolved(struct control *control, const struct resolve_answer *answer, uint64_t now_ns);
+const char *uplink_state_name(enum uplink_state state);
+
+/* Asks for the addresses of all endpoints of @peer; the answers lead to uplink_resolved(). */
+void uplink_resolve_peer(struct peer *peer);
+
+#endif

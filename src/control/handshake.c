@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* handshake.c - drives the Noise handshake: what is sent where, and what comes in.
+ *
+ * An initiation goes over every path that may work, the same bytes but for MAC2, since a cookie is
+ * bound to the address the other side sees. Copies die in the peer's replay check; the response that
+ * comes first wins. Messages come from strangers until the last step: the order of checks is length,
+ * MAC1, load, our static key, the peer's, the time stamp, and only then anything is stored.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "control/control.h"
+#include "crypto/aead.h"
+
+/* ---- sending ---- */
+
+/* TAI64N of now, and in any case newer than the last one of this run: a clock that was set back must
+ * not make peers refuse us. The step is what the low 24 bits, free for the marker, leave.
+ */
+static void next_timestamp(struct control *control, bool with_marker, uint8_t out[TAI64N_LEN])
+{
+	struct timespec now = clock_wall();
+	uint32_t low = with_marker ? BONDING_MARKER : 0;
+
+	noise_timestamp(out, (uint64_t)now.tv_sec, (uint32_t)now.tv_nsec, low);
+	if (memcmp(out, control->last_timestamp, TAI64N_LEN) <= 0) {
+		uint64_t s = load_be64(control->last_timestamp);
+		uint32_t ns = load_be32(control->last_timestamp + 8) & ~BONDING_MARKER_MASK;
+
+		ns += BONDING_MARKER_MASK + 1;
+		if (ns > NS_PER_S - (BONDING_MARKER_MASK + 1)) {
+			ns = 0;
+			s++;
+		}
+		store_be64(out, s);
+		store_be32(out + 8, ns | low);
+	}
+	memcpy(control->last_timestamp, out, TAI64N_LEN);
+}
+
+/* A plain peer follows the newest message, so it gets one on its own path only - unless it has become
+ * silent there.
+ */
+static bool is_target(const struct peer *peer, const struct path *path, bool everywhere)
+{
+	if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
+		return false;
+	return everywhere || path_id(peer, path) == peer->active;
+}
+
+static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
+{
+	return peer->verdict != VERDICT_STOCK || !session_is_alive(peer, now_ns) ||
+	       peer->handshake.attempts > 0 || counter_read(&peer->dp->data_tx_since_ns) ||
+	       peer->active == PATH_NONE;
+}
+
+/* Sends @msg with MACs of its own on @path. */
+static bool send_on_path(struct peer *peer, struct path *path, const void *msg, size_t len,
+                         uint64_t now_ns)
+{
+	struct message_initiation copy; /* the longest */
+	int r;
+
+	memcpy(&copy, msg, len);
+	cookie_add_macs(&peer->cookie_keys, &peer->jar[path->uplink->id], &copy, len, now_ns);
+	r = link_send_handshake(path->uplink->link, &path->route, &copy, len);
+	if (r) {
+		path_refused(peer, path, -r, now_ns);
+		return false;
+	}
+	return true;
+}
+
+static unsigned send_initiation(struct peer *peer, const struct message_initiation *msg,
+                                uint64_t now_ns)
+{
+	bool everywhere = goes_everywhere(peer, now_ns);
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (is_target(peer, path, everywhere))
+			sent += send_on_path(peer, path, msg, sizeof *msg, now_ns);
+	}
+	return sent;
+}
+
+static uint64_t jitter_ns(void)
+{
+	return random_below(TIMER_JITTER_NS + 1);
+}
+
+void handshake_abandon(struct peer *peer)
+{
+	struct handshake *hs = &peer->handshake;
+
+	if (hs->is_pending)
+		index_release(engine_index(peer->control->engine), hs->noise->local_index);
+	secret_wipe(hs->noise, sizeof *hs->noise);
+	hs->is_pending = false;
+	hs->attempts = 0;
+	hs->retry_ns = NEVER_NS;
+}
+
+/* A new initiation each time: retries are never copies of the one before (whitepaper 6.4). */
+static int create_initiation(struct peer *peer, struct message_initiation *msg)
+{
+	struct control *control = peer->control;
+	struct handshake *hs = &peer->handshake;
+	uint8_t ephemeral[KEY_LEN], timestamp[TAI64N_LEN];
+	uint32_t index;
+	int r;
+
+	if (hs->is_pending)
+		index_release(engine_index(control->engine), hs->noise->local_index);
+	hs->is_pending = false;
+	r = index_reserve(engine_index(control->engine), peer, &index);
+	if (r)
+		return r;
+	peer->sent_marker = control->config->bonding != BONDING_POLICY_OFF;
+	next_timestamp(control, peer->sent_marker, timestamp);
+	random_bytes(ephemeral, sizeof ephemeral);
+	r = noise_create_initiation(hs->noise, control->identity, peer->remote, ephemeral,
+	                            timestamp, index, msg);
+	secret_wipe(ephemeral, sizeof ephemeral);
+	if (r)
+		index_release(engine_index(control->engine), index);
+	else
+		hs->is_pending = true;
+	return r;
+}
+
+void handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
+{
+	struct handshake *hs = &peer->handshake;
+	struct message_initiation msg;
+	uint64_t earliest = hs->sent_ns ? hs->sent_ns + REKEY_TIMEOUT : 0;
+
+	if (!peer->remote->is_usable)
+		return;
+	if (now_ns < earliest) {
+		if (hs->retry_ns > earliest)
+			hs->retry_ns = earliest;
+		return;
+	}
+	if (!is_retry)
+		hs->attempts = 0;
+	if (create_initiation(peer, &msg))
+		return;
+	if (send_initiation(peer, &msg, now_ns) == 0) {
+		/* No way out at the moment. A path that comes up asks again at once; where none is
+		 * known the peer has to come to us.
+		 */
+		handshake_abandon(peer);
+		hs->retry_ns = path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS;
+		return;
+	}
+	hs->attempts++;
+	hs->sent_ns = now_ns;
+	hs->retry_ns = now_ns + REKEY_TIMEOUT + jitter_ns();
+	dp_peer_sent(peer->dp, false, now_ns);
+	log_debug("peer=%s: sent handshake initiation %u", peer->name, hs->attempts);
+}
+
+/* ---- receiving ---- */
+
+/* Address and port in network order, as cookies are bound to them. */
+static size_t source_bytes(const struct endpoint *ep, uint8_t out[18])
+{
+	if (endpoint_family(ep) == AF_INET6) {
+		memcpy(out, &ep->in6.sin6_addr, 16);
+		memcpy(out + 16, &ep->in6.sin6_port, 2);
+		return 18;
+	}
+	memcpy(out, &ep->in4.sin_addr, 4);
+	memcpy(out + 4, &ep->in4.sin_port, 2);
+	return 6;
+}
+
+/* MAC1 always; under load also proof that the sender receives at its address, and its share. */
+static bool passes_macs(struct control *control, const struct route *route, const void *msg,
+                        size_t len, uint32_t sender_index, uint64_t now_ns)
+{
+	uint8_t source[18];
+	size_t source_len = source_bytes(&route->remote, source);
+	enum cookie_verdict verdict =
+		cookie_check(&control->checker, msg, len, source, source_len, now_ns);
+	struct message_cookie_reply reply;
+
+	if (verdict == COOKIE_BAD_MAC1) {
+		engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+		return false;
+	}
+	if (now_ns >= control->loaded_until_ns)
+		return true;
+	if (verdict == COOKIE_MAC2_GOOD) {
+		if (ratelimit_pass(&control->ratelimit, &route->remote, now_ns))
+			return true;
+		engine_count_drop(control->engine, DROP_HANDSHAKE_LIMITED);
+		return false;
+	}
+	engine_count_drop(control->engine, DROP_HANDSHAKE_LIMITED);
+	cookie_reply_create(&control->checker, msg, len, sender_index, source, source_len, now_ns,
+	                    &reply);
+	link_send_handshake(route->link, route, &reply, sizeof reply);
+	return false;
+}
+
+static void refuse(struct control *control, const char *what, const struct route *route,
+                   uint64_t now_ns)
+{
+	char text[ENDPOINT_TEXT_LEN];
+	uint64_t suppressed;
+
+	engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+	if (log_limit_pass(&control->log_limit, now_ns, &suppressed))
+		log_info("link=%s: %s from %s, dropped (%llu such lines held back)",
+		         route->link->name, what, endpoint_format(&route->remote, text),
+		         (unsigned long long)suppressed);
+}
+
+/* New enough, and not one of a flood of replays or of a peer run wild. */
+static bool is_fresh(const struct peer *peer, const uint8_t timestamp[TAI64N_LEN], uint64_t now_ns)
+{
+	return memcmp(timestamp, peer->newest_timestamp, TAI64N_LEN) > 0 &&
+	       (!peer->initiation_ns || now_ns >= peer->initiation_ns + INITIATIONS_PER_PEER_NS);
+}
+
+/* The response goes to where the initiation came from; to a bonded peer also over the other paths
+ * that work, in case that one is dead in our direction.
+ */
+static void send_response(struct peer *peer, const struct route *route,
+                          const struct message_response *msg, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+		bool is_origin = path->is_used && path->route.link == route->link &&
+		                 endpoint_equal(&path->route.remote, &route->remote);
+
+		if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
+			continue;
+		if (is_origin || (peer->verdict == VERDICT_BONDED && peer->saw_marker &&
+		                  health_carries_data(&path->health)))
+			send_on_path(peer, path, msg, sizeof *msg, now_ns);
+	}
+	peer->handshake.sent_ns = now_ns;
+	dp_peer_sent(peer->dp, false, now_ns);
+}
+
+static void accept_initiation(struct peer *peer, struct noise_initiation *init,
+                              const uint8_t timestamp[TAI64N_LEN], const struct route *route,
+                              uint64_t now_ns)
+{
+	struct control *control = peer->control;
+	struct message_response msg;
+	uint8_t ephemeral[KEY_LEN];
+	uint32_t index;
+	int r;
+
+	memcpy(peer->newest_timestamp, timestamp, TAI64N_LEN);
+	peer->initiation_ns = now_ns;
+	peer->saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
+	                   noise_timestamp_low24(timestamp) == BONDING_MARKER;
+	if (index_reserve(engine_index(control->engine), peer, &index))
+		return;
+	random_bytes(ephemeral, sizeof ephemeral);
+	r = noise_create_response(&init->handshake, peer->remote, ephemeral, index, &msg);
+	secret_wipe(ephemeral, sizeof ephemeral);
+	if (!r)
+		r = session_begin(peer, &init->handshake, false, route, now_ns);
+	if (r) {
+		index_release(engine_index(control->engine), index);
+		return;
+	}
+	dp_peer_heard(peer->dp, false, now_ns);
+	send_response(peer, route, &msg, now_ns);
+	log_debug("peer=%s link=%s: answered a handshake initiation%s", peer->name,
+	          route->link->name, peer->saw_marker ? " of a vtrunkd" : "");
+}
+
+static void receive_initiation(struct control *control, const struct route *route,
+                               const struct message_initiation *msg, uint64_t now_ns)
+{
+	struct noise_initiation init;
+	uint8_t timestamp[TAI64N_LEN];
+	struct peer *peer;
+
+	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), now_ns))
+		return;
+	if (noise_open_initiation(&init, control->identity, msg)) {
+		refuse(control, "a forged handshake initiation", route, now_ns);
+		return;
+	}
+	peer = control_find_peer(control, init.public_key);
+	if (!peer)
+		refuse(control, "a handshake initiation of an unknown peer", route, now_ns);
+	else if (!peer->remote->is_usable ||
+	         noise_accept_initiation(&init, peer->remote, msg, timestamp))
+		refuse(control, "a forged handshake initiation", route, now_ns);
+	else if (!is_fresh(peer, timestamp, now_ns))
+		engine_count_drop(control->engine, DROP_REPLAY);
+	else {
+		accept_initiation(peer, &init, timestamp, route, now_ns);
+		peer_service(peer, now_ns);
+	}
+	secret_wipe(&init, sizeof init);
+}
+
+static void receive_response(struct control *control, const struct route *route,
+                             const struct message_response *msg, uint64_t now_ns)
+{
+	struct peer *peer;
+	int r;
+
+	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), now_ns))
+		return;
+	peer = index_handshake_owner(engine_index(control->engine), load_le32(msg->receiver_index));
+	if (!peer || !peer->handshake.is_pending) {
+		engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
+		return;
+	}
+	r = noise_consume_response(peer->handshake.noise, control->identity, peer->remote, msg);
+	if (r) {
+		refuse(control, "a forged handshake response", route, now_ns);
+		return;
+	}
+	peer->handshake.is_pending = false; /* its index becomes the session's */
+	r = session_begin(peer, peer->handshake.noise, true, route, now_ns);
+	handshake_abandon(peer);
+	if (r) {
+		log_error("peer=%s: no session, %s", peer->name, strerror(-r));
+		return;
+	}
+	atomic_store(&peer->dp->session_wanted, false);
+	dp_peer_heard(peer->dp, false, now_ns);
+	bonding_session_began(peer, true, now_ns);
+	peer_service(peer, now_ns);
+}
+
+static void receive_cookie(struct control *control, const struct route *route,
+                           const struct message_cookie_reply *msg, uint64_t now_ns)
+{
+	struct index_table *table = engine_index(control->engine);
+	uint32_t index = load_le32(msg->receiver_index);
+	struct peer *peer = index_handshake_owner(table, index);
+
+	if (!peer) {
+		/* It may also answer a response of ours, whose index has a keypair by now. */
+		struct keypair *kp = index_lookup(table, index);
+
+		peer = kp ? ((struct dp_peer *)kp->owner)->control : NULL;
+	}
+	/* The next message carries it; none is sent because of it (whitepaper 6.6). */
+	if (!peer ||
+	    !cookie_reply_consume(&peer->cookie_keys, &peer->jar[route->link->id], msg, now_ns))
+		engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+}
+
+void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,
+                       size_t len, uint64_t now_ns)
+{
+	uint32_t type = len >= 4 ? load_le32(msg) : 0;
+
+	if (type == MESSAGE_INITIATION && len == sizeof(struct message_initiation))
+		receive_initiation(control, route, (const void *)msg, now_ns);
+	else if (type == MESSAGE_RESPONSE && len == sizeof(struct message_response))
+		receive_response(control, route, (const void *)msg, now_ns);
+	else if (type == MESSAGE_COOKIE_REPLY && len == sizeof(struct message_cookie_reply))
+		receive_cookie(control, route, (const void *)msg, now_ns);
+	else
+		engine_count_drop(control->engine, DROP_MALFORMED);
+}

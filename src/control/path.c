@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* path.c - the paths of a peer: where they lead, whether they live, which of them carry data.
+ *
+ * While the peer is not (yet) known to be vtrunkd there is one active path and nothing is probed.
+ * With a bonded peer every path is probed, and those that answer make up the table that the
+ * dispatcher shares data among. An address is used only after proof: it is configured, or an
+ * authentic handshake came from it, or a PATH_CHALLENGE sent there was answered from there.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "control/control.h"
+#include "crypto/aead.h"
+
+/* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
+#define CHALLENGE_INTERVAL_NS (NS_PER_S / 4)
+
+/* Data within this time makes a peer busy, and its paths probed fast. */
+#define BUSY_NS NS_PER_S
+
+unsigned path_id(const struct peer *peer, const struct path *path)
+{
+	return (unsigned)(path - peer->path);
+}
+
+struct path *path_find(struct peer *peer, const struct route *route)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->route.link == route->link &&
+		    endpoint_equal(&path->route.remote, &route->remote))
+			return path;
+	}
+	return NULL;
+}
+
+bool path_is_any_known(const struct peer *peer)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used && peer->path[i].has_target)
+			return true;
+	}
+	return false;
+}
+
+/* "peer=NAME path=LINK[ENDPOINT]: ..." */
+static void log_path(const struct peer *peer, const struct path *path, const char *what,
+                     const char *why)
+{
+	char remote[ENDPOINT_TEXT_LEN];
+
+	log_info("peer=%s path=%u link=%s remote=%s: %s, %s", peer->name, path_id(peer, path),
+	         path->uplink->config->name, endpoint_format(&path->route.remote, remote), what,
+	         why);
+}
+
+/* A slot for a path heard of: a free one, else the one that has been down for longest and is not
+ * configured.
+ */
+static struct path *find_slot(struct peer *peer)
+{
+	struct path *oldest = NULL;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (!path->is_used)
+			return path;
+		if (path->is_configured || i == peer->active || health_carries_data(&path->health))
+			continue;
+		if (!oldest || path->health.since_ns < oldest->health.since_ns)
+			oldest = path;
+	}
+	return oldest;
+}
+
+struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
+                      int endpoint, uint64_t now_ns)
+{
+	struct path *path = path_find(peer, route);
+
+	if (!path) {
+		path = find_slot(peer);
+		if (!path)
+			return NULL;
+		if (path->has_target)
+			engine_publish_target(peer->dp, path_id(peer, path), NULL);
+		*path = (struct path){.is_used = true,
+		                      .uplink = uplink,
+		                      .route = *route,
+		                      .endpoint = -1,
+		                      .sampled_tx_bytes = counter_read(
+					      &peer->dp->path[path_id(peer, path)].tx_bytes),
+		                      .sampled_rx_bytes = counter_read(
+					      &peer->dp->path[path_id(peer, path)].rx_bytes)};
+		health_init(&path->health, now_ns);
+	}
+	if (endpoint >= 0) {
+		path->endpoint = endpoint;
+		path->is_configured = true;
+	}
+	return path;
+}
+
+void path_set_route(struct peer *peer, struct path *path, const struct route *route,
+                    uint64_t now_ns)
+{
+	bool is_same = path->has_target && path->route.link == route->link &&
+	               endpoint_equal(&path->route.remote, &route->remote);
+
+	if (is_same && endpoint_equal(&path->route.local, &route->local))
+		return;
+	if (engine_publish_target(peer->dp, path_id(peer, path), route))
+		return; /* without memory it stays where it was */
+	path->route = *route;
+	if (is_same)
+		return;
+	if (path->has_target) {
+		health_reset(&path->health, now_ns);
+		log_path(peer, path, "new address", "proved by the peer");
+	}
+	path->has_target = true;
+}
+
+void path_set_active(struct peer *peer, struct path *path)
+{
+	peer->active = path_id(peer, path);
+	if (peer->verdict != VERDICT_BONDED)
+		atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
+}
+
+/* ---- proof of addresses ---- */
+
+/* Of two frames that name different addresses the newer one counts, so that a late packet does not
+ * move a path back.
+ */
+static bool is_newer(const struct path *path, const struct batch *r)
+{
+	if (!r->keypair)
+		return false;
+	return r->keypair->born_ns > path->moved_born_ns ||
+	       (r->keypair->born_ns == path->moved_born_ns &&
+	        r->first_counter > path->moved_counter);
+}
+
+static struct path *find_by_remote_id(struct peer *peer, const struct link *link, uint8_t remote_id)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->knows_remote_id && path->remote_id == remote_id &&
+		    path->route.link == link)
+			return path;
+	}
+	return NULL;
+}
+
+void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
+                   const struct batch *r, uint64_t now_ns)
+{
+	struct uplink *uplink = &peer->control->uplink[route->link->id];
+	struct path *path = find_by_remote_id(peer, route->link, remote_id);
+	struct frame_path_challenge body;
+
+	if (now_ns < peer->challenge_ns + CHALLENGE_INTERVAL_NS)
+		return;
+	if (path && !is_newer(path, r))
+		return;
+	if (!path) {
+		path = path_add(peer, uplink, route, -1, now_ns);
+		if (!path)
+			return;
+		path->knows_remote_id = true;
+		path->remote_id = remote_id;
+	}
+	if (r->keypair) {
+		path->moved_born_ns = r->keypair->born_ns;
+		path->moved_counter = r->first_counter;
+	}
+	peer->challenge_ns = now_ns;
+	path->has_challenge = true;
+	path->challenge_route = *route;
+	random_bytes(path->challenge, sizeof path->challenge);
+	body = (struct frame_path_challenge){.path_id = (uint8_t)path_id(peer, path)};
+	memcpy(body.token, path->challenge, sizeof body.token);
+	bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
+	                   route);
+}
+
+void path_proved(struct peer *peer, const struct route *route, const struct frame_path_challenge *f,
+                 uint64_t now_ns)
+{
+	struct path *path = &peer->path[f->path_id % PATHS_MAX];
+	bool is_first = !path->has_target;
+
+	if (!path->is_used || !path->has_challenge || route->link != path->challenge_route.link ||
+	    !endpoint_equal(&route->remote, &path->challenge_route.remote) ||
+	    !secret_equal(f->token, path->challenge, sizeof path->challenge))
+		return;
+	path->has_challenge = false;
+	path_set_route(peer, path, &path->challenge_route, now_ns);
+	if (is_first)
+		log_path(peer, path, "new path", "address proved");
+	health_hurry(&path->health, &peer->health_settings);
+}
+
+/* ---- the table ---- */
+
+static bool can_carry(const struct path *path, uint64_t now_ns)
+{
+	return path->is_used && path->has_target && uplink_is_usable(path->uplink) &&
+	       path->rest_until_ns <= now_ns;
+}
+
+/* Bonded: every path that answers; until the first has answered, the one the handshake took. Else
+ * the active one alone.
+ */
+static unsigned collect(struct peer *peer, struct path_candidate candidates[PATHS_MAX],
+                        uint64_t now_ns)
+{
+	const struct path *active = peer->active == PATH_NONE ? NULL : &peer->path[peer->active];
+	unsigned n = 0;
+
+	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+
+		if (can_carry(path, now_ns) && health_carries_data(&path->health))
+			candidates[n++] = (struct path_candidate){
+				.path_id = (uint8_t)i, .weight = path->uplink->config->weight};
+	}
+	if (n == 0 && active && can_carry(active, now_ns) &&
+	    (peer->verdict != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
+		candidates[n++] = (struct path_candidate){.path_id = (uint8_t)peer->active,
+		                                          .weight = active->uplink->config->weight};
+	return n;
+}
+
+static void mark_in_table(struct peer *peer, const struct path_table *table)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		peer->path[i].is_in_table = false;
+	for (unsigned i = 0; i < table->len; i++)
+		peer->path[table->slot[i].path_id].is_in_table = true;
+}
+
+void path_publish(struct peer *peer, uint64_t now_ns)
+{
+	struct path_candidate candidates[PATHS_MAX];
+	unsigned len = collect(peer, candidates, now_ns);
+	struct path_table *table;
+	uint16_t mask = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		mask |= (uint16_t)(1u << candidates[i].path_id);
+	if (mask != peer->published_mask || !peer->has_table) {
+		table = path_table_build(peer->config->mode, candidates, len);
+		if (!table)
+			return; /* without memory the old one stays, and the next change tries again */
+		mark_in_table(peer, table);
+		engine_publish_paths(peer->dp, table);
+		if (!mask && peer->published_mask)
+			log_warning("peer=%s: no path left, packets wait for one", peer->name);
+		peer->published_mask = mask;
+		peer->has_table = true;
+	}
+	if (mask && session_is_alive(peer, now_ns) && counter_read(&peer->dp->staged_len))
+		engine_kick(peer->dp);
+}
+
+/* ---- probes ---- */
+
+static void send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	uint16_t seq = health_probe_sent(&path->health, &peer->health_settings, now_ns);
+	struct frame_probe probe = {.path_id = (uint8_t)path_id(peer, path),
+	                            .flags = path->is_in_table ? 0 : PROBE_STANDBY};
+
+	store_le16(probe.seq, seq);
+	bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe, NULL);
+}
+
+static void note_activity(struct peer *peer, uint64_t now_ns)
+{
+	bool is_busy = now_ns < counter_read(&peer->dp->data_ns) + BUSY_NS;
+
+	if (is_busy == peer->is_busy)
+		return;
+	peer->is_busy = is_busy;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			health_set_busy(&peer->path[i].health, &peer->health_settings, is_busy,
+			                now_ns);
+	}
+}
+
+static void log_state(const struct peer *peer, const struct path *path)
+{
+	if (path->health.state == PATH_SUSPECT)
+		log_debug("peer=%s path=%u link=%s: suspect, %s", peer->name, path_id(peer, path),
+		          path->uplink->config->name, path->health.reason);
+	else
+		log_path(peer, path, path_state_name(path->health.state), path->health.reason);
+}
+
+/* Probes one path; returns when to come back. */
+static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	if (path->rest_until_ns > now_ns)
+		return path->rest_until_ns;
+	if (path->rest_until_ns) {
+		path->rest_until_ns = 0;
+		health_hurry(&path->health, &peer->health_settings);
+	}
+	if (health_tick(&path->health, &peer->health_settings, now_ns))
+		log_state(peer, path);
+	if (path->health.probe_at_ns <= now_ns)
+		send_probe(peer, path, now_ns);
+	return health_deadline_ns(&path->health, &peer->health_settings);
+}
+
+/* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
+static void look_for_peer(struct peer *peer, uint64_t now_ns)
+{
+	if (peer->published_mask || peer->handshake.is_pending ||
+	    peer->handshake.retry_ns != NEVER_NS || !path_is_any_known(peer))
+		return;
+	handshake_initiate(peer, false, now_ns);
+}
+
+uint64_t path_service(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t next = NEVER_NS;
+
+	if (peer->verdict == VERDICT_BONDED && session_is_alive(peer, now_ns)) {
+		note_activity(peer, now_ns);
+		for (unsigned i = 0; i < PATHS_MAX; i++) {
+			struct path *path = &peer->path[i];
+			uint64_t due;
+
+			if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
+				continue;
+			due = service_one(peer, path, now_ns);
+			next = due < next ? due : next;
+		}
+	}
+	path_publish(peer, now_ns);
+	if (peer->verdict == VERDICT_BONDED)
+		look_for_peer(peer, now_ns);
+	return next;
+}
+
+/* ---- local events ---- */
+
+/* Errors that say nothing about one destination. */
+static bool is_about_link(int error)
+{
+	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL ||
+	       error == ENETUNREACH;
+}
+
+void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
+{
+	if (is_about_link(error)) {
+		uplink_refused(path->uplink, error, now_ns);
+		return;
+	}
+	if (path->rest_until_ns > now_ns)
+		return;
+	path->rest_until_ns = now_ns + peer->control->config->error_backoff_ns;
+	health_fail(&path->health, "the system refused to send", now_ns);
+	log_path(peer, path, strerror(error), "resting");
+	path_publish(peer, now_ns);
+}
+
+void path_uplink_failed(struct peer *peer, const struct uplink *uplink, const char *reason,
+                        uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->uplink == uplink &&
+		    health_fail(&path->health, reason, now_ns))
+			log_state(peer, path);
+	}
+	path_publish(peer, now_ns);
+	/* A plain peer is looked for on the other links at once. */
+	if (peer->verdict != VERDICT_BONDED && !peer->published_mask && path_is_any_known(peer))
+		handshake_initiate(peer, false, now_ns);
+}
+
+void path_uplink_back(struct peer *peer, const struct uplink *uplink)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->uplink == uplink) {
+			path->rest_until_ns = 0;
+			health_hurry(&path->health, &peer->health_settings);
+		}
+	}
+}
+
+void path_sample_rates(struct peer *peer, uint64_t elapsed_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+		uint64_t tx = counter_read(&peer->dp->path[i].tx_bytes);
+		uint64_t rx = counter_read(&peer->dp->path[i].rx_bytes);
+
+		if (!path->is_used)
+			continue;
+		path->tx_bps = (tx - path->sampled_tx_bytes) * 8 * NS_PER_S / elapsed_ns;
+		path->rx_bps = (rx - path->sampled_rx_bytes) * 8 * NS_PER_S / elapsed_ns;
+		path->sampled_tx_bytes = tx;
+		path->sampled_rx_bytes = rx;
+	}
+}

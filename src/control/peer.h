@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.h - what the control thread knows of one peer: keys, sessions, handshake, paths, verdict.
+ *
+ * Everything here belongs to the control thread. What packets need is in the data plane's half
+ * (dataplane/peer.h), which this one fills.
+ */
+#ifndef CONTROL_PEER_H
+#define CONTROL_PEER_H
+
+#include "base/deadline.h"
+#include "control/config.h"
+#include "crypto/cookie.h"
+#include "crypto/keypair.h"
+#include "crypto/noise.h"
+#include "dataplane/engine.h"
+#include "sched/health.h"
+
+struct control;
+struct uplink;
+
+/* A path: one of our links together with one endpoint of the peer. Its place in peer->path is its id
+ * and the id of its lane.
+ */
+struct path {
+	bool is_used;       /* the slot is taken */
+	bool is_configured; /* from an endpoint in the configuration: kept for ever */
+	bool has_target;  /* published to the data plane; else the address is still to be proved */
+	bool is_in_table; /* data may go there now */
+	struct uplink *uplink;
+	struct route route;
+	int endpoint; /* index into the peer's configured endpoints, or -1 */
+	struct path_health health;
+	uint64_t rest_until_ns; /* the system refused to send: no data and no probes until then */
+
+	bool knows_remote_id; /* the peer's own number for this path, learnt from its probes */
+	uint8_t remote_id;
+	uint64_t moved_born_ns; /* keypair and counter of the frame that last moved the address */
+	uint64_t moved_counter;
+
+	bool has_challenge; /* sent to challenge_route and not yet answered */
+	struct route challenge_route;
+	uint8_t challenge[CHALLENGE_LEN];
+
+	/* For rates in status: counts at the last sample, and the rates since the one before. */
+	uint64_t sampled_tx_bytes, sampled_rx_bytes;
+	uint64_t tx_bps, rx_bps;
+};
+
+/* Our attempt to make a session. */
+struct handshake {
+	struct noise_handshake *noise; /* secret memory */
+	bool is_pending;               /* an initiation of ours waits for its response */
+	unsigned attempts;             /* initiations in this series */
+	uint64_t sent_ns;              /* newest initiation or response of ours; 0 never */
+	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
+};
+
+/* Is the peer vtrunkd? The verdict is per session. */
+enum bonding_verdict {
+	VERDICT_UNKNOWN,
+	VERDICT_STOCK,
+	VERDICT_BONDED,
+};
+
+struct peer {
+	struct control *control;
+	const struct config_peer *config;
+	char name[NAME_LEN];
+	struct dp_peer *dp;
+	struct noise_remote *remote; /* secret memory */
+	struct cookie_keys cookie_keys;
+	struct cookie_jar jar[LINKS_MAX];
+	struct deadline deadline; /* when peer_service() has something to do */
+
+	struct handshake handshake;
+	uint8_t newest_timestamp[TAI64N_LEN]; /* of the initiations accepted */
+	uint64_t initiation_ns;               /* when the newest was accepted */
+
+	struct keypair *previous, *current, *next; /* a reference each */
+	uint64_t session_ns;                       /* when the newest keypair was made; 0 none */
+	int64_t session_wall_s;                    /* the same in unix time, for people */
+	uint64_t handshakes;                       /* sessions made so far */
+	bool asked_late; /* initiated because of a key about to expire on receive; once per key */
+	uint64_t new_handshake_jitter_ns;
+
+	enum bonding_verdict verdict;
+	bool sent_marker;    /* the newest initiation we sent carried it */
+	bool saw_marker;     /* and the newest we accepted */
+	unsigned hellos;     /* sent in this session without answer */
+	uint64_t hello_ns;   /* when the next is due; NEVER_NS none */
+	uint64_t verdict_ns; /* without HELLO until then the peer is plain; NEVER_NS decided */
+	uint8_t remote_boot_id[8];
+	bool knows_boot_id;
+
+	struct path path[PATHS_MAX];
+	unsigned active;         /* path id for everything while not bonded; PATH_NONE none */
+	uint16_t published_mask; /* of the table published last */
+	bool has_table;          /* one was published */
+	uint64_t challenge_ns;   /* when the last challenge was sent: at most 4 per second */
+	bool is_busy;
+	bool is_unreachable; /* told so in the log */
+	uint64_t resolve_ns; /* when to ask for the addresses of its host names again */
+	struct health_settings health_settings;
+};
+
+int peer_create(struct control *control, const struct config_peer *config, struct peer **ret);
+
+/* Retires its keypairs; NULL is allowed. */
+void peer_destroy(struct peer *peer);
+
+/* Does what is due and sets the deadline for what comes next. */
+void peer_service(struct peer *peer, uint64_t now_ns);
+
+/* ---- session.c ---- */
+
+/* A new session from a finished handshake, whose noise state is consumed. @local_index is reserved.
+ * As responder it becomes `next`, as initiator `current`. Returns 0 or a negative errno.
+ */
+int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
+                  const struct route *route, uint64_t now_ns);
+
+/* The first packet under `next` came: promotes it. */
+void session_confirmed(struct peer *peer, uint64_t now_ns);
+
+/* Wipes all keypairs; data is staged until there is a new session. */
+void session_end(struct peer *peer);
+
+/* "established", "handshake" or "none". */
+const char *session_name(const struct peer *peer, uint64_t now_ns);
+
+/* Whether a keypair exists that can still send. */
+bool session_is_alive(const struct peer *peer, uint64_t now_ns);
+
+/* ---- handshake.c ---- */
+
+/* Sends an initiation over the fitting paths unless one was sent less than REKEY_TIMEOUT ago, in which
+ * case it is put off until then. @is_retry continues a series, else a new one begins.
+ */
+void handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
+
+/* Forgets the pending initiation, if any. */
+void handshake_abandon(struct peer *peer);
+
+/* One message from a link's handshake socket. */
+void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,
+                       size_t len, uint64_t now_ns);
+
+/* ---- timers.c ---- */
+
+/* The timers of whitepaper 6; returns when they want to be asked again. */
+uint64_t timers_service(struct peer *peer, uint64_t now_ns);
+
+/* ---- bonding.c ---- */
+
+/* A session began or was confirmed: who is the peer, and what does it have to be told? */
+void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns);
+uint64_t bonding_service(struct peer *peer, uint64_t now_ns);
+
+/* Frames that came in; @r is the report. */
+void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns);
+
+/* Tells a bonded peer that we stop. */
+void bonding_say_goodbye(struct peer *peer);
+
+/* Sends one frame in the path's control lane, to @to rather than to the path's address if not NULL. */
+void bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
+                        size_t body_len, const struct route *to);
+
+const char *verdict_name(enum bonding_verdict verdict);
+
+/* ---- path.c ---- */
+
+/* A path over @uplink to @remote, configured or heard of: the one that exists or a new one, nearly
+ * always without target yet. NULL when all slots are taken by better ones.
+ */
+struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
+                      int endpoint, uint64_t now_ns);
+
+/* Its number, also that of its lane. */
+unsigned path_id(const struct peer *peer, const struct path *path);
+
+struct path *path_find(struct peer *peer, const struct route *route);
+
+/* Whether there is any address to try. */
+bool path_is_any_known(const struct peer *peer);
+
+/* Publishes that @path leads to @route from now on, and begins to probe it. */
+void path_set_route(struct peer *peer, struct path *path, const struct route *route,
+                    uint64_t now_ns);
+
+/* Everything that is not bonded goes to @path from now on. */
+void path_set_active(struct peer *peer, struct path *path);
+
+/* A frame with a PROBE came from where no path is: asks for proof and then moves or adds one. */
+void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
+                   const struct batch *r, uint64_t now_ns);
+
+/* A PATH_RESPONSE came over @route. */
+void path_proved(struct peer *peer, const struct route *route, const struct frame_path_challenge *f,
+                 uint64_t now_ns);
+
+/* Rebuilds and publishes the table if the usable paths have changed, and lets staged packets go. */
+void path_publish(struct peer *peer, uint64_t now_ns);
+
+/* Probes that are due, verdicts on those overdue. */
+uint64_t path_service(struct peer *peer, uint64_t now_ns);
+
+/* The system refused to send on it, with @error: the path rests, or its whole uplink where the error
+ * says so.
+ */
+void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
+
+/* Something local made the uplink useless, or useful again. */
+void path_uplink_failed(struct peer *peer, const struct uplink *uplink, const char *reason,
+                        uint64_t now_ns);
+void path_uplink_back(struct peer *peer, const struct uplink *uplink);
+
+/* Rates from the growth of the counters since the last call. */
+void path_sample_rates(struct peer *peer, uint64_t elapsed_ns);
+
+#endif

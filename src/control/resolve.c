@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/resolve.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+#include "vtrunkd/limits.h"
+
+/* Question and answer in one allocation, so that answering cannot fail. */
+struct job {
+	STAILQ_ENTRY(job) entry;
+	struct resolve_answer answer;
+	uint16_t port;
+	char host[RESOLVE_HOST_LEN];
+};
+STAILQ_HEAD(job_list, job);
+
+/* Control and the helper share it.
+ *
+ *   [I] set before the helper starts
+ *   [C] control only
+ *   [L] under the lock
+ *
+ * Who frees: control when the helper has ended, else the helper when it finds itself abandoned.
+ */
+struct resolver {
+	int event_fd;         /* [I] readable while answers is not empty */
+	struct thread thread; /* [C] */
+	unsigned pending;     /* [C] requests whose answer was not taken */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;    /* [L] new question, stopping, or ended */
+	struct job_list questions; /* [L] */
+	struct job_list answers;   /* [L] */
+	bool is_stopping;          /* [L] set by control: the helper is to end */
+	bool has_ended;            /* [L] set by the helper: it touches nothing any more */
+	bool is_abandoned;         /* [L] set by control: it touches nothing any more */
+};
+
+static void free_jobs(struct job_list *list)
+{
+	struct job *job;
+
+	while ((job = STAILQ_FIRST(list))) {
+		STAILQ_REMOVE_HEAD(list, entry);
+		free(job);
+	}
+}
+
+static void resolver_free(struct resolver *resolver)
+{
+	free_jobs(&resolver->questions);
+	free_jobs(&resolver->answers);
+	pthread_cond_destroy(&resolver->changed);
+	pthread_mutex_destroy(&resolver->lock);
+	close(resolver->event_fd);
+	free(resolver);
+}
+
+static int errno_of_gai(int code)
+{
+	switch (code) {
+	case EAI_NONAME:
+	case EAI_NODATA:
+		return -ENOENT;
+	case EAI_AGAIN:
+		return -EAGAIN;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	case EAI_SYSTEM:
+		return errno ? -errno : -EIO;
+	default:
+		return -EIO;
+	}
+}
+
+static void fail(struct resolve_answer *answer, int error, const char *text)
+{
+	answer->error = error;
+	answer->text = text;
+}
+
+static void add_endpoint(struct resolve_answer *answer, const struct addrinfo *info, uint16_t port)
+{
+	struct endpoint ep = {0};
+
+	if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
+		return;
+	if (answer->count == RESOLVE_ENDPOINTS_MAX)
+		return;
+	memcpy(&ep, info->ai_addr, info->ai_addrlen);
+	endpoint_set_port(&ep, port);
+	for (unsigned i = 0; i < answer->count; i++)
+		if (endpoint_equal(&answer->endpoints[i], &ep))
+			return; /* a hosts file may name an address twice */
+	answer->endpoints[answer->count++] = ep;
+}
+
+/* Asks the system and fills in the answer. @flags AI_NUMERICHOST never blocks. No AI_ADDRCONFIG: it
+ * hides IPv6 while no link is up, and the answer has to serve links that come up later.
+ */
+static int look_up(struct job *job, int flags)
+{
+	struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_DGRAM};
+	struct addrinfo *list;
+	int code = getaddrinfo(job->host, NULL, &hints, &list);
+
+	if (code) {
+		int err = errno_of_gai(code);
+
+		fail(&job->answer, err,
+		     code == EAI_SYSTEM ? strerrordesc_np(-err) : gai_strerror(code));
+		return err;
+	}
+	for (struct addrinfo *info = list; info; info = info->ai_next)
+		add_endpoint(&job->answer, info, job->port);
+	freeaddrinfo(list);
+	if (!job->answer.count)
+		fail(&job->answer, -ENOENT, "no IPv4 or IPv6 address");
+	return job->answer.error;
+}
+
+/* With the lock held. The write cannot fail: the counter is at most 1. */
+static void post_answer(struct resolver *resolver, struct job *job)
+{
+	if (STAILQ_EMPTY(&resolver->answers))
+		eventfd_write(resolver->event_fd, 1);
+	STAILQ_INSERT_TAIL(&resolver->answers, job, entry);
+}
+
+/* With the lock held; gives it back while it sleeps. NULL: stop. */
+static struct job *next_question(struct resolver *resolver)
+{
+	while (!resolver->is_stopping && STAILQ_EMPTY(&resolver->questions))
+		pthread_cond_wait(&resolver->changed, &resolver->lock);
+	if (resolver->is_stopping)
+		return NULL;
+	struct job *job = STAILQ_FIRST(&resolver->questions);
+	STAILQ_REMOVE_HEAD(&resolver->questions, entry);
+	return job;
+}
+
+static void helper_main(void *arg)
+{
+	struct resolver *resolver = arg;
+	struct job *job;
+
+	pthread_mutex_lock(&resolver->lock);
+	while ((job = next_question(resolver))) {
+		pthread_mutex_unlock(&resolver->lock);
+		look_up(job, 0);
+		pthread_mutex_lock(&resolver->lock);
+		post_answer(resolver, job);
+	}
+	resolver->has_ended = true;
+	bool is_abandoned = resolver->is_abandoned;
+	pthread_cond_signal(&resolver->changed);
+	pthread_mutex_unlock(&resolver->lock);
+	if (is_abandoned)
+		resolver_free(resolver);
+}
+
+static int locks_init(struct resolver *resolver)
+{
+	pthread_condattr_t attr;
+	int err = pthread_condattr_init(&attr);
+
+	if (err)
+		return -err;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* for RESOLVE_STOP_MS */
+	err = pthread_cond_init(&resolver->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	if (err)
+		return -err;
+	err = pthread_mutex_init(&resolver->lock, NULL);
+	if (err)
+		pthread_cond_destroy(&resolver->changed);
+	return -err;
+}
+
+int resolve_create(struct resolver **ret)
+{
+	struct resolver *resolver = calloc(1, sizeof *resolver);
+	int err;
+
+	thread_assert_role(THREAD_CONTROL);
+	if (!resolver)
+		return -ENOMEM;
+	STAILQ_INIT(&resolver->questions);
+	STAILQ_INIT(&resolver->answers);
+	resolver->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (resolver->event_fd < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	err = locks_init(resolver);
+	if (err)
+		goto err_close;
+	err = thread_start(&resolver->thread, "vt-resolve", THREAD_HELPER, -1, helper_main,
+	                   resolver);
+	if (err) {
+		resolver_free(resolver);
+		return err;
+	}
+	*ret = resolver;
+	return 0;
+
+err_close:
+	close(resolver->event_fd);
+err_free:
+	free(resolver);
+	return err;
+}
+
+static struct timespec monotonic_in_ms(unsigned ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += ms * NS_PER_MS;
+	t.tv_sec += t.tv_nsec / NS_PER_S;
+	t.tv_nsec %= NS_PER_S;
+	return t;
+}
+
+void resolve_destroy(struct resolver *resolver)
+{
+	if (!resolver)
+		return;
+	thread_assert_role(THREAD_CONTROL);
+	struct timespec until = monotonic_in_ms(RESOLVE_STOP_MS);
+	struct thread thread = resolver->thread; /* the rest may soon be the helper's */
+	int err = 0;
+
+	pthread_mutex_lock(&resolver->lock);
+	resolver->is_stopping = true;
+	pthread_cond_signal(&resolver->changed);
+	while (!resolver->has_ended && !err)
+		err = pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until);
+	bool has_ended = resolver->has_ended;
+	resolver->is_abandoned = !has_ended;
+	pthread_mutex_unlock(&resolver->lock);
+
+	if (!has_ended) {
+		pthread_detach(thread.handle);
+		return;
+	}
+	thread_join(&thread);
+	resolver_free(resolver);
+}
+
+static void enqueue_question(struct resolver *resolver, struct job *job)
+{
+	pthread_mutex_lock(&resolver->lock);
+	STAILQ_INSERT_TAIL(&resolver->questions, job, entry);
+	pthread_cond_signal(&resolver->changed);
+	pthread_mutex_unlock(&resolver->lock);
+}
+
+static void enqueue_answer(struct resolver *resolver, struct job *job)
+{
+	pthread_mutex_lock(&resolver->lock);
+	post_answer(resolver, job);
+	pthread_mutex_unlock(&resolver->lock);
+}
+
+int resolve_request(struct resolver *resolver, uint64_t id, const char *host, uint16_t port)
+{
+	thread_assert_role(THREAD_CONTROL);
+	if (strlen(host) >= RESOLVE_HOST_LEN)
+		return -ENAMETOOLONG;
+	if (resolver->pending == RESOLVE_PENDING_MAX)
+		return -EAGAIN;
+	struct job *job = calloc(1, sizeof *job);
+	if (!job)
+		return -ENOMEM;
+	job->answer.id = id;
+	job->port = port;
+	strcpy(job->host, host);
+	resolver->pending++;
+
+	if (!look_up(job, AI_NUMERICHOST)) {
+		enqueue_answer(resolver, job);
+		return 0;
+	}
+	job->answer = (struct resolve_answer){.id = id};
+	enqueue_question(resolver, job);
+	return 0;
+}
+
+int resolve_fd(const struct resolver *resolver)
+{
+	return resolver->event_fd;
+}
+
+bool resolve_take(struct resolver *resolver, struct resolve_answer *ret)
+{
+	eventfd_t ignored;
+
+	thread_assert_role(THREAD_CONTROL);
+	pthread_mutex_lock(&resolver->lock);
+	struct job *job = STAILQ_FIRST(&resolver->answers);
+	if (job) {
+		STAILQ_REMOVE_HEAD(&resolver->answers, entry);
+		if (STAILQ_EMPTY(&resolver->answers))
+			eventfd_read(resolver->event_fd, &ignored);
+	}
+	pthread_mutex_unlock(&resolver->lock);
+	if (!job)
+		return false;
+	*ret = job->answer;
+	free(job);
+	resolver->pending--;
+	return true;
+}

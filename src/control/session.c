@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c - the keypairs of a peer: previous, current, next (whitepaper 6.3, docs/protocol.md).
+ *
+ *   initiator, session made:            previous = next or current; current = the new one
+ *   responder, session made:            previous and next are dropped; next = the new one
+ *   responder, first packet under next: previous = current; current = next
+ *
+ * The index table holds every keypair that may receive; the data plane's peer holds the one to send
+ * with. Both hold references of their own.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/control.h"
+
+/* Nothing is received under it any more. */
+static void drop(struct peer *peer, struct keypair **kp)
+{
+	if (!*kp)
+		return;
+	index_remove(engine_index(peer->control->engine), *kp);
+	keypair_put(*kp);
+	*kp = NULL;
+}
+
+static void publish_current(struct peer *peer)
+{
+	if (peer->current && !keypair_get(peer->current))
+		return;
+	engine_publish_keypair(peer->dp, peer->current);
+}
+
+static void begin_as_initiator(struct peer *peer, struct keypair *kp)
+{
+	drop(peer, &peer->previous);
+	if (peer->next) {
+		peer->previous = peer->next;
+		peer->next = NULL;
+		drop(peer, &peer->current);
+	} else {
+		peer->previous = peer->current;
+	}
+	peer->current = kp;
+	publish_current(peer);
+}
+
+static void begin_as_responder(struct peer *peer, struct keypair *kp)
+{
+	drop(peer, &peer->previous);
+	drop(peer, &peer->next);
+	peer->next = kp;
+}
+
+/* Where everything goes that is not bonded: to where the handshake came from. */
+static void follow(struct peer *peer, const struct route *route, uint64_t now_ns)
+{
+	struct uplink *uplink = &peer->control->uplink[route->link->id];
+	struct path *path = path_find(peer, route);
+
+	if (!path)
+		path = path_add(peer, uplink, route, -1, now_ns);
+	if (!path)
+		return;
+	path_set_route(peer, path, route, now_ns);
+	path_set_active(peer, path);
+}
+
+int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
+                  const struct route *route, uint64_t now_ns)
+{
+	bool maybe_bonded = is_initiator ? peer->sent_marker : peer->saw_marker;
+	struct keypair *kp =
+		keypair_create(is_initiator, hs->local_index, hs->remote_index, now_ns);
+	int r;
+
+	if (!kp)
+		return -ENOMEM;
+	kp->owner = peer->dp;
+	kp->accepts_lanes = maybe_bonded;
+	noise_split(hs, is_initiator, kp->keys->send, kp->keys->receive);
+	r = index_insert(engine_index(peer->control->engine), kp);
+	if (r) {
+		keypair_put(kp);
+		return r;
+	}
+	atomic_store(&peer->dp->frames_allowed, maybe_bonded);
+	if (is_initiator)
+		begin_as_initiator(peer, kp);
+	else
+		begin_as_responder(peer, kp);
+	peer->session_ns = now_ns;
+	peer->session_wall_s = clock_wall().tv_sec;
+	peer->handshakes++;
+	peer->asked_late = false;
+	follow(peer, route, now_ns);
+	return 0;
+}
+
+void session_confirmed(struct peer *peer, uint64_t now_ns)
+{
+	if (!peer->next || !atomic_load_explicit(&peer->next->is_confirmed, memory_order_acquire))
+		return;
+	drop(peer, &peer->previous);
+	peer->previous = peer->current;
+	peer->current = peer->next;
+	peer->next = NULL;
+	publish_current(peer);
+	atomic_store(&peer->dp->session_wanted, false);
+	handshake_abandon(peer);
+	bonding_session_began(peer, false, now_ns);
+}
+
+void session_end(struct peer *peer)
+{
+	drop(peer, &peer->previous);
+	drop(peer, &peer->next);
+	drop(peer, &peer->current);
+	publish_current(peer);
+	atomic_store(&peer->dp->session_wanted, false);
+}
+
+bool session_is_alive(const struct peer *peer, uint64_t now_ns)
+{
+	return peer->current && keypair_can_send(peer->current, now_ns, LANE_ORDERED);
+}
+
+const char *session_name(const struct peer *peer, uint64_t now_ns)
+{
+	if (session_is_alive(peer, now_ns))
+		return "established";
+	return peer->handshake.is_pending || peer->next ? "handshake" : "none";
+}

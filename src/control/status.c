@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects are built member by member. A value that could not be made ends the chain of put() calls,
+ * and with it the object and those around it: a status is whole or there is none.
+ */
+#include "control/status.h"
+
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "base/key_text.h"
+#include "control/control.h"
+#include "version.h"
+
+/* Takes over @value; false, with @value gone, without memory. @key is plain ASCII. */
+static bool put(json_t *object, const char *key, json_t *value)
+{
+	return !json_object_set_new_nocheck(object, key, value);
+}
+
+static bool append(json_t *array, json_t *value)
+{
+	return !json_array_append_new(array, value);
+}
+
+/* @value if @ok, else NULL and @value is let go: the last line of every builder. */
+static json_t *whole(json_t *value, bool ok)
+{
+	if (ok)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
+static json_t *text(const char *value)
+{
+	return value && *value ? json_string(value) : json_null();
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *count(const counter_t *counter)
+{
+	return number(counter_read(counter));
+}
+
+static json_t *real_if(bool is_known, double value)
+{
+	return is_known ? json_real(value) : json_null();
+}
+
+/* The data plane may have read the clock after us: then it is now. */
+static json_t *seconds_since(uint64_t then_ns, uint64_t now_ns)
+{
+	return json_real(now_ns > then_ns ? (double)(now_ns - then_ns) / NS_PER_S : 0);
+}
+
+static json_t *endpoint_text(const struct endpoint *ep)
+{
+	char buf[ENDPOINT_TEXT_LEN];
+
+	if (endpoint_family(ep) == AF_UNSPEC)
+		return json_null();
+	return json_string(endpoint_format(ep, buf));
+}
+
+static json_t *key_text(const uint8_t key[static KEY_LEN])
+{
+	char buf[KEY_TEXT_LEN];
+
+	key_to_base64(buf, key);
+	return json_string(buf);
+}
+
+/* ---- links ---- */
+
+static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
+{
+	const struct config_link *config = uplink->config;
+	const struct link *link = uplink->link;
+	json_t *o = json_object();
+	bool ok = put(o, "name", json_string(config->name)) &&
+	          put(o, "state", json_string(uplink_state_name(uplink->state))) &&
+	          put(o, "since_s", seconds_since(uplink->since_ns, now_ns)) &&
+	          put(o, "reason", text(uplink->reason)) &&
+	          put(o, "bind", link->is_open ? endpoint_text(&link->bound) : json_null()) &&
+	          put(o, "device", text(config->device)) &&
+	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
+	          put(o, "weight", number(config->weight)) &&
+	          put(o, "tx_packets", count(&link->tx_packets)) &&
+	          put(o, "tx_bytes", count(&link->tx_bytes)) &&
+	          put(o, "rx_packets", count(&link->rx_packets)) &&
+	          put(o, "rx_bytes", count(&link->rx_bytes)) &&
+	          put(o, "tx_errors", count(&link->tx_errors));
+
+	return whole(o, ok);
+}
+
+static json_t *build_links(const struct control *control, uint64_t now_ns)
+{
+	json_t *links = json_array();
+	bool ok = links;
+
+	for (unsigned i = 0; ok && i < control->uplink_count; i++)
+		ok = append(links, build_link(&control->uplink[i], now_ns));
+	return whole(links, ok);
+}
+
+/* ---- paths ---- */
+
+static bool put_estimate(json_t *o, const struct path_estimate *est)
+{
+	return put(o, "rtt_ms", real_if(est->has_rtt, (double)est->srtt_ns / NS_PER_MS)) &&
+	       put(o, "jitter_ms", real_if(est->has_rtt, (double)est->jitter_ns / NS_PER_MS)) &&
+	       put(o, "loss_tx_percent", real_if(est->tx.is_known, est->tx.ratio * 100)) &&
+	       put(o, "loss_rx_percent", real_if(est->rx.is_known, est->rx.ratio * 100));
+}
+
+static bool put_path_traffic(json_t *o, const struct path *path, const struct dp_path *dp,
+                             uint64_t now_ns)
+{
+	uint64_t heard_ns = counter_read(&dp->heard_ns);
+
+	return put(o, "last_heard_s", heard_ns ? seconds_since(heard_ns, now_ns) : json_null()) &&
+	       put(o, "tx_packets", count(&dp->tx_packets)) &&
+	       put(o, "tx_bytes", count(&dp->tx_bytes)) &&
+	       put(o, "rx_packets", count(&dp->rx_packets)) &&
+	       put(o, "rx_bytes", count(&dp->rx_bytes)) && put(o, "tx_bps", number(path->tx_bps)) &&
+	       put(o, "rx_bps", number(path->rx_bps));
+}
+
+static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
+{
+	const struct path *path = &peer->path[id];
+	const struct path_health *health = &path->health;
+	json_t *o = json_object();
+	bool ok = put(o, "id", number(id)) &&
+	          put(o, "link", json_string(path->uplink->config->name)) &&
+	          put(o, "endpoint", endpoint_text(&path->route.remote)) &&
+	          put(o, "state", json_string(path_state_name(health->state))) &&
+	          put(o, "since_s", seconds_since(health->since_ns, now_ns)) &&
+	          put(o, "reason", text(health->reason)) &&
+	          put(o, "in_use", json_boolean(path->is_in_table)) &&
+	          put(o, "weight", number(path->uplink->config->weight)) &&
+	          put_estimate(o, &health->estimate) &&
+	          put_path_traffic(o, path, &peer->dp->path[id], now_ns);
+
+	return whole(o, ok);
+}
+
+static json_t *build_paths(const struct peer *peer, uint64_t now_ns)
+{
+	json_t *paths = json_array();
+	bool ok = paths;
+
+	for (unsigned id = 0; ok && id < PATHS_MAX; id++) {
+		if (peer->path[id].is_used)
+			ok = append(paths, build_path(peer, id, now_ns));
+	}
+	return whole(paths, ok);
+}
+
+/* ---- peers ---- */
+
+/* Where data goes, else where everything went that is not bonded, else where it could go. */
+static const struct path *main_path(const struct peer *peer)
+{
+	const struct path *possible = NULL;
+
+	for (unsigned id = 0; id < PATHS_MAX; id++) {
+		const struct path *path = &peer->path[id];
+
+		if (path->is_used && path->is_in_table)
+			return path;
+		if (path->is_used && path->has_target && !possible)
+			possible = path;
+	}
+	if (peer->active != PATH_NONE && peer->path[peer->active].is_used)
+		return &peer->path[peer->active];
+	return possible;
+}
+
+static bool put_session(json_t *o, const struct peer *peer, uint64_t now_ns)
+{
+	const struct keypair *kp = session_is_alive(peer, now_ns) ? peer->current : NULL;
+	const char *role = !kp ? NULL : kp->is_initiator ? "initiator" : "responder";
+
+	return put(o, "session", json_string(session_name(peer, now_ns))) &&
+	       put(o, "session_age_s", kp ? seconds_since(kp->born_ns, now_ns) : json_null()) &&
+	       put(o, "session_role", text(role)) &&
+	       put(o, "handshakes", number(peer->handshakes)) &&
+	       put(o, "last_handshake",
+	           peer->handshakes ? json_integer(peer->session_wall_s) : json_null());
+}
+
+static json_t *build_allowed_ips(const struct config_peer *config)
+{
+	json_t *list = json_array();
+	char buf[PREFIX_TEXT_LEN];
+	bool ok = list;
+
+	for (size_t i = 0; ok && i < config->allowed_ip_count; i++)
+		ok = append(list, json_string(prefix_format(&config->allowed_ips[i], buf)));
+	return whole(list, ok);
+}
+
+static bool put_peer_traffic(json_t *o, const struct dp_peer *dp)
+{
+	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		rx_packets += counter_read(&dp->path[i].rx_packets);
+		rx_bytes += counter_read(&dp->path[i].rx_bytes);
+		tx_packets += counter_read(&dp->path[i].tx_packets);
+		tx_bytes += counter_read(&dp->path[i].tx_bytes);
+	}
+	return put(o, "rx_packets", number(rx_packets)) && put(o, "rx_bytes", number(rx_bytes)) &&
+	       put(o, "tx_packets", number(tx_packets)) && put(o, "tx_bytes", number(tx_bytes)) &&
+	       put(o, "staged_packets", count(&dp->staged_len));
+}
+
+static json_t *build_peer(const struct peer *peer, uint64_t now_ns)
+{
+	const struct config_peer *config = peer->config;
+	const struct path *path = main_path(peer);
+	json_t *o = json_object();
+	bool ok = put(o, "name", json_string(peer->name)) &&
+	          put(o, "public_key", key_text(config->public_key)) &&
+	          put(o, "mode", json_string(bonding_mode_name(config->mode))) &&
+	          put(o, "bonding", json_string(verdict_name(peer->verdict))) &&
+	          put_session(o, peer, now_ns) &&
+	          put(o, "endpoint", path ? endpoint_text(&path->route.remote) : json_null()) &&
+	          put(o, "allowed_ips", build_allowed_ips(config)) &&
+	          put_peer_traffic(o, peer->dp) && put(o, "paths", build_paths(peer, now_ns));
+
+	return whole(o, ok);
+}
+
+static json_t *build_peers(const struct control *control, uint64_t now_ns)
+{
+	json_t *peers = json_array();
+	bool ok = peers;
+
+	for (size_t i = 0; ok && i < control->peer_count; i++)
+		ok = append(peers, build_peer(control->peers[i], now_ns));
+	return whole(peers, ok);
+}
+
+/* ---- the whole ---- */
+
+static json_t *build_drops(const struct engine *engine)
+{
+	json_t *o = json_object();
+	bool ok = o;
+
+	for (int reason = 0; ok && reason < DROP_REASON_COUNT; reason++)
+		ok = put(o, drop_name(reason), number(engine_drops(engine, reason)));
+	return whole(o, ok);
+}
+
+/* How many batches are free at this moment nobody knows without stopping their owners. */
+static json_t *build_pool(const struct engine *engine)
+{
+	struct engine_memory memory = engine_memory(engine);
+	json_t *o = json_object();
+	bool ok = put(o, "batches", number(memory.batches)) && put(o, "free", json_null()) &&
+	          put(o, "bytes", number(memory.bytes));
+
+	return whole(o, ok);
+}
+
+json_t *status_build(const struct control *control, uint64_t now_ns)
+{
+	json_t *o = json_object();
+	bool ok = put(o, "version", json_string(VTRUNKD_VERSION)) &&
+	          put(o, "interface", json_string(control->interface)) &&
+	          put(o, "pid", json_integer(getpid())) &&
+	          put(o, "uptime_s", seconds_since(control->started_ns, now_ns)) &&
+	          put(o, "mtu", number(control->config->mtu)) &&
+	          put(o, "public_key", key_text(control->identity->public_key)) &&
+	          put(o, "workers", number(engine_worker_count(control->engine))) &&
+	          put(o, "links", build_links(control, now_ns)) &&
+	          put(o, "peers", build_peers(control, now_ns)) &&
+	          put(o, "drops", build_drops(control->engine)) &&
+	          put(o, "pool", build_pool(control->engine));
+
+	return whole(o, ok);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* timers.c - the timers of whitepaper 6, and only they.
+ *
+ * The data plane keeps two times per peer: since when data was sent with nothing heard, and since
+ * when data was heard with nothing sent. All timers but the retries follow from them and from the age
+ * of the keypair, so nothing is set or reset per packet.
+ */
+#include "control/control.h"
+#include "crypto/aead.h"
+
+/* A series of initiations that nobody answered is begun again after this, where the configuration
+ * says how to reach the peer: the tunnel is meant to be up. Data to send begins one at once.
+ */
+#define SERIES_PAUSE_NS (30 * NS_PER_S)
+
+/* Late enough to be sure that a peer that heard us would have answered: its keepalive comes after
+ * KEEPALIVE_TIMEOUT.
+ */
+#define NEW_HANDSHAKE_NS (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT)
+
+/* Age at which an initiator that merely receives renews the key. */
+#define REKEY_ON_RECEIVE_NS (REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT)
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void send_keepalive(struct peer *peer)
+{
+	unsigned id = peer->active;
+
+	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
+		if (peer->path[i].is_in_table)
+			id = i;
+	}
+	if (peer->current && id != PATH_NONE)
+		engine_send_late(peer->control->engine, peer->dp, peer->current, id, LANE_ORDERED,
+		                 NULL, 0, NULL);
+}
+
+static void give_up(struct peer *peer, uint64_t now_ns)
+{
+	bool is_ours_to_reach = peer->config->endpoint_count > 0;
+
+	if (!peer->is_unreachable)
+		log_warning("peer=%s: no answer to %u handshake initiations, %s", peer->name,
+		            peer->handshake.attempts,
+		            is_ours_to_reach ? "trying again every 30 s"
+		                             : "waiting for data or the peer");
+	peer->is_unreachable = true;
+	handshake_abandon(peer);
+	atomic_store(&peer->dp->session_wanted, false);
+	atomic_store(&peer->dp->data_tx_since_ns, 0);
+	if (is_ours_to_reach)
+		peer->handshake.retry_ns = now_ns + SERIES_PAUSE_NS;
+}
+
+static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
+{
+	struct handshake *hs = &peer->handshake;
+
+	if (hs->retry_ns > now_ns)
+		return hs->retry_ns;
+	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
+		give_up(peer, now_ns);
+	else
+		handshake_initiate(peer, hs->is_pending, now_ns);
+	return hs->retry_ns;
+}
+
+/* Data went out and nothing authentic came back. A plain peer on one of several links is tried on the
+ * others already when a bonded link would be given up.
+ */
+static uint64_t service_silence(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t since = counter_read(&peer->dp->data_tx_since_ns);
+	uint64_t patience = NEW_HANDSHAKE_NS;
+
+	if (!since || peer->handshake.is_pending)
+		return NEVER_NS;
+	if (peer->verdict != VERDICT_BONDED && peer->control->uplink_count > 1)
+		patience = earlier(patience, peer->control->config->health_timeout_ns);
+	if (now_ns < since + patience + peer->new_handshake_jitter_ns)
+		return since + patience + peer->new_handshake_jitter_ns;
+	log_info("peer=%s: silent for %.1f s, making a new session", peer->name,
+	         (double)(now_ns - since) / NS_PER_S);
+	peer->new_handshake_jitter_ns = random_below(TIMER_JITTER_NS + 1);
+	handshake_initiate(peer, false, now_ns);
+	return NEVER_NS;
+}
+
+static uint64_t service_passive_keepalive(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t since = counter_read(&peer->dp->data_rx_since_ns);
+
+	if (!since)
+		return NEVER_NS;
+	if (now_ns < since + KEEPALIVE_TIMEOUT)
+		return since + KEEPALIVE_TIMEOUT;
+	if (session_is_alive(peer, now_ns))
+		send_keepalive(peer);
+	else
+		atomic_store(&peer->dp->data_rx_since_ns, 0);
+	return NEVER_NS;
+}
+
+static uint64_t service_persistent_keepalive(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t interval = peer->config->persistent_keepalive * NS_PER_S;
+	uint64_t sent = counter_read(&peer->dp->sent_ns), heard = counter_read(&peer->dp->heard_ns);
+	uint64_t last = sent > heard ? sent : heard;
+
+	if (!interval)
+		return NEVER_NS;
+	if (now_ns < last + interval)
+		return last + interval;
+	if (session_is_alive(peer, now_ns))
+		send_keepalive(peer);
+	else if (!peer->handshake.is_pending && peer->handshake.retry_ns == NEVER_NS)
+		handshake_initiate(peer, false, now_ns);
+	return now_ns + interval;
+}
+
+/* A bonded tunnel is never silent, so its initiator renews by the clock; a plain one on receive here,
+ * and on sending in the dispatcher.
+ */
+static uint64_t service_key_age(struct peer *peer, uint64_t now_ns)
+{
+	const struct keypair *kp = peer->current;
+	uint64_t due;
+
+	if (!kp || !kp->is_initiator || peer->asked_late)
+		return NEVER_NS;
+	due = kp->born_ns +
+	      (peer->verdict == VERDICT_BONDED ? REKEY_AFTER_TIME : REKEY_ON_RECEIVE_NS);
+	if (now_ns < due)
+		return due;
+	if (peer->verdict != VERDICT_BONDED && counter_read(&peer->dp->heard_ns) < due)
+		return NEVER_NS; /* data heard later arms us again */
+	peer->asked_late = true;
+	if (!peer->handshake.is_pending)
+		handshake_initiate(peer, false, now_ns);
+	return NEVER_NS;
+}
+
+static uint64_t service_zeroing(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t due = peer->session_ns + 3 * REJECT_AFTER_TIME;
+
+	if (!peer->session_ns || (!peer->previous && !peer->current && !peer->next))
+		return NEVER_NS;
+	if (now_ns < due)
+		return due;
+	log_info("peer=%s: session ended, its keys were too old", peer->name);
+	session_end(peer);
+	return NEVER_NS;
+}
+
+/* The data plane wakes us only while nobody looks at the two times anyway. */
+static void disarm_if_idle(struct dp_peer *dp)
+{
+	if (counter_read(&dp->data_tx_since_ns) || counter_read(&dp->data_rx_since_ns))
+		return;
+	atomic_store(&dp->timers_armed, false);
+	if (atomic_load(&dp->data_tx_since_ns) || atomic_load(&dp->data_rx_since_ns))
+		atomic_store(&dp->timers_armed, true); /* begun meanwhile: seen in this round */
+}
+
+uint64_t timers_service(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t next;
+
+	disarm_if_idle(peer->dp);
+	next = service_silence(peer, now_ns);
+	next = earlier(next, service_passive_keepalive(peer, now_ns));
+	next = earlier(next, service_persistent_keepalive(peer, now_ns));
+	next = earlier(next, service_key_age(peer, now_ns));
+	next = earlier(next, service_zeroing(peer, now_ns));
+	return earlier(next, service_retry(peer, now_ns));
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* uplink.c - our links as control sees them: opening, resting, devices that come and go, and which
+ * endpoint of a peer is reached over which of them.
+ *
+ *            opened                     the system refused to send
+ *   WAITING --------> UP ---------------------------------------> RESTING
+ *      ^               | ^              after error_backoff          |
+ *      |               | +-------------------------------------------+
+ *      +---------------+  device or address gone
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "control/control.h"
+#include "control/netif.h"
+#include "crypto/secret.h"
+
+/* A host name that could not be resolved is asked for again after this. */
+#define RESOLVE_RETRY_NS (5 * NS_PER_S)
+
+/* Handshake messages taken from one link per turn of the loop: the rest waits in the socket, and
+ * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).
+ */
+#define HANDSHAKES_PER_TURN 64u
+#define LOADED_NS           NS_PER_S
+
+const char *uplink_state_name(enum uplink_state state)
+{
+	static const char *const names[] = {
+		[UPLINK_WAITING] = "waiting", [UPLINK_UP] = "up", [UPLINK_RESTING] = "resting"};
+
+	return names[state];
+}
+
+bool uplink_is_usable(const struct uplink *uplink)
+{
+	return uplink->state == UPLINK_UP;
+}
+
+static void set_state(struct uplink *uplink, enum uplink_state state, const char *reason,
+                      uint64_t now_ns)
+{
+	uplink->state = state;
+	uplink->since_ns = now_ns;
+	snprintf(uplink->reason, sizeof uplink->reason, "%s", reason);
+}
+
+static void tell_peers_failed(struct uplink *uplink, const char *reason, uint64_t now_ns)
+{
+	struct control *control = uplink->control;
+
+	for (size_t i = 0; i < control->peer_count; i++) {
+		path_uplink_failed(control->peers[i], uplink, reason, now_ns);
+		deadline_set(&control->deadlines, &control->peers[i]->deadline, now_ns);
+	}
+}
+
+static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
+{
+	struct control *control = uplink->control;
+
+	for (size_t i = 0; i < control->peer_count; i++) {
+		path_uplink_back(control->peers[i], uplink);
+		deadline_set(&control->deadlines, &control->peers[i]->deadline, now_ns);
+	}
+}
+
+/* ---- opening ---- */
+
+static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct uplink *uplink = caa_container_of(source, struct uplink, source);
+	struct control *control = uplink->control;
+	uint8_t msg[sizeof(struct message_initiation) +
+	            1]; /* the longest, and one to notice more */
+	struct route route;
+	unsigned taken = 0;
+	int n;
+
+	(void)events;
+	while (taken++ < HANDSHAKES_PER_TURN) {
+		n = link_receive_handshake(uplink->link, msg, sizeof msg, &route);
+		if (n == -EAGAIN)
+			return;
+		if (n == -EMSGSIZE)
+			engine_count_drop(control->engine, DROP_MALFORMED);
+		else if (n >= 0)
+			handshake_receive(control, &route, msg, (size_t)n, now_ns);
+	}
+	if (now_ns >= control->loaded_until_ns)
+		log_warning("link=%s: many handshake messages, asking senders for cookies",
+		            uplink->config->name);
+	control->loaded_until_ns = now_ns + LOADED_NS;
+}
+
+/* 0.0.0.0:0 or [::]:0 where the configuration names no address. */
+static struct endpoint bind_address(const struct uplink *uplink)
+{
+	struct endpoint any = {0};
+
+	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC)
+		return uplink->config->bind;
+	any.sa.sa_family = (sa_family_t)uplink->family;
+	return any;
+}
+
+static int rx_cpu(const struct uplink *uplink)
+{
+	const struct config_cpus *cpus = &uplink->control->config->cpus_rx;
+
+	return cpus->count ? cpus->cpu[uplink->id % cpus->count] : -1;
+}
+
+static int open_link(struct uplink *uplink)
+{
+	const struct config_link *config = uplink->config;
+	struct link_settings set = {.bind = bind_address(uplink),
+	                            .device = config->device,
+	                            .fwmark = config->fwmark,
+	                            .has_fwmark = config->has_fwmark};
+	struct control *control = uplink->control;
+	int r;
+
+	snprintf(set.name, sizeof set.name, "%s", config->name);
+	memcpy(uplink->link->name, set.name, sizeof set.name);
+	r = link_open(uplink->link, &set);
+	if (r)
+		return r;
+	uplink->source =
+		(struct event_source){.fd = uplink->link->handshake_fd, .ready = on_handshake};
+	r = control_watch(control, &uplink->source, EPOLLIN);
+	if (!r)
+		r = engine_link_start(control->engine, uplink->link, rx_cpu(uplink));
+	if (r) {
+		control_unwatch(control, &uplink->source);
+		link_close(uplink->link);
+	}
+	return r;
+}
+
+/* Opens or, where it is open already, binds to its device anew. */
+static int try_uplink(struct uplink *uplink, uint64_t now_ns)
+{
+	char bound[ENDPOINT_TEXT_LEN];
+	int r;
+
+	if (uplink->config->device && !netif_is_usable(uplink->config->device))
+		r = -ENODEV;
+	else
+		r = uplink->link->is_open ? link_rebind_device(uplink->link) : open_link(uplink);
+	if (r) {
+		if (uplink->reason[0] == 0 || strcmp(uplink->reason, strerror(-r)))
+			log_warning("link=%s: cannot be used, %s; trying again in %.0f s",
+			            uplink->config->name, strerror(-r),
+			            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+		set_state(uplink, UPLINK_WAITING, strerror(-r), now_ns);
+		deadline_set(&uplink->control->deadlines, &uplink->deadline,
+		             now_ns + uplink->control->config->error_backoff_ns);
+		return r;
+	}
+	set_state(uplink, UPLINK_UP, "open", now_ns);
+	log_info("link=%s: up, bound to %s%s%s", uplink->config->name,
+	         endpoint_format(&uplink->link->bound, bound),
+	         uplink->config->device ? " on device " : "",
+	         uplink->config->device ? uplink->config->device : "");
+	tell_peers_back(uplink, now_ns);
+	return 0;
+}
+
+static void on_deadline(struct deadline *d, uint64_t now_ns)
+{
+	struct uplink *uplink = caa_container_of(d, struct uplink, deadline);
+
+	if (uplink->state == UPLINK_WAITING) {
+		if (uplink->family != AF_UNSPEC)
+			try_uplink(uplink, now_ns);
+		return;
+	}
+	if (uplink->state == UPLINK_RESTING) {
+		set_state(uplink, UPLINK_UP, "rested", now_ns);
+		log_info("link=%s: rested, trying again", uplink->config->name);
+		tell_peers_back(uplink, now_ns);
+	}
+}
+
+/* The family of the first numeric endpoint in the configuration that goes over it. */
+static int configured_family(const struct uplink *uplink)
+{
+	const struct config *config = uplink->control->config;
+	bool has_names = false;
+
+	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC)
+		return endpoint_family(&uplink->config->bind);
+	for (size_t i = 0; i < config->peer_count; i++) {
+		for (size_t k = 0; k < config->peers[i].endpoint_count; k++) {
+			const struct config_peer_endpoint *e = &config->peers[i].endpoints[k];
+			struct endpoint ep;
+
+			if (e->link >= 0 && (unsigned)e->link != uplink->id)
+				continue;
+			if (endpoint_parse(e->address, 0, &ep) == 0)
+				return endpoint_family(&ep);
+			has_names = true;
+		}
+	}
+	return has_names ? AF_UNSPEC : AF_INET;
+}
+
+int uplinks_open(struct control *control, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		struct uplink *uplink = &control->uplink[i];
+		int r;
+
+		uplink->deadline.expired = on_deadline;
+		uplink->family = configured_family(uplink);
+		set_state(uplink, UPLINK_WAITING, "", now_ns);
+		if (uplink->family == AF_UNSPEC) {
+			set_state(uplink, UPLINK_WAITING, "for the address of a host name", now_ns);
+			continue;
+		}
+		r = try_uplink(uplink, now_ns);
+		/* What no waiting mends is an error of the configuration or of privileges. */
+		if (r == -EADDRINUSE || r == -EACCES || r == -EPERM)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- events ---- */
+
+void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns)
+{
+	struct control *control = uplink->control;
+
+	if (uplink->state != UPLINK_UP)
+		return;
+	log_warning("link=%s: the system refuses to send, %s; resting for %.0f s",
+	            uplink->config->name, strerror(error),
+	            (double)control->config->error_backoff_ns / NS_PER_S);
+	set_state(uplink, UPLINK_RESTING, strerror(error), now_ns);
+	deadline_set(&control->deadlines, &uplink->deadline,
+	             now_ns + control->config->error_backoff_ns);
+	tell_peers_failed(uplink, "the system refused to send", now_ns);
+}
+
+static void lose(struct uplink *uplink, const char *reason, uint64_t now_ns)
+{
+	if (uplink->state == UPLINK_WAITING)
+		return;
+	log_warning("link=%s: down, %s; waiting for it", uplink->config->name, reason);
+	set_state(uplink, UPLINK_WAITING, reason, now_ns);
+	deadline_set(&uplink->control->deadlines, &uplink->deadline,
+	             now_ns + uplink->control->config->error_backoff_ns);
+	tell_peers_failed(uplink, reason, now_ns);
+}
+
+static bool is_bound_to(const struct uplink *uplink, const struct prefix *address)
+{
+	const struct endpoint *ep = &uplink->config->bind;
+
+	if (endpoint_family(ep) != address->family)
+		return false;
+	if (address->family == AF_INET)
+		return !memcmp(&ep->in4.sin_addr, address->addr, 4);
+	return !memcmp(&ep->in6.sin6_addr, address->addr, 16);
+}
+
+static void device_event(struct uplink *uplink, const struct netif_event *event, uint64_t now_ns)
+{
+	if (event->kind == NETIF_LINK_GONE || event->kind == NETIF_LINK_DOWN)
+		lose(uplink,
+		     event->kind == NETIF_LINK_GONE ? "its device is gone" : "its device is down",
+		     now_ns);
+	else if (event->kind == NETIF_LINK_UP && uplink->state == UPLINK_WAITING &&
+	         uplink->family != AF_UNSPEC)
+		try_uplink(uplink, now_ns);
+}
+
+void uplink_netif_event(struct control *control, const struct netif_event *event)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		struct uplink *uplink = &control->uplink[i];
+
+		if (uplink->config->device && !strcmp(uplink->config->device, event->name))
+			device_event(uplink, event, control->now_ns);
+		if (event->kind == NETIF_ADDRESS_REMOVED && is_bound_to(uplink, &event->address))
+			lose(uplink, "its address is gone", control->now_ns);
+		if (event->kind == NETIF_ADDRESS_ADDED && uplink->state == UPLINK_WAITING &&
+		    is_bound_to(uplink, &event->address))
+			try_uplink(uplink, control->now_ns);
+	}
+}
+
+/* ---- endpoints of peers ---- */
+
+/* Endpoint @e of @peer has the addresses of @answer: the first that fits goes to each link it is
+ * meant for.
+ */
+static void place_endpoint(struct peer *peer, unsigned e, const struct resolve_answer *answer,
+                           uint64_t now_ns)
+{
+	const struct config_peer_endpoint *config = &peer->config->endpoints[e];
+	struct control *control = peer->control;
+
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		struct uplink *uplink = &control->uplink[i];
+		const struct endpoint *fit = NULL;
+		struct route route = {.link = uplink->link};
+		struct path *path = NULL;
+
+		if (config->link >= 0 && (unsigned)config->link != i)
+			continue;
+		if (uplink->family == AF_UNSPEC) {
+			uplink->family = endpoint_family(&answer->endpoints[0]);
+			try_uplink(uplink, now_ns);
+		}
+		for (unsigned k = 0; k < answer->count && !fit; k++) {
+			if (endpoint_family(&answer->endpoints[k]) == uplink->family)
+				fit = &answer->endpoints[k];
+		}
+		if (!fit)
+			continue;
+		route.remote = *fit;
+		for (unsigned k = 0; k < PATHS_MAX && !path; k++) {
+			if (peer->path[k].is_used && peer->path[k].endpoint == (int)e &&
+			    peer->path[k].uplink == uplink)
+				path = &peer->path[k];
+		}
+		if (!path)
+			path = path_add(peer, uplink, &route, (int)e, now_ns);
+		if (path)
+			path_set_route(peer, path, &route, now_ns);
+	}
+}
+
+void uplink_resolved(struct control *control, const struct resolve_answer *answer, uint64_t now_ns)
+{
+	struct peer *peer = control->peers[answer->id >> 32];
+	unsigned e = (unsigned)(uint32_t)answer->id;
+
+	if (answer->error) {
+		log_warning("peer=%s: no address of %s, %s; asking again in 5 s", peer->name,
+		            peer->config->endpoints[e].address, answer->text);
+		peer->resolve_ns = now_ns + RESOLVE_RETRY_NS;
+	} else {
+		place_endpoint(peer, e, answer, now_ns);
+		if (!session_is_alive(peer, now_ns) && !peer->next && !peer->handshake.is_pending)
+			handshake_initiate(peer, false, now_ns);
+	}
+	peer_service(peer, now_ns);
+}
+
+void uplink_resolve_peer(struct peer *peer)
+{
+	struct control *control = peer->control;
+	char host[RESOLVE_HOST_LEN];
+	uint64_t index = 0;
+	uint16_t port;
+
+	while (control->peers[index] != peer)
+		index++;
+	for (size_t e = 0; e < peer->config->endpoint_count; e++) {
+		const char *address = peer->config->endpoints[e].address;
+		struct resolve_answer answer = {.id = index << 32 | e, .count = 1};
+
+		if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
+			uplink_resolved(control, &answer, control->now_ns);
+		else if (endpoint_split(address, host, sizeof host, &port) ||
+		         resolve_request(control->resolver, answer.id, host, port))
+			log_error("peer=%s: cannot ask for the address of %s", peer->name, address);
+	}
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "crypto/keypair.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/secret.h"
+
+#define WIDE_WORDS REPLAY_WORDS(REPLAY_BITS_BONDED)
+
+_Static_assert(sizeof(struct keypair_keys) <= SECRET_CELL_LEN, "the keys fit a cell");
+_Static_assert(LANE_CONTROL + 16 == LANE_COUNT, "a control lane for each of control_bits");
+
+/* Lanes without a window have no words and accept nothing. */
+static void init_windows(struct keypair *kp)
+{
+	replay_init(&kp->received[LANE_ORDERED], kp->stock_bits, REPLAY_WORDS(REPLAY_BITS_STOCK));
+	replay_init(&kp->received[LANE_UNORDERED], kp->unordered_bits,
+	            REPLAY_WORDS(KEYPAIR_BITS_UNORDERED));
+	for (unsigned i = 0; i < LANE_COUNT - LANE_CONTROL; i++)
+		replay_init(&kp->received[LANE_CONTROL + i], kp->control_bits[i],
+		            REPLAY_WORDS(REPLAY_BITS_CONTROL));
+}
+
+struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t remote_index,
+                               uint64_t now_ns)
+{
+	struct keypair *kp = aligned_alloc(_Alignof(struct keypair), sizeof *kp);
+
+	if (!kp)
+		return NULL;
+	memset(kp, 0, sizeof *kp);
+	kp->keys = secret_alloc(sizeof *kp->keys);
+	if (!kp->keys) {
+		free(kp);
+		return NULL;
+	}
+	kp->local_index = local_index;
+	kp->remote_index = remote_index;
+	kp->is_initiator = is_initiator;
+	kp->born_ns = now_ns;
+	init_windows(kp);
+	atomic_init(&kp->references, 1);
+	return kp;
+}
+
+/* Relaxed: a reference orders nothing, what it guards was published through RCU or handed over by
+ * the caller's own reference. Zero is final, so it is never counted up from.
+ */
+bool keypair_get(struct keypair *kp)
+{
+	unsigned held = atomic_load_explicit(&kp->references, memory_order_relaxed);
+
+	do {
+		if (held == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&kp->references, &held, held + 1, memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
+/* After a grace period: nobody who found it in a table is still looking at it. */
+static void destroy(struct rcu_head *head)
+{
+	struct keypair *kp = caa_container_of(head, struct keypair, rcu);
+
+	secret_free(kp->keys);
+	/* Relaxed: the last reference was put after the control thread's offer. */
+	free(atomic_load_explicit(&kp->wide_bits, memory_order_relaxed));
+	free(kp);
+}
+
+/* Release: what this holder did to the keypair comes before its end; acquire, in the last holder, is
+ * the partner.
+ */
+void keypair_put(struct keypair *kp)
+{
+	if (!kp)
+		return;
+	unsigned held = atomic_fetch_sub_explicit(&kp->references, 1, memory_order_acq_rel);
+
+	assert(held > 0);
+	if (held == 1)
+		call_rcu(&kp->rcu, destroy);
+}
+
+int keypair_widen_windows(struct keypair *kp)
+{
+	if (atomic_load_explicit(&kp->wide_bits, memory_order_relaxed))
+		return 0; /* only this thread ever stores it */
+	uint64_t *bits = malloc(2 * WIDE_WORDS * sizeof *bits);
+
+	if (!bits)
+		return -ENOMEM;
+	/* Release: the allocation comes before its use; partner in adopt_wide_windows(). */
+	atomic_store_explicit(&kp->wide_bits, bits, memory_order_release);
+	return 0;
+}
+
+static void adopt_wide_windows(struct keypair *kp)
+{
+	/* Acquire: partner of the release in keypair_widen_windows(). */
+	uint64_t *bits = atomic_load_explicit(&kp->wide_bits, memory_order_acquire);
+
+	if (bits == kp->wide_bits_used)
+		return;
+	replay_widen(&kp->received[LANE_ORDERED], bits, WIDE_WORDS);
+	replay_widen(&kp->received[LANE_UNORDERED], bits + WIDE_WORDS, WIDE_WORDS);
+	kp->wide_bits_used = bits;
+}
+
+bool keypair_accept(struct keypair *kp, uint64_t counter)
+{
+	uint64_t lane = counter >> LANE_SHIFT;
+	uint64_t seq = counter & ((1ull << LANE_SHIFT) - 1);
+
+	if (lane >= LANE_COUNT || !kp->received[lane].words || seq >= REJECT_AFTER_MESSAGES)
+		return false;
+	if (lane != LANE_ORDERED && !kp->accepts_lanes)
+		return false;
+	adopt_wide_windows(kp);
+	return replay_accept(&kp->received[lane], seq);
+}

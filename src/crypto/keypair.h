@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* keypair.h - the keys of one session, their counters and their age.
+ *
+ * Made by the control thread from a finished handshake, then shared: batches on their way and the
+ * tables behind RCU each hold a reference. The last one to leave wipes the keys, after a grace
+ * period, so a reader that found the keypair in a table may still try to take a reference.
+ *
+ *   [I] set before it is published   [C] control thread   [D] the thread that delivers the peer's
+ *   packets at this moment (one at a time)   [A] any thread, atomic   [U] control writes, others read
+ *   under RCU
+ */
+#ifndef CRYPTO_KEYPAIR_H
+#define CRYPTO_KEYPAIR_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rcu.h"
+#include "crypto/replay.h"
+#include "vtrunkd/limits.h"
+#include "vtrunkd/wire.h"
+
+/* Lane 1 until the windows are widened, which happens about when the peer may begin to use it. */
+#define KEYPAIR_BITS_UNORDERED (1u << 11)
+
+/* In secret memory. */
+struct keypair_keys {
+	uint8_t send[KEY_LEN];
+	uint8_t receive[KEY_LEN];
+};
+
+/* Groups that are written start on cache lines of their own (64 bytes): sealing must not slow down
+ * opening, and taking references neither.
+ */
+struct keypair {
+	struct keypair_keys *keys; /* [I] */
+	uint32_t local_index;      /* [I] the peer writes it into packets to us */
+	uint32_t remote_index;     /* [I] we write it into packets to the peer */
+	bool is_initiator;         /* [I] our role */
+	bool accepts_lanes;        /* [I] the peer may be vtrunkd: lanes above 0 are looked at */
+	uint64_t born_ns;          /* [I] */
+	void *owner;               /* [I] the data plane's peer; this room does not look inside */
+	_Atomic bool is_confirmed; /* [A] responder: the initiator has used it */
+	_Atomic bool send_lanes;   /* [A] the peer has said that it takes lanes; set once */
+	struct cds_lfht_node index_node; /* [U] in the data plane's index table */
+
+	alignas(64) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
+
+	alignas(64) struct replay_window received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
+	uint64_t *wide_bits_used;      /* [D] equal to wide_bits as soon as that is adopted */
+	_Atomic(uint64_t *) wide_bits; /* [C] offers it once, [D] adopts it: lanes 0 and 1 */
+	uint64_t stock_bits[REPLAY_WORDS(REPLAY_BITS_STOCK)]; /* [D] lane 0 before bonding */
+	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before it */
+	uint64_t control_bits[16][REPLAY_WORDS(REPLAY_BITS_CONTROL)];  /* [D] */
+
+	alignas(64) _Atomic unsigned references; /* [A] */
+	struct rcu_head rcu;
+};
+
+/* One reference, the caller's. NULL without memory. Keys are to be filled in by the caller
+ * (noise_split()). Control thread.
+ */
+struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t remote_index,
+                               uint64_t now_ns);
+
+/* False when the last reference is gone already; only then the keypair must not be touched. Needs
+ * an RCU read side or a reference.
+ */
+bool keypair_get(struct keypair *kp);
+
+/* NULL is allowed. The last one retires it with call_rcu(). Any registered RCU thread. */
+void keypair_put(struct keypair *kp);
+
+/* Offers windows of REPLAY_BITS_BONDED to lanes 0 and 1; the next keypair_accept() moves to them.
+ * Nothing more when done before. 0 or -ENOMEM. Thread: control.
+ */
+int keypair_widen_windows(struct keypair *kp);
+
+/* Whether @counter, lane included, is new; marks it. After the tag was verified. Lanes that nobody
+ * agreed on are refused, and so are counters from REJECT_AFTER_MESSAGES on. Thread: [D].
+ */
+bool keypair_accept(struct keypair *kp, uint64_t counter);
+
+/* Young enough, and its counter not used up. */
+static inline bool keypair_can_send(const struct keypair *kp, uint64_t now_ns, unsigned lane)
+{
+	return now_ns < kp->born_ns + REJECT_AFTER_TIME &&
+	       atomic_load_explicit(&kp->sent[lane], memory_order_relaxed) < REJECT_AFTER_MESSAGES;
+}
+
+static inline bool keypair_can_receive(const struct keypair *kp, uint64_t now_ns)
+{
+	return now_ns < kp->born_ns + REJECT_AFTER_TIME;
+}
+
+/* Takes @n counters of @lane; returns the first, with the lane in it, or UINT64_MAX when the lane is
+ * used up. Only uniqueness matters, so relaxed is enough; a counter never sent is a gap the receiver
+ * allows, one sent twice would break the AEAD.
+ */
+static inline uint64_t keypair_reserve(struct keypair *kp, unsigned lane, unsigned n)
+{
+	uint64_t first = atomic_fetch_add_explicit(&kp->sent[lane], n, memory_order_relaxed);
+
+	if (first >= REJECT_AFTER_MESSAGES - n)
+		return UINT64_MAX;
+	return (uint64_t)lane << LANE_SHIFT | first;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#include "dataplane/batch.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "crypto/keypair.h"
+#include "dataplane/peer.h"
+
+static uint32_t align_up(uint32_t n, uint32_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes)
+{
+	size_t bytes = (size_t)count * BATCH_DATA_BYTES;
+
+	*pool = (struct batch_pool){.count = count};
+	pool->stride = align_up(slot_bytes, CACHE_LINE);
+	pool->slots = BATCH_DATA_BYTES / pool->stride;
+	if (pool->slots > BATCH_MAX)
+		pool->slots = BATCH_MAX;
+	if (pool->slots == 0)
+		pool->slots = 1;
+	pool->batches = calloc(count, sizeof *pool->batches);
+	if (!pool->batches)
+		return -ENOMEM;
+	pool->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pool->memory == MAP_FAILED) {
+		free(pool->batches);
+		*pool = (struct batch_pool){0};
+		return -ENOMEM;
+	}
+	cds_lfs_init(&pool->returned);
+	for (unsigned i = count; i-- > 0;) {
+		struct batch *b = &pool->batches[i];
+
+		b->home = pool;
+		b->data = pool->memory + (size_t)i * BATCH_DATA_BYTES;
+		b->next = pool->idle;
+		pool->idle = b;
+	}
+	return 0;
+}
+
+/* Takes what came back since the last time. Only the owner pops, so pop_all needs no lock. */
+static void take_returned(struct batch_pool *pool)
+{
+	struct cds_lfs_head *head = __cds_lfs_pop_all(&pool->returned);
+	struct cds_lfs_node *node, *next;
+
+	cds_lfs_for_each_safe(head, node, next)
+	{
+		struct batch *b = caa_container_of(node, struct batch, free_node);
+
+		b->next = pool->idle;
+		pool->idle = b;
+	}
+}
+
+void batch_pool_fini(struct batch_pool *pool)
+{
+	if (!pool->batches)
+		return;
+	take_returned(pool);
+	munmap(pool->memory, (size_t)pool->count * BATCH_DATA_BYTES);
+	free(pool->batches);
+	*pool = (struct batch_pool){0};
+}
+
+bool batch_pool_has_idle(struct batch_pool *pool)
+{
+	if (!pool->idle)
+		take_returned(pool);
+	return pool->idle != NULL;
+}
+
+struct batch *batch_get(struct batch_pool *pool)
+{
+	struct batch *b;
+
+	if (!batch_pool_has_idle(pool))
+		return NULL;
+	b = pool->idle;
+	pool->idle = b->next;
+	b->next = NULL;
+	b->len = 0;
+	b->path_id = PATH_NONE;
+	b->path_mask = 0;
+	b->has_remote = false;
+	b->peer = NULL;
+	b->keypair = NULL;
+	return b;
+}
+
+struct batch *batch_get_wait(struct batch_pool *pool)
+{
+	struct batch *b = batch_get(pool);
+
+	while (!b) {
+		/* A full barrier on both sides: either the one who gives back sees that we wait, or
+		 * we see what was given back.
+		 */
+		atomic_store(&pool->is_waiting, 1);
+		cmm_smp_mb();
+		if (cds_lfs_empty(&pool->returned)) {
+			rcu_thread_offline();
+			syscall(SYS_futex, &pool->is_waiting, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+			rcu_thread_online();
+		}
+		atomic_store_explicit(&pool->is_waiting, 0, memory_order_relaxed);
+		b = batch_get(pool);
+	}
+	return b;
+}
+
+void batch_free(struct batch *b)
+{
+	struct batch_pool *pool;
+
+	if (!b)
+		return;
+	pool = b->home;
+	keypair_put(b->keypair);
+	dp_peer_put(b->peer);
+	b->keypair = NULL;
+	b->peer = NULL;
+	cds_lfs_push(&pool->returned, &b->free_node); /* a full barrier: see batch_get_wait() */
+	if (atomic_load(&pool->is_waiting) && atomic_exchange(&pool->is_waiting, 0))
+		syscall(SYS_futex, &pool->is_waiting, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* batch.h - packets handled in one go, and the memory they lie in.
+ *
+ * A batch is the unit of everything: one queue node, one wake-up, one reservation of counters, one
+ * crypto call, one system call. It belongs to one peer, one keypair and one direction, on send also
+ * to one path. It owns a fixed buffer; its segments are datagrams in that buffer, each with room for
+ * the transport header before the payload and for padding and tag behind it, so that sealing and
+ * opening need no copy.
+ *
+ *      offset            offset + 16                                offset + 16 + len
+ *      | transport header | payload: IP packet or frames             | padding, tag |
+ *
+ * Ownership moves with the pointer: whoever was handed a batch passes it on or gives it back with
+ * batch_free(). Nobody else touches it meanwhile, so its members need no locks.
+ */
+#ifndef DATAPLANE_BATCH_H
+#define DATAPLANE_BATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <urcu/lfstack.h>
+#include <urcu/wfcqueue.h>
+
+#include "base/endpoint.h"
+#include "vtrunkd/limits.h"
+#include "vtrunkd/wire.h"
+
+struct batch_pool;
+struct dp_peer;
+struct keypair;
+struct link;
+
+#define CACHE_LINE       64
+#define BATCH_DATA_BYTES 65536u /* the longest GRO train, or the longest datagram */
+#define PATH_NONE        0xffu
+#define PATH_ANY         0xfeu
+
+enum batch_kind {
+	BATCH_SEAL,   /* IP packets on their way out: sealed by a worker, then sent in order */
+	BATCH_LATE,   /* frames or a keepalive: sealed at the moment they leave */
+	BATCH_OPEN,   /* datagrams that came in: opened by a worker, then delivered in order */
+	BATCH_REPORT, /* for the control thread: frames that came in, or an address that moved */
+};
+
+struct segment {
+	uint32_t offset; /* of the transport header in the buffer */
+	uint16_t len;    /* bytes of payload; of the whole datagram while BATCH_OPEN is not yet open
+			  * and once BATCH_SEAL is sealed
+			  */
+	uint16_t rank;   /* sealing: counter = batch->first_counter + rank */
+};
+
+/* Where a datagram came from or goes to. */
+struct route {
+	struct link *link;
+	struct endpoint remote;
+	struct endpoint local; /* our address, port ignored; family AF_UNSPEC: not known, any */
+};
+
+struct batch {
+	struct cds_wfcq_node inbox_node; /* in a worker's or the control thread's inbox */
+	struct cds_wfcq_node order_node; /* in a sequencer */
+	struct cds_lfs_node free_node;   /* on its way home */
+	struct batch *next;              /* in a list of its owner */
+	struct batch_pool *home;         /* set once; where it returns to */
+	atomic_bool is_done;             /* sequencer: the work on it is done */
+
+	enum batch_kind kind;
+	uint8_t path_id;    /* send: the path, or the first one; receive: PATH_NONE if not known */
+	uint8_t lane;       /* of a late batch */
+	uint16_t path_mask; /* send: all paths that carry it (redundant mode) */
+	bool has_remote;    /* late: goes to route.remote rather than to the path's endpoint */
+	struct dp_peer *peer;    /* a reference, or NULL */
+	struct keypair *keypair; /* a reference, or NULL */
+	struct route route;      /* receive: where it came from */
+	uint64_t time_ns;        /* receive: when; late ECHO: when the probe came */
+	uint64_t first_counter;  /* sealing; report: counter of the datagram */
+	uint64_t rx_packets;     /* report: heard on the path before this one */
+
+	unsigned len;
+	struct segment segment[BATCH_MAX];
+	uint8_t *data; /* BATCH_DATA_BYTES, aligned to CACHE_LINE; set once */
+};
+
+static inline uint8_t *segment_header(const struct batch *b, const struct segment *seg)
+{
+	return b->data + seg->offset;
+}
+
+static inline uint8_t *segment_payload(const struct batch *b, const struct segment *seg)
+{
+	return b->data + seg->offset + TRANSPORT_HEADER_LEN;
+}
+
+/* The batches one thread takes from. Others give back through a lock-free stack, so no two threads
+ * ever compete for taking. The number of batches is the bound on what the thread has in flight.
+ *
+ *   [I] set at creation   [O] the owning thread   [A] any thread
+ */
+struct batch_pool {
+	unsigned count;        /* [I] */
+	unsigned slots;        /* [I] datagrams that fit into one batch */
+	uint32_t stride;       /* [I] bytes from slot to slot, a multiple of CACHE_LINE */
+	struct batch *batches; /* [I] */
+	uint8_t *memory;       /* [I] */
+	struct batch *idle;    /* [O] taken first: still warm in the cache */
+
+	_Alignas(CACHE_LINE) struct cds_lfs_stack returned; /* [A] */
+	_Atomic uint32_t is_waiting;                        /* [A] futex: the owner sleeps */
+};
+
+/* @slot_bytes is the longest datagram to be stored. Memory is mapped now and touched when first
+ * used. Returns 0 or -ENOMEM.
+ */
+int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes);
+
+/* All batches must have come home. */
+void batch_pool_fini(struct batch_pool *pool);
+
+/* An empty batch, or NULL when all are in flight. The pool's owner. */
+struct batch *batch_get(struct batch_pool *pool);
+
+/* The same, sleeping until one comes home: that is the back-pressure of the engine. Puts the thread
+ * offline for RCU meanwhile, so no pointer read under RCU may be kept across it.
+ */
+struct batch *batch_get_wait(struct batch_pool *pool);
+
+/* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread. */
+void batch_free(struct batch *b);
+
+/* Whether batch_get() would succeed. The pool's owner. */
+bool batch_pool_has_idle(struct batch_pool *pool);
+
+/* Prepares the next slot and returns its segment; the caller checked that b->len < slots. */
+static inline struct segment *batch_append(struct batch *b, uint32_t stride)
+{
+	struct segment *seg = &b->segment[b->len];
+
+	seg->offset = b->len * stride;
+	seg->len = 0;
+	seg->rank = 0;
+	b->len++;
+	return seg;
+}
+
+#endif

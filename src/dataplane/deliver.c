@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* deliver.c - from authentic payloads to the TUN device, in order of arrival.
+ *
+ * Runs in the emitting role of the peer's `arriving` sequencer: one thread at a time per peer, so the
+ * replay windows and the path's receive counts need no lock.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "dataplane/engine_private.h"
+
+/* What one batch turned out to hold. */
+struct delivery {
+	struct batch *b;
+	struct dp_peer *peer;
+	unsigned path_id;   /* or PATH_NONE */
+	unsigned authentic; /* datagrams new and authentic so far */
+	uint64_t bytes;     /* of their UDP payload */
+	uint64_t newest;    /* greatest counter among them */
+	bool has_data;
+};
+
+/* The length an IP header claims; 0 when this is no whole IP packet. */
+static size_t inner_len(const uint8_t *packet, size_t len)
+{
+	size_t total;
+
+	if (len >= 20 && packet[0] >> 4 == 4) {
+		total = load_be16(packet + 2);
+		return total >= 20 && total <= len ? total : 0;
+	}
+	if (len >= 40 && packet[0] >> 4 == 6) {
+		total = 40u + load_be16(packet + 4);
+		return total <= len ? total : 0;
+	}
+	return 0;
+}
+
+/* Hands an IP packet to the kernel if its source belongs to the peer. */
+static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet,
+                           size_t len)
+{
+	const struct allowedips *table = rcu_dereference(self->engine->allowedips);
+	size_t total = inner_len(packet, len);
+
+	if (!total) {
+		dp_drop(self, DROP_INNER_MALFORMED, 1);
+		return;
+	}
+	if (atomic_load_explicit(&peer->data_refused, memory_order_relaxed)) {
+		dp_drop(self, DROP_BONDING_REQUIRED, 1);
+		return;
+	}
+	if (!table || allowedips_lookup_src(table, packet) != peer) {
+		dp_drop(self, DROP_ALLOWED_IPS, 1);
+		return;
+	}
+	while (write(self->tun_fd, packet, total) < 0) {
+		if (errno != EINTR) {
+			dp_drop(self, DROP_TUN_FULL, 1);
+			return;
+		}
+	}
+}
+
+/* Answers a probe at once, on the path where it came in: the shorter it is held, the truer the round
+ * trip. A probe from an address that is no path yet is control's business.
+ */
+static void answer_probe(struct dp_thread *self, const struct delivery *d,
+                         const struct frame *frame)
+{
+	const struct frame_probe *probe = (const void *)frame->body;
+	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
+	struct frame_echo echo = {.path_id = probe->path_id};
+	uint64_t heard;
+
+	if (d->path_id == PATH_NONE)
+		return;
+	heard = counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+	memcpy(echo.seq, probe->seq, sizeof echo.seq);
+	memcpy(echo.t_tx_us, probe->t_tx_us, sizeof echo.t_tx_us);
+	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
+	store_le32(echo.rx_packets, (uint32_t)heard);
+	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
+	send_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id, payload,
+	          sizeof payload, NULL, d->b->time_ns);
+}
+
+/* Passes @len bytes of frames (none: merely the origin) on to control. */
+static void report(struct dp_thread *self, const struct delivery *d, const uint8_t *frames,
+                   size_t len, uint64_t counter)
+{
+	struct batch *r = batch_get(&self->pool);
+
+	if (!r) {
+		dp_drop(self, DROP_CONTROL_BUSY, 1);
+		return;
+	}
+	r->kind = BATCH_REPORT;
+	r->peer = dp_peer_get(d->peer);
+	if (keypair_get(d->b->keypair))
+		r->keypair = d->b->keypair;
+	r->route = d->b->route;
+	r->time_ns = d->b->time_ns;
+	r->path_id = (uint8_t)d->path_id;
+	r->first_counter = counter;
+	if (d->path_id != PATH_NONE)
+		r->rx_packets =
+			counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+	if (len) {
+		struct segment *seg = batch_append(r, self->pool.stride);
+
+		memcpy(segment_payload(r, seg), frames, len);
+		seg->len = (uint16_t)len;
+	}
+	engine_post_report(self, r);
+}
+
+/* Checks a payload of frames as a whole, answers its probe, and passes it on to control. */
+static void take_frames(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
+                        size_t len, uint64_t counter)
+{
+	struct frame frame, probe = {0};
+	enum frame_result result;
+	size_t offset = 0;
+
+	while ((result = frame_next(payload, len, &offset, &frame)) == FRAME_FOUND) {
+		size_t known = frame_body_len(frame.type);
+
+		if (known == 0)
+			dp_drop(self, DROP_FRAME_UNKNOWN, 1);
+		else if (frame.body_len < known)
+			result = FRAME_BAD;
+		else if (frame.type == FRAME_PROBE)
+			probe = frame;
+		if (result == FRAME_BAD)
+			break;
+	}
+	if (result == FRAME_BAD) {
+		dp_drop(self, DROP_FRAME_MALFORMED, 1);
+		return;
+	}
+	if (probe.body)
+		answer_probe(self, d, &probe);
+	report(self, d, payload, len, counter);
+}
+
+static void deliver_segment(struct dp_thread *self, struct delivery *d, const struct segment *seg)
+{
+	const struct message_transport *header = (void *)segment_header(d->b, seg);
+	const uint8_t *payload = segment_payload(d->b, seg);
+	uint64_t counter = load_le64(header->counter);
+
+	if (!keypair_accept(d->b->keypair, counter)) {
+		dp_drop(self, DROP_REPLAY, 1);
+		return;
+	}
+	d->authentic++;
+	d->bytes += seg->len + TRANSPORT_OVERHEAD;
+	if (counter > d->newest)
+		d->newest = counter;
+	if (seg->len == 0)
+		return; /* a keepalive */
+	if (payload[0] == FRAME_MAGIC &&
+	    atomic_load_explicit(&d->peer->frames_allowed, memory_order_relaxed)) {
+		take_frames(self, d, payload, seg->len, counter);
+		return;
+	}
+	d->has_data = true;
+	deliver_packet(self, d->peer, payload, seg->len);
+}
+
+/* The first authentic packet under a keypair we made as responder proves that the initiator has it. */
+static void confirm(struct dp_peer *peer, struct keypair *kp)
+{
+	if (kp->is_initiator || atomic_load_explicit(&kp->is_confirmed, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&kp->is_confirmed, true, memory_order_release);
+	dp_peer_event(peer, PEER_EVENT_CONFIRMED);
+}
+
+/* A stock peer is where its newest packet came from (whitepaper 6.5). */
+static bool has_roamed(const struct delivery *d)
+{
+	uint8_t followed = atomic_load_explicit(&d->peer->followed_path, memory_order_relaxed);
+
+	return followed != PATH_ANY && followed != d->path_id &&
+	       d->newest + 1 == d->b->keypair->received[LANE_ORDERED].next;
+}
+
+void deliver_batch(struct dp_thread *self, struct batch *b)
+{
+	struct delivery d = {
+		.b = b, .peer = b->peer, .path_id = dp_peer_find_path(b->peer, &b->route)};
+
+	for (unsigned i = 0; i < b->len; i++)
+		deliver_segment(self, &d, &b->segment[i]);
+	if (d.authentic) {
+		confirm(b->peer, b->keypair);
+		if (d.path_id != PATH_NONE) {
+			struct dp_path *path = &b->peer->path[d.path_id];
+
+			counter_add(&path->rx_packets, d.authentic);
+			counter_add(&path->rx_bytes, d.bytes);
+			atomic_store_explicit(&path->heard_ns, b->time_ns, memory_order_relaxed);
+		}
+		if (has_roamed(&d))
+			report(self, &d, NULL, 0, d.newest);
+		dp_peer_heard(b->peer, d.has_data, b->time_ns);
+	}
+	batch_free(b);
+}

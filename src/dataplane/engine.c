@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/engine_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Batches per pool. A dispatcher or RX thread has at most this many in flight: 64 KiB each, mapped
+ * but touched only as far as used, and the last one given back is taken first. Workers need theirs
+ * for answers and reports only. Not tuned yet.
+ */
+#define POOL_DISPATCHER 256u
+#define POOL_RX         128u
+#define POOL_WORKER     32u
+#define POOL_CONTROL    64u
+
+/* An inner packet of a peer with a greater MTU than ours is still received up to this. */
+#define INNER_BYTES_MIN 1504u
+
+unsigned engine_auto_workers(void)
+{
+	unsigned cpus = thread_cpu_count();
+
+	if (cpus <= 3)
+		return 1;
+	return cpus - 2 < WORKERS_MAX ? cpus - 2 : WORKERS_MAX;
+}
+
+static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches)
+{
+	*self = (struct dp_thread){.engine = engine, .id = id, .tun_fd = engine->set.tun_fd};
+	return batch_pool_init(&self->pool, batches, engine->slot_bytes);
+}
+
+static uint32_t slot_bytes(uint32_t mtu)
+{
+	uint32_t inner = mtu > INNER_BYTES_MIN ? mtu : INNER_BYTES_MIN;
+	uint32_t bytes = inner + PADDING_MULTIPLE + TRANSPORT_OVERHEAD;
+
+	return bytes < BATCH_DATA_BYTES ? bytes : BATCH_DATA_BYTES;
+}
+
+static int init_workers(struct engine *engine)
+{
+	engine->worker = aligned_alloc(CACHE_LINE, engine->set.workers * sizeof *engine->worker);
+	if (!engine->worker)
+		return -ENOMEM;
+	memset(engine->worker, 0, engine->set.workers * sizeof *engine->worker);
+	for (unsigned i = 0; i < engine->set.workers; i++) {
+		inbox_init(&engine->worker[i].inbox);
+		if (init_self(engine, &engine->worker[i].self, i, POOL_WORKER))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int init_dispatcher(struct engine *engine)
+{
+	struct dispatcher *d = &engine->dispatcher;
+
+	__cds_wfcq_init(&d->kick_head, &d->kick_tail);
+	d->packet = malloc(INNER_MTU_MAX);
+	if (!d->packet || init_self(engine, &d->self, 0, POOL_DISPATCHER))
+		return -ENOMEM;
+	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return d->kick_fd < 0 ? -errno : 0;
+}
+
+int engine_create(const struct engine_settings *set, struct engine **ret)
+{
+	struct engine *engine = aligned_alloc(CACHE_LINE, sizeof *engine);
+	int r;
+
+	if (!engine)
+		return -ENOMEM;
+	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
+	engine->dispatcher.kick_fd = engine->event_fd = -1;
+	__cds_wfcq_init(&engine->peer_head, &engine->peer_tail);
+	__cds_wfcq_init(&engine->report_head, &engine->report_tail);
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		engine->link[i].engine = engine;
+		engine->link[i].id = i;
+	}
+	r = init_dispatcher(engine);
+	if (!r)
+		r = init_workers(engine);
+	if (!r)
+		r = init_self(engine, &engine->control, 0, POOL_CONTROL);
+	if (!r && !(engine->index = index_create(PEERS_MAX)))
+		r = -ENOMEM;
+	if (!r && (engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+		r = -errno;
+	if (r) {
+		engine_destroy(engine);
+		return r;
+	}
+	*ret = engine;
+	return 0;
+}
+
+int engine_start(struct engine *engine)
+{
+	struct dispatcher *d = &engine->dispatcher;
+	char name[16];
+	int r = 0;
+
+	for (unsigned i = 0; i < engine->set.workers && !r; i++) {
+		snprintf(name, sizeof name, "vt-crypto-%u", i);
+		r = thread_start(&engine->worker[i].thread, name, THREAD_WORKER,
+		                 engine->set.worker_cpu[i], worker_main, &engine->worker[i]);
+	}
+	if (!r)
+		r = thread_start(&d->thread, "vt-tun", THREAD_TUN, engine->set.tun_cpu,
+		                 dispatcher_main, d);
+	return r;
+}
+
+static void raise_fd(int fd)
+{
+	uint64_t one = 1;
+
+	/* Can only fail when the counter is full: then it is readable anyway. */
+	if (write(fd, &one, sizeof one) < 0)
+		return;
+}
+
+int engine_link_start(struct engine *engine, struct link *link, int cpu)
+{
+	char name[16];
+	int r = init_self(engine, &link->rx, link->id, POOL_RX);
+
+	if (r)
+		return r;
+	snprintf(name, sizeof name, "vt-rx-%.9s", link->name);
+	r = thread_start(&link->thread, name, THREAD_RX, cpu, link_rx_main, link);
+	if (r)
+		batch_pool_fini(&link->rx.pool);
+	return r;
+}
+
+/* The calling thread goes offline while it joins: the others may wait for a grace period. */
+void engine_stop(struct engine *engine)
+{
+	struct dispatcher *d = &engine->dispatcher;
+
+	rcu_thread_offline();
+	atomic_store_explicit(&d->is_stopping, true, memory_order_release);
+	raise_fd(d->kick_fd);
+	thread_join(&d->thread);
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		struct link *link = &engine->link[i];
+
+		if (!link->is_open)
+			continue;
+		atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
+		raise_fd(link->stop_fd);
+		thread_join(&link->thread);
+	}
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		inbox_stop(&engine->worker[i].inbox);
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		thread_join(&engine->worker[i].thread);
+	rcu_thread_online();
+}
+
+static void discard_events(struct engine *engine)
+{
+	struct dp_peer *peer;
+	struct batch *b;
+	unsigned events;
+
+	while ((peer = engine_take_event(engine, &events)))
+		dp_peer_put(peer);
+	while ((b = engine_take_report(engine)))
+		batch_free(b);
+}
+
+void engine_destroy(struct engine *engine)
+{
+	if (!engine)
+		return;
+	discard_events(engine);
+	engine_publish_allowedips(engine, NULL);
+	index_destroy(engine->index);
+	rcu_barrier();
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		link_close(&engine->link[i]);
+		batch_pool_fini(&engine->link[i].rx.pool);
+	}
+	for (unsigned i = 0; engine->worker && i < engine->set.workers; i++)
+		batch_pool_fini(&engine->worker[i].self.pool);
+	free(engine->worker);
+	batch_pool_fini(&engine->control.pool);
+	batch_pool_fini(&engine->dispatcher.self.pool);
+	free(engine->dispatcher.packet);
+	if (engine->dispatcher.kick_fd >= 0)
+		close(engine->dispatcher.kick_fd);
+	if (engine->event_fd >= 0)
+		close(engine->event_fd);
+	free(engine);
+}
+
+struct link *engine_link(struct engine *engine, unsigned id)
+{
+	return &engine->link[id];
+}
+
+struct index_table *engine_index(struct engine *engine)
+{
+	return engine->index;
+}
+
+unsigned engine_worker_count(const struct engine *engine)
+{
+	return engine->set.workers;
+}
+
+/* ---- what control publishes ---- */
+
+void engine_publish_allowedips(struct engine *engine, struct allowedips *table)
+{
+	allowedips_retire(rcu_xchg_pointer(&engine->allowedips, table));
+}
+
+void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp)
+{
+	keypair_put(rcu_xchg_pointer(&peer->current, kp));
+}
+
+void engine_publish_paths(struct dp_peer *peer, struct path_table *table)
+{
+	path_table_retire(rcu_xchg_pointer(&peer->path_table, table));
+}
+
+static void free_target(struct rcu_head *head)
+{
+	free(caa_container_of(head, struct path_target, rcu));
+}
+
+int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route)
+{
+	struct path_target *target = NULL, *old;
+
+	if (route) {
+		target = malloc(sizeof *target);
+		if (!target)
+			return -ENOMEM;
+		target->route = *route;
+	}
+	old = rcu_xchg_pointer(&peer->path[path_id].target, target);
+	if (old)
+		call_rcu(&old->rcu, free_target);
+	return 0;
+}
+
+void engine_kick(struct dp_peer *peer)
+{
+	struct dispatcher *d = &peer->engine->dispatcher;
+
+	if (atomic_exchange(&peer->is_kicked, true))
+		return;
+	dp_peer_get(peer);
+	cds_wfcq_node_init(&peer->kick_node);
+	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &peer->kick_node);
+	raise_fd(d->kick_fd);
+}
+
+bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
+                      unsigned path_id, unsigned lane, const void *payload, size_t len,
+                      const struct route *remote)
+{
+	return send_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
+}
+
+/* ---- what control is told ---- */
+
+int engine_event_fd(const struct engine *engine)
+{
+	return engine->event_fd;
+}
+
+void engine_wake_control(struct engine *engine)
+{
+	/* One system call for all that comes before control has looked. */
+	if (!atomic_exchange(&engine->is_control_woken, true))
+		raise_fd(engine->event_fd);
+}
+
+void engine_events_begin(struct engine *engine)
+{
+	uint64_t count;
+
+	if (read(engine->event_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+		return;
+	/* From here on whoever posts wakes us again; what was posted before is seen below. */
+	atomic_exchange(&engine->is_control_woken, false);
+}
+
+void engine_post_peer(struct engine *engine, struct dp_peer *peer)
+{
+	cds_wfcq_node_init(&peer->event_node);
+	cds_wfcq_enqueue(&engine->peer_head, &engine->peer_tail, &peer->event_node);
+	engine_wake_control(engine);
+}
+
+struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events)
+{
+	struct cds_wfcq_node *node =
+		__cds_wfcq_dequeue_nonblocking(&engine->peer_head, &engine->peer_tail);
+	struct dp_peer *peer;
+
+	/* Half pushed: the pusher's wake-up is still to come. */
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	peer = caa_container_of(node, struct dp_peer, event_node);
+	*ret_events = atomic_exchange_explicit(&peer->events, 0, memory_order_acq_rel);
+	return peer;
+}
+
+void engine_post_report(struct dp_thread *self, struct batch *b)
+{
+	struct engine *engine = self->engine;
+
+	/* Relaxed: only a bound, one more or less does not matter. */
+	if (atomic_fetch_add_explicit(&engine->reports, 1, memory_order_relaxed) >= REPORTS_MAX) {
+		atomic_fetch_sub_explicit(&engine->reports, 1, memory_order_relaxed);
+		dp_drop(self, DROP_CONTROL_BUSY, 1);
+		batch_free(b);
+		return;
+	}
+	cds_wfcq_node_init(&b->inbox_node);
+	cds_wfcq_enqueue(&engine->report_head, &engine->report_tail, &b->inbox_node);
+	engine_wake_control(engine);
+}
+
+struct batch *engine_take_report(struct engine *engine)
+{
+	struct cds_wfcq_node *node =
+		__cds_wfcq_dequeue_nonblocking(&engine->report_head, &engine->report_tail);
+
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	atomic_fetch_sub_explicit(&engine->reports, 1, memory_order_relaxed);
+	return caa_container_of(node, struct batch, inbox_node);
+}
+
+/* ---- statistics ---- */
+
+uint64_t engine_drops(const struct engine *engine, enum drop_reason reason)
+{
+	uint64_t sum = counter_read(&engine->control.drops[reason]) +
+	               counter_read(&engine->dispatcher.self.drops[reason]);
+
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		sum += counter_read(&engine->worker[i].self.drops[reason]);
+	for (unsigned i = 0; i < LINKS_MAX; i++)
+		sum += counter_read(&engine->link[i].rx.drops[reason]);
+	return sum;
+}
+
+void engine_count_drop(struct engine *engine, enum drop_reason reason)
+{
+	dp_drop(&engine->control, reason, 1);
+}
+
+struct engine_memory engine_memory(const struct engine *engine)
+{
+	struct engine_memory sum = {.batches = engine->control.pool.count +
+	                                       engine->dispatcher.self.pool.count};
+
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		sum.batches += engine->worker[i].self.pool.count;
+	for (unsigned i = 0; i < LINKS_MAX; i++)
+		sum.batches += engine->link[i].rx.pool.count;
+	sum.bytes = (size_t)sum.batches * BATCH_DATA_BYTES;
+	return sum;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - the front door of the data plane: what the control thread may do with it.
+ *
+ *      TUN ──► dispatcher ──┐                           ┌──► sockets of the links
+ *                           ├──► inboxes ──► workers ──┤
+ *      links ──► RX threads ┘                           └──► TUN, reports to control
+ *
+ * The dispatcher reads the TUN device, finds the peer by allowed IPs, picks a path, numbers packets
+ * and makes batches; RX threads read datagrams and find the keypair by receiver index. Workers seal
+ * and open. Sequencers keep the order behind them. An idle worker's job is done in place by whoever
+ * has the batch in hand. docs/threads.md tells it at length.
+ *
+ * Control publishes what the threads read: the keypair, path table and path targets of each peer,
+ * the allowed IPs, the index table. All functions are for the control thread unless said otherwise.
+ */
+#ifndef DATAPLANE_ENGINE_H
+#define DATAPLANE_ENGINE_H
+
+#include "crypto/keypair.h"
+#include "dataplane/allowedips.h"
+#include "dataplane/batch.h"
+#include "dataplane/drop.h"
+#include "dataplane/frame.h"
+#include "dataplane/index.h"
+#include "dataplane/link.h"
+#include "dataplane/peer.h"
+#include "sched/path_table.h"
+
+#define WORKERS_MAX 64u
+
+struct engine_settings {
+	int tun_fd;       /* open, non-blocking; stays the caller's */
+	uint32_t mtu;     /* of the TUN device, bytes */
+	unsigned workers; /* 1 .. WORKERS_MAX */
+	int tun_cpu;      /* -1: anywhere */
+	int worker_cpu[WORKERS_MAX];
+};
+
+/* Workers for this machine when the configuration leaves it to us. */
+unsigned engine_auto_workers(void);
+
+/* Allocates everything; no thread runs yet. Returns 0 or -ENOMEM. */
+int engine_create(const struct engine_settings *set, struct engine **ret);
+
+/* Starts the workers and the dispatcher. Returns 0 or a negative errno; then engine_stop() cleans. */
+int engine_start(struct engine *engine);
+
+/* Stops dispatcher and RX threads, lets the workers finish what is in their inboxes, stops them.
+ * Afterwards nothing sends or delivers any more. Safe on an engine that was never started.
+ */
+void engine_stop(struct engine *engine);
+
+/* After engine_stop(), when all keypairs and peers were let go. NULL is allowed. */
+void engine_destroy(struct engine *engine);
+
+/* The room of link @id; the engine owns it. */
+struct link *engine_link(struct engine *engine, unsigned id);
+
+/* Starts the RX thread of a link that is open. Returns 0 or a negative errno. */
+int engine_link_start(struct engine *engine, struct link *link, int cpu);
+
+struct index_table *engine_index(struct engine *engine);
+
+/* Takes over @table and retires the old one. */
+void engine_publish_allowedips(struct engine *engine, struct allowedips *table);
+
+/* Takes over a reference of @kp (NULL: no session) and puts the old one. */
+void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp);
+
+/* Takes over @table and retires the old one. */
+void engine_publish_paths(struct dp_peer *peer, struct path_table *table);
+
+/* Where path @path_id leads from now on; NULL frees the slot. Returns 0 or -ENOMEM. */
+int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route);
+
+/* Tells the dispatcher that packets staged for @peer may go now. */
+void engine_kick(struct dp_peer *peer);
+
+/* Seals @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at the moment it
+ * leaves on path @path_id, behind what was numbered there before. With @remote not NULL it goes
+ * there instead. A PROBE or ECHO at the beginning gets its time and counts at that moment. Returns
+ * false when no memory is free. @len 0 is a keepalive.
+ */
+#define LATE_LEN_MAX 512u
+bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
+                      unsigned path_id, unsigned lane, const void *payload, size_t len,
+                      const struct route *remote);
+
+/* Readable when one of the two below has something. Reset by engine_events_begin(), after which both
+ * must be asked until they have nothing more.
+ */
+int engine_event_fd(const struct engine *engine);
+void engine_events_begin(struct engine *engine);
+
+/* The next peer with events (enum peer_event), or NULL. The reference is passed on. */
+struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
+
+/* The next report (BATCH_REPORT: peer, keypair, route, path_id, time_ns, rx_packets, and the frames as
+ * the payload of segment 0, or no segment when merely the origin is new), or NULL. The caller frees
+ * it.
+ */
+struct batch *engine_take_report(struct engine *engine);
+
+/* Packets dropped for @reason by all threads, and by control itself through engine_count_drop(). */
+uint64_t engine_drops(const struct engine *engine, enum drop_reason reason);
+void engine_count_drop(struct engine *engine, enum drop_reason reason);
+
+struct engine_memory {
+	unsigned batches; /* in all pools */
+	size_t bytes;     /* of their buffers, mapped */
+};
+struct engine_memory engine_memory(const struct engine *engine);
+unsigned engine_worker_count(const struct engine *engine);
+
+#endif

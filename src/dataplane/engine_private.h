@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_private.h - the engine as the files of this room see it. */
+#ifndef DATAPLANE_ENGINE_PRIVATE_H
+#define DATAPLANE_ENGINE_PRIVATE_H
+
+#include "base/rcu.h"
+
+#include "base/thread.h"
+#include "dataplane/engine.h"
+#include "dataplane/inbox.h"
+#include "dataplane/self.h"
+
+/* Reports that wait for control; more are dropped and counted. Well below what an RX thread's pool
+ * holds, so that a control thread that is busy (or joining threads) never stops reception.
+ */
+#define REPORTS_MAX 64u
+
+/* One crypto worker. */
+struct worker {
+	struct inbox inbox;
+	struct dp_thread self;
+	struct thread thread; /* [C] */
+};
+
+/* The dispatcher: reads the TUN device. [T] unless said otherwise. */
+struct dispatcher {
+	struct dp_thread self;
+	struct thread thread;     /* [C] */
+	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
+	_Atomic bool is_stopping; /* [A] */
+	struct dp_peer *round;    /* peers with packets not yet submitted */
+	unsigned round_packets;
+	unsigned staged_batches; /* of all peers: never more than half of the pool */
+	uint8_t *packet;         /* where the TUN device is read into */
+
+	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] control pushes */
+	struct __cds_wfcq_head kick_head;                    /* [T] */
+};
+
+/*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread */
+struct engine {
+	struct engine_settings set;    /* [I] */
+	struct index_table *index;     /* [I] */
+	struct allowedips *allowedips; /* [U] NULL: nobody */
+	struct link link[LINKS_MAX];   /* see link.h */
+	struct worker *worker;         /* [I] set.workers of them */
+	struct dispatcher dispatcher;
+	struct dp_thread control; /* [C] the control thread when it sends */
+	uint32_t slot_bytes;      /* [I] of every pool */
+
+	int event_fd;                                          /* [I] wakes control */
+	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
+	struct cds_wfcq_tail peer_tail;                        /* [A] */
+	struct __cds_wfcq_head peer_head;                      /* [C] */
+	_Alignas(CACHE_LINE) struct cds_wfcq_tail report_tail; /* [A] */
+	struct __cds_wfcq_head report_head;                    /* [C] */
+	_Atomic unsigned reports;                              /* [A] waiting */
+};
+
+/* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and
+ * @more is false, that is no further batch is at hand. Any data-plane thread.
+ */
+void engine_submit(struct dp_thread *self, struct batch *b, bool more);
+
+/* Seals, opens or sends, then lets the sequencer emit. */
+void engine_run(struct dp_thread *self, struct batch *b);
+
+void engine_wake_control(struct engine *engine);
+
+/* Takes over the reference. */
+void engine_post_peer(struct engine *engine, struct dp_peer *peer);
+
+/* Takes over @b; drops it, counted, when control is too far behind. */
+void engine_post_report(struct dp_thread *self, struct batch *b);
+
+/* Threads' main functions; @arg is the object. */
+void worker_main(void *arg);
+void dispatcher_main(void *arg);
+
+/* seal.c: seals every segment of @b in place. */
+void seal_batch(struct dp_thread *self, struct batch *b);
+/* seal.c: sequencer_emit of a path. */
+void emit_on_path(struct dp_thread *self, struct batch *b);
+/* seal.c: makes a late batch in @self's pool, lets it enter and leave. False: no memory. */
+bool send_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp, unsigned path_id,
+               unsigned lane, const void *payload, size_t len, const struct route *remote,
+               uint64_t time_ns);
+
+/* open.c: opens every segment in place; forged ones are taken out. */
+void open_batch(struct dp_thread *self, struct batch *b);
+/* deliver.c: sequencer_emit of a peer's arrivals. */
+void deliver_batch(struct dp_thread *self, struct batch *b);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* link.h - one of our uplinks: its two UDP sockets and how datagrams leave through them.
+ *
+ * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte steers
+ * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
+ * which the control thread reads. So a flood of handshakes fills a buffer of its own and cannot touch
+ * data. The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
+ *
+ *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
+ *   [L] set by link_open(), read by all once a path target names the link
+ */
+#ifndef DATAPLANE_LINK_H
+#define DATAPLANE_LINK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/counter.h"
+#include "base/endpoint.h"
+#include "base/thread.h"
+#include "dataplane/batch.h"
+#include "dataplane/self.h"
+
+struct link_settings {
+	char name[NAME_LEN];
+	struct endpoint bind; /* with a family; address may be the wildcard, port may be 0 */
+	const char *device;   /* SO_BINDTODEVICE; NULL: none */
+	uint32_t fwmark;
+	bool has_fwmark;
+};
+
+struct link {
+	struct engine *engine;    /* [I] */
+	unsigned id;              /* [I] 0 .. LINKS_MAX - 1 */
+	char name[NAME_LEN];      /* [I] */
+	char device[16];          /* [I] "": none */
+	int data_fd;              /* [L] */
+	int handshake_fd;         /* [L] [C] */
+	struct endpoint bound;    /* [L] with the port the system gave */
+	bool is_wildcard;         /* [L] bound to no address: our own must be learnt and kept */
+	bool is_open;             /* [C] */
+	struct thread thread;     /* [C] its RX thread */
+	int rx_cpu;               /* [I] -1: anywhere */
+	int stop_fd;              /* [L] eventfd: readable when the RX thread shall end */
+	_Atomic bool is_stopping; /* set before stop_fd is raised */
+	struct dp_thread rx;      /* the RX thread's own */
+
+	_Alignas(CACHE_LINE) counter_t tx_packets; /* [S] datagrams, of all kinds */
+	counter_t tx_bytes;                        /* [S] UDP payload */
+	counter_t rx_packets;                      /* [S] written by the RX thread */
+	counter_t rx_bytes;                        /* [S] */
+	counter_t tx_errors;                       /* [S] refused by the system */
+};
+
+/* Opens and binds both sockets. Returns 0 or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, -ENODEV
+ * for a device that is not there, ...). Control.
+ */
+int link_open(struct link *link, const struct link_settings *set);
+
+/* After the RX thread ended and no path target names the link any more. Control. */
+void link_close(struct link *link);
+
+/* Puts SO_BINDTODEVICE on both sockets again, for a device that came back under a new index. */
+int link_rebind_device(struct link *link);
+
+/* Sends the segments of @b, each segment[].len bytes at its offset, in order, to @route->remote from
+ * @route->local (when the link is a wildcard one). Returns how many the system took; the rest is
+ * counted as dropped. *@ret_error becomes the errno of a refusal for any other reason than lack of
+ * room or length, and is left alone without one. The data plane's threads.
+ */
+unsigned link_send(struct dp_thread *self, const struct route *route, const struct batch *b,
+		   int *ret_error);
+
+/* Sends one handshake message. Returns 0 or a negative errno. Control. */
+int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
+
+/* Takes one handshake message into @buf. Returns its length, -EAGAIN when there is none, -EMSGSIZE
+ * when it was longer than @size (it is gone). Fills @ret_route. Control.
+ */
+int link_receive_handshake(struct link *link, void *buf, size_t size, struct route *ret_route);
+
+/* The RX thread's function; @arg is the link. */
+void link_rx_main(void *arg);
+
+/* Control data of a datagram: our own address. Shared by both receivers. */
+struct msghdr;
+void link_read_local(const struct msghdr *msg, struct endpoint *ret_local);
+#define LINK_CONTROL_LEN 64 /* bytes of control data that suffice */
+
+#endif

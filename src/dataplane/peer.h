@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.h - what the data plane knows of one peer: keypair to seal with, paths, order, activity.
+ *
+ *   [I] set before it is published
+ *   [U] pointer published by control, read under RCU
+ *   [T] the dispatcher (TUN reader)
+ *   [E] whoever has the emitting role of the sequencer named
+ *   [A] any thread, atomic
+ *
+ * The control thread creates it, fills its tables and holds a reference; batches on their way hold
+ * one each. Keypairs point back to it without a reference: control retires all keypairs of a peer
+ * before it lets go of the peer.
+ */
+#ifndef DATAPLANE_PEER_H
+#define DATAPLANE_PEER_H
+
+#include <stdatomic.h>
+
+#include "base/counter.h"
+#include "base/rcu.h"
+#include "dataplane/batch.h"
+#include "dataplane/sequencer.h"
+#include "sched/path_table.h"
+#include "sched/pick.h"
+
+struct engine;
+struct keypair;
+
+/* Where a path leads. Immutable; a new one is published when it moves. */
+struct path_target {
+	struct rcu_head rcu;
+	struct route route;
+};
+
+struct dp_path {
+	struct path_target *target; /* [U] NULL: the slot is free */
+	struct batch *open;         /* [T] being filled */
+	struct sequencer leaving;   /* order of sending */
+
+	_Alignas(CACHE_LINE) counter_t tx_packets; /* [A] datagrams the system took */
+	counter_t tx_bytes;                        /* [A] UDP payload */
+	counter_t tx_errors;                       /* [A] datagrams the system refused */
+	_Atomic int send_errno;                    /* [A] newest refusal not yet told to control */
+
+	_Alignas(CACHE_LINE) counter_t rx_packets; /* [E] of arriving: authentic datagrams */
+	counter_t rx_bytes;                        /* [E] UDP payload */
+	counter_t heard_ns;                        /* [E] when the newest came; 0 never */
+};
+
+/* What the data plane asks of control; bits of dp_peer.events. */
+enum peer_event {
+	PEER_EVENT_WANT_SESSION = 1 << 0, /* something to send and no keypair, or an old one */
+	PEER_EVENT_CONFIRMED = 1 << 1,    /* first packet under the responder's next keypair */
+	PEER_EVENT_ACTIVE = 1 << 2,       /* data after rest: timers have to be looked at */
+	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
+};
+
+struct dp_peer {
+	struct engine *engine;         /* [I] */
+	struct keypair *current;       /* [U] for sending; NULL: no session. Control holds the
+				        * reference
+				        */
+	struct path_table *path_table; /* [U] NULL or empty: nothing usable */
+	_Atomic bool frames_allowed;   /* [A] the peer may be vtrunkd: look at frames */
+	_Atomic bool data_refused;     /* [A] bonding is required and the peer is plain */
+	_Atomic uint8_t followed_path; /* [A] where a plain peer is: it is told when newer packets
+				        * come from elsewhere; PATH_ANY once bonded
+				        */
+
+	_Alignas(CACHE_LINE) struct pick_state pick; /* [T] */
+	struct dp_peer *round_next;                  /* [T] list of peers touched in this round */
+	struct keypair *round_keypair;               /* [T] of this round; NULL: not in its list */
+	unsigned round_len;                          /* [T] packets in this round */
+	uint8_t round_lane;                          /* [T] */
+	uint16_t round_paths;                        /* [T] mask of paths with an open batch */
+	struct batch *staged;                        /* [T] oldest first */
+	struct batch *staged_tail;                   /* [T] */
+	unsigned staged_skip;                        /* [T] segments of the oldest already gone */
+	counter_t staged_len;                        /* [T] writes, control reads */
+	struct cds_wfcq_node kick_node;              /* in the dispatcher's queue of kicks */
+	_Atomic bool is_kicked;                      /* [A] kick_node is in use */
+
+	struct sequencer arriving; /* order of delivery; its [E] owns the replay windows */
+
+	_Alignas(CACHE_LINE) counter_t
+		data_tx_since_ns;    /* [A] first data sent unanswered; 0: none */
+	counter_t data_rx_since_ns;  /* [A] first data heard with nothing sent since; 0: none */
+	counter_t sent_ns;           /* [A] newest authenticated packet sent */
+	counter_t heard_ns;          /* [A] newest authenticated packet heard */
+	counter_t data_ns;           /* [A] newest data either way */
+	_Atomic bool session_wanted; /* [A] set by the data plane, cleared by control */
+	_Atomic bool timers_armed;   /* [A] control looks at the two since-times anyway */
+
+	struct cds_wfcq_node event_node; /* in the engine's queue of peer events */
+	_Atomic unsigned events;         /* [A] enum peer_event; node is queued while not 0 */
+
+	struct dp_path path[PATHS_MAX];
+
+	void *control;               /* [I] the control thread's object */
+	_Atomic unsigned references; /* [A] */
+	struct rcu_head rcu;
+};
+
+/* One reference, the caller's. NULL without memory. */
+struct dp_peer *dp_peer_create(struct engine *engine, void *control);
+
+/* Needs a reference already held, or an RCU read side under which it was found. */
+struct dp_peer *dp_peer_get(struct dp_peer *peer);
+
+/* NULL is allowed. Freed after a grace period. Any registered RCU thread. */
+void dp_peer_put(struct dp_peer *peer);
+
+/* The path over which a datagram with this origin comes, or PATH_NONE. RCU read side. */
+unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route);
+
+/* Tells control; at most one node is queued per peer whatever happens. Any thread. */
+void dp_peer_event(struct dp_peer *peer, unsigned events);
+
+/* Bookkeeping for the timers (whitepaper 6): @is_data when an IP packet was among them. */
+void dp_peer_sent(struct dp_peer *peer, bool is_data, uint64_t now_ns);
+void dp_peer_heard(struct dp_peer *peer, bool is_data, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* seal.c - from numbered packets to datagrams on a path. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "crypto/aead.h"
+#include "dataplane/engine_private.h"
+
+/* Zeros up to a multiple of 16, but not past the MTU (whitepaper 5.4.6). */
+static size_t padded_len(size_t len, uint32_t mtu)
+{
+	size_t padded = (len + PADDING_MULTIPLE - 1) / PADDING_MULTIPLE * PADDING_MULTIPLE;
+
+	return padded > mtu && len <= mtu ? mtu : padded;
+}
+
+/* Turns the payload of @seg into a datagram; seg->len becomes the datagram's. */
+static void seal_segment(struct batch *b, struct segment *seg, const struct keypair *kp,
+                         uint64_t counter, uint32_t mtu)
+{
+	struct message_transport *header = (void *)segment_header(b, seg);
+	uint8_t *payload = segment_payload(b, seg);
+	size_t len = padded_len(seg->len, mtu);
+
+	memset(payload + seg->len, 0, len - seg->len);
+	store_le32(header->type, MESSAGE_TRANSPORT);
+	store_le32(header->receiver_index, kp->remote_index);
+	store_le64(header->counter, counter);
+	aead_seal(payload, payload, len, NULL, 0, counter, kp->keys->send);
+	seg->len = (uint16_t)(len + TRANSPORT_OVERHEAD);
+}
+
+void seal_batch(struct dp_thread *self, struct batch *b)
+{
+	for (unsigned i = 0; i < b->len; i++)
+		seal_segment(b, &b->segment[i], b->keypair, b->first_counter + b->segment[i].rank,
+		             self->engine->set.mtu);
+}
+
+/* Sends a sealed batch on one path and counts it there. */
+static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_id)
+{
+	struct dp_path *path = &b->peer->path[path_id];
+	const struct path_target *target = rcu_dereference(path->target);
+	const struct route *route = b->has_remote ? &b->route : target ? &target->route : NULL;
+	uint64_t bytes = 0;
+	unsigned sent;
+	int error = 0;
+
+	if (!route) {
+		dp_drop(self, DROP_NO_PATH, b->len);
+		return;
+	}
+	sent = link_send(self, route, b, &error);
+	for (unsigned i = 0; i < sent; i++)
+		bytes += b->segment[i].len;
+	/* Shared: in redundant mode two sequencers may lead to one path. */
+	counter_add_shared(&path->tx_packets, sent);
+	counter_add_shared(&path->tx_bytes, bytes);
+	if (sent < b->len)
+		counter_add_shared(&path->tx_errors, b->len - sent);
+	if (error) {
+		atomic_store_explicit(&path->send_errno, error, memory_order_relaxed);
+		dp_peer_event(b->peer, PEER_EVENT_SEND_ERROR);
+	}
+}
+
+static uint32_t clock_us(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / NS_PER_US);
+}
+
+/* Time and counts of a probe are those of the wire, so they are filled in when it leaves. */
+static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uint64_t now_ns)
+{
+	const struct dp_path *path = &b->peer->path[b->path_id];
+
+	if (len < FRAME_HEADER_LEN + sizeof(struct frame_probe) || payload[0] != FRAME_MAGIC)
+		return;
+	if (payload[1] == FRAME_PROBE) {
+		struct frame_probe *probe = (void *)(payload + FRAME_HEADER_LEN);
+
+		store_le32(probe->t_tx_us, clock_us(now_ns));
+		store_le32(probe->tx_packets, (uint32_t)counter_read(&path->tx_packets));
+	} else if (payload[1] == FRAME_ECHO) {
+		struct frame_echo *echo = (void *)(payload + FRAME_HEADER_LEN);
+
+		store_le32(echo->hold_us, clock_us(now_ns) - clock_us(b->time_ns));
+	}
+}
+
+/* Numbers and seals a late batch. False when the lane's counters are used up. */
+static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
+{
+	struct segment *seg = &b->segment[0];
+	uint64_t counter;
+
+	if (!keypair_can_send(b->keypair, now_ns, b->lane)) {
+		dp_drop(self, DROP_NO_SESSION, b->len);
+		return false;
+	}
+	counter = keypair_reserve(b->keypair, b->lane, 1);
+	if (counter == UINT64_MAX) {
+		dp_drop(self, DROP_COUNTER_LIMIT, b->len);
+		return false;
+	}
+	stamp_frame(b, segment_payload(b, seg), seg->len, now_ns);
+	seal_segment(b, seg, b->keypair, counter, UINT32_MAX);
+	return true;
+}
+
+void emit_on_path(struct dp_thread *self, struct batch *b)
+{
+	uint64_t now_ns = b->kind == BATCH_LATE ? clock_boot_ns() : self->now_ns;
+
+	if (b->kind == BATCH_SEAL || seal_late(self, b, now_ns)) {
+		for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
+			send_on_path(self, b, (unsigned)__builtin_ctz(mask));
+		dp_peer_sent(b->peer, b->kind == BATCH_SEAL, now_ns);
+	}
+	batch_free(b);
+}
+
+bool send_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp, unsigned path_id,
+               unsigned lane, const void *payload, size_t len, const struct route *remote,
+               uint64_t time_ns)
+{
+	struct batch *b = batch_get(&self->pool);
+	struct segment *seg;
+
+	if (!b) {
+		dp_drop(self, DROP_POOL_EMPTY, 1);
+		return false;
+	}
+	if (!keypair_get(kp)) {
+		batch_free(b);
+		return false;
+	}
+	b->kind = BATCH_LATE;
+	b->keypair = kp;
+	b->peer = dp_peer_get(peer);
+	b->path_id = (uint8_t)path_id;
+	b->path_mask = (uint16_t)(1u << path_id);
+	b->lane = (uint8_t)lane;
+	b->time_ns = time_ns;
+	if (remote) {
+		b->has_remote = true;
+		b->route = *remote;
+	}
+	seg = batch_append(b, self->pool.stride);
+	if (len)
+		memcpy(segment_payload(b, seg), payload, len);
+	seg->len = (uint16_t)len;
+	sequencer_enter(&peer->path[path_id].leaving, b);
+	sequencer_finish(&peer->path[path_id].leaving, self, b, emit_on_path);
+	return true;
+}

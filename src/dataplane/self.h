@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* self.h - what one thread of the data plane carries along: the `self` of its functions.
+ *
+ * Work is done by whoever has it in hand: a worker, or the RX thread, TUN reader or control thread
+ * that found the worker asleep. So the functions that seal, open, send and deliver take the running
+ * thread as argument and keep their counts there.
+ *
+ *   [I] set before the thread starts   [O] this thread   [S] this thread adds, control reads
+ */
+#ifndef DATAPLANE_SELF_H
+#define DATAPLANE_SELF_H
+
+#include "base/counter.h"
+#include "dataplane/batch.h"
+#include "dataplane/drop.h"
+
+struct engine;
+
+struct dp_thread {
+	struct engine *engine; /* [I] */
+	unsigned id;           /* [I] among its role */
+	int tun_fd;            /* [I] the TUN queue it writes to */
+
+	struct batch_pool pool; /* [O] what it allocates from */
+	uint64_t now_ns;        /* [O] boot time, read once per turn */
+
+	_Alignas(CACHE_LINE) counter_t drops[DROP_REASON_COUNT]; /* [S] packets, by reason */
+};
+
+static inline void dp_drop(struct dp_thread *self, enum drop_reason reason, uint64_t packets)
+{
+	counter_add(&self->drops[reason], packets);
+}
+
+/* Counts every packet of the batch as dropped and sends the batch home. */
+static inline void dp_drop_batch(struct dp_thread *self, struct batch *b, enum drop_reason reason)
+{
+	dp_drop(self, reason, b->len);
+	batch_free(b);
+}
+
+#endif

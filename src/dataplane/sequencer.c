@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The count of finished batches doubles as the lock of the emitting role: who raises it from zero
+ * has the role and goes on until it has seen every finish that was counted meanwhile. A batch that is
+ * not at the head yet is left to the finisher of the head, whose count comes later.
+ */
+#include "dataplane/sequencer.h"
+
+#include <stddef.h>
+
+void sequencer_init(struct sequencer *seq)
+{
+	__cds_wfcq_init(&seq->head, &seq->tail);
+	atomic_init(&seq->finished, 0);
+}
+
+void sequencer_enter(struct sequencer *seq, struct batch *b)
+{
+	atomic_store_explicit(&b->is_done, false, memory_order_relaxed);
+	cds_wfcq_node_init(&b->order_node);
+	cds_wfcq_enqueue(&seq->head, &seq->tail, &b->order_node);
+}
+
+/* The head, if the work on it is done. An entering that is half done hides the nodes behind it for a
+ * moment; the one that enters has still to finish, and that finish looks again.
+ */
+static struct batch *done_head(struct sequencer *seq)
+{
+	struct cds_wfcq_node *node = __cds_wfcq_first_nonblocking(&seq->head, &seq->tail);
+	struct batch *b;
+
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	b = caa_container_of(node, struct batch, order_node);
+	return atomic_load_explicit(&b->is_done, memory_order_acquire) ? b : NULL;
+}
+
+static struct batch *take_done(struct sequencer *seq)
+{
+	struct cds_wfcq_node *node;
+
+	if (!done_head(seq))
+		return NULL;
+	/* The last node cannot be taken off while another is being linked behind it. */
+	node = __cds_wfcq_dequeue_nonblocking(&seq->head, &seq->tail);
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	return caa_container_of(node, struct batch, order_node);
+}
+
+void sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+                      sequencer_emit emit)
+{
+	unsigned seen = 1;
+
+	atomic_store_explicit(&b->is_done, true, memory_order_release);
+	if (atomic_fetch_add_explicit(&seq->finished, 1, memory_order_acq_rel) != 0)
+		return; /* whoever has the role will see our count and look again */
+	do {
+		while ((b = take_done(seq)))
+			emit(self, b);
+		seen = atomic_fetch_sub_explicit(&seq->finished, seen, memory_order_acq_rel) - seen;
+	} while (seen);
+}

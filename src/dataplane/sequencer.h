@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* sequencer.h - batches leave in the order in which they entered, whoever finishes them first.
+ *
+ * The thread that numbers batches enters them; several workers may then work on them side by side.
+ * A worker that finishes one marks it and, unless another thread is at it already, lets the finished
+ * run at the head leave. So leaving is serial without a lock and without anybody waiting: it is the
+ * one place per path (sending) and per peer (delivering) that needs no further synchronisation.
+ *
+ *                     | sequencer_enter | sequencer_finish
+ *   sequencer_enter   |      yes        |       yes
+ *   sequencer_finish  |      yes        |       yes       (one at a time gets the role to emit)
+ */
+#ifndef DATAPLANE_SEQUENCER_H
+#define DATAPLANE_SEQUENCER_H
+
+#include <stdatomic.h>
+#include <urcu/wfcqueue.h>
+
+#include "dataplane/batch.h"
+
+struct dp_thread;
+
+/* Takes ownership of @b. Called by one thread at a time per sequencer, in the order of entering. */
+typedef void (*sequencer_emit)(struct dp_thread *self, struct batch *b);
+
+struct sequencer {
+	_Alignas(CACHE_LINE) struct cds_wfcq_tail tail;   /* pushed by those who number */
+	_Alignas(CACHE_LINE) struct __cds_wfcq_head head; /* the thread that has the role */
+	_Alignas(CACHE_LINE) _Atomic unsigned finished;   /* since the role was last given up */
+};
+
+void sequencer_init(struct sequencer *seq);
+
+/* Before the batch is handed to whoever works on it. */
+void sequencer_enter(struct sequencer *seq, struct batch *b);
+
+/* The work on @b, which has entered, is done; it may be emitted and freed before this returns, here
+ * or by another thread.
+ */
+void sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+                      sequencer_emit emit);
+
+#endif

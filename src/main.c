@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - options, and the order in which the daemon starts and stops. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "cli/cli.h"
+#include "control/config.h"
+#include "control/control.h"
+#include "control/interface.h"
+#include "control/launch.h"
+#include "crypto/aead.h"
+#include "crypto/secret.h"
+#include "version.h"
+
+/* Exit statuses; 0 when all went well. */
+#define EXIT_USAGE CLI_USAGE  /* wrong options, or a configuration that is not accepted */
+#define EXIT_START CLI_FAILED /* the system refused something: privileges, device, socket, file */
+
+_Static_assert(EXIT_START == LAUNCH_LOST, "one status for daemons that did not start");
+
+static const char usage[] =
+	"Usage: vtrunkd [-c FILE] [-f] [-d]             run the daemon\n"
+	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
+	"       vtrunkd config --output FILE [--force]  write a commented one with fresh keys\n"
+	"       vtrunkd status [-i INTERFACE] [--json]  ask a running daemon\n"
+	"       vtrunkd genkey | pubkey | genpsk        make keys as `wg` does\n"
+	"\n"
+	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
+	"  -f, --foreground   stay in the foreground and log to standard error\n"
+	"  -d, --debug        log more than the configuration says\n"
+	"      --version      print the version and end\n"
+	"  -h, --help         print this text and end\n"
+	"\n"
+	"Exit status: 0 success, 1 wrong usage or configuration, 2 the system refused something.\n"
+	"Without --foreground it is 0 as soon as the interface is ready.\n";
+
+enum {
+	OPTION_VERSION = 256,
+	OPTION_OUTPUT,
+	OPTION_FORCE
+};
+
+struct options {
+	const char *config;
+	bool is_foreground, is_debug;
+	const char *output; /* of `config` */
+	bool is_forced;     /* of `config` */
+	bool wants_help, wants_version;
+};
+
+static const struct option daemon_options[] = {
+	{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
+	{"debug", no_argument, NULL, 'd'},        {"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, 'h'},         {0},
+};
+static const struct option check_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+static const struct option config_options[] = {
+	{"output", required_argument, NULL, OPTION_OUTPUT},
+	{"force", no_argument, NULL, OPTION_FORCE},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+/* False after a message. */
+static bool parse_options(int argc, char **argv, const char *letters, const struct option *known,
+                          struct options *ret)
+{
+	static char program[] = "vtrunkd"; /* how getopt's messages begin */
+	int option;
+
+	*ret = (struct options){.config = CONFIG_FILE_DEFAULT};
+	argv[0] = program;
+	while ((option = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case 'f':
+			ret->is_foreground = true;
+			break;
+		case 'd':
+			ret->is_debug = true;
+			break;
+		case 'h':
+			ret->wants_help = true;
+			break;
+		case OPTION_VERSION:
+			ret->wants_version = true;
+			break;
+		case OPTION_OUTPUT:
+			ret->output = optarg;
+			break;
+		case OPTION_FORCE:
+			ret->is_forced = true;
+			break;
+		default:
+			fputs("vtrunkd: --help tells what there is\n", stderr);
+			return false;
+		}
+	}
+	if (optind < argc)
+		fprintf(stderr, "vtrunkd: \"%s\" is not expected here\n", argv[optind]);
+	return optind == argc;
+}
+
+static int print(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && !fflush(stdout))
+		return 0;
+	fprintf(stderr, "vtrunkd: cannot write to standard output: %s\n", strerror(errno));
+	return EXIT_START;
+}
+
+/* Keys may be touched from here on. */
+static int start_crypto(void)
+{
+	if (crypto_init()) {
+		fputs("vtrunkd: the cryptographic library fails its self-test\n", stderr);
+		return EXIT_START;
+	}
+	int err = secret_forbid_dumps();
+	if (err) {
+		fprintf(stderr, "vtrunkd: cannot forbid core dumps: %s\n", strerror(-err));
+		return EXIT_START;
+	}
+	return 0;
+}
+
+/* ---- subcommands ---- */
+
+static int check_main(int argc, char **argv)
+{
+	struct options options;
+	struct config *config;
+
+	if (!parse_options(argc, argv, "c:h", check_options, &options))
+		return EXIT_USAGE;
+	if (options.wants_help)
+		return print(usage);
+	int status = start_crypto();
+	if (status)
+		return status;
+	if (config_load(options.config, stderr, &config))
+		return EXIT_USAGE;
+	config_free(config);
+	printf("%s: ok", options.config);
+	return print("\n");
+}
+
+static int config_main(int argc, char **argv)
+{
+	struct options options;
+
+	if (!parse_options(argc, argv, "h", config_options, &options))
+		return EXIT_USAGE;
+	if (options.wants_help)
+		return print(usage);
+	if (!options.output) {
+		fputs("vtrunkd: config: --output FILE is needed, \"-\" for standard output\n",
+		      stderr);
+		return EXIT_USAGE;
+	}
+	int status = start_crypto();
+	if (status)
+		return status;
+	int err = config_write_starter(options.output, options.is_forced);
+	if (!err)
+		return 0;
+	fprintf(stderr, "vtrunkd: cannot write %s: %s%s\n", options.output, strerror(-err),
+	        err == -EEXIST ? "; --force replaces it" : "");
+	return err == -EEXIST ? EXIT_USAGE : EXIT_START;
+}
+
+static int subcommand_main(int argc, char **argv)
+{
+	if (!strcmp(argv[0], "check"))
+		return check_main(argc, argv);
+	if (!strcmp(argv[0], "config"))
+		return config_main(argc, argv);
+	int status = cli_main(argc, argv);
+	if (status >= 0)
+		return status;
+	fprintf(stderr, "vtrunkd: no subcommand \"%s\"; --help tells what there is\n", argv[0]);
+	return EXIT_USAGE;
+}
+
+/* ---- the daemon ---- */
+
+/* SIGINT and SIGTERM are read from a descriptor; a writer to a closed connection gets an error. */
+static int open_signals(void)
+{
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &stop, NULL))
+		return -errno;
+	int fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* This thread becomes the control thread. */
+static int adopt_thread(const struct config *config)
+{
+	int cpu = config->cpus_control.count ? config->cpus_control.cpu[0] : -1;
+	int err = thread_adopt("vtrunkd", THREAD_CONTROL, cpu);
+
+	if (err == -EINVAL)
+		log_error("dataplane.cpus.control: processor %d is not one we may run on", cpu);
+	else if (err)
+		log_error("cannot become the control thread: %s", strerror(-err));
+	return err;
+}
+
+/* From now on nobody looks at standard error, unless the configuration names what goes there. */
+static int say_ready(struct launch *launch, const struct control *control, enum log_level level)
+{
+	bool is_background = launch->parent_fd >= 0;
+	bool keep_stderr = control->config->log_format != LOG_FORMAT_AUTO;
+	int err = launch_ready(launch, keep_stderr);
+
+	if (err) {
+		log_error("cannot go into the background: %s", strerror(-err));
+		return err;
+	}
+	/* Threads run, but only this one logs. */
+	if (is_background && !keep_stderr)
+		log_init(level, LOG_FORMAT_SYSLOG);
+	log_info("interface=%s: ready: version %s, %u links, %zu peers", control->interface,
+	         VTRUNKD_VERSION, control->uplink_count, control->peer_count);
+	return 0;
+}
+
+static int run_daemon(const struct options *options, struct launch *launch)
+{
+	char interface[IF_NAMESIZE];
+	struct control *control;
+	struct config *config;
+	int status = start_crypto();
+
+	if (status)
+		return status;
+	if (config_load(options->config, stderr, &config))
+		return EXIT_USAGE;
+	enum log_level level = options->is_debug ? LOG_LEVEL_DEBUG : config->log_level;
+	log_init(level, config->log_format);
+
+	status = EXIT_START;
+	int signal_fd = open_signals();
+	if (signal_fd < 0) {
+		log_error("cannot listen to signals: %s", strerror(-signal_fd));
+		goto err_free_config;
+	}
+	int tun_fd = interface_open(config, interface);
+	if (tun_fd < 0)
+		goto err_close_signals;
+	if (adopt_thread(config))
+		goto err_close_tun;
+	int err = control_create(config, interface, tun_fd, signal_fd, &control);
+	config = NULL; /* control's, also when it failed */
+	if (err)
+		goto err_close_tun;
+	if (!say_ready(launch, control, level)) {
+		control_run(control);
+		launch_stopping();
+		status = 0;
+	}
+	control_destroy(control);
+	log_info("interface=%s: stopped", interface);
+err_close_tun:
+	close(tun_fd);
+err_close_signals:
+	close(signal_fd);
+err_free_config:
+	config_free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct launch launch;
+
+	int err = launch_init(&launch);
+	if (err)
+		return EXIT_START; /* and no way to say why */
+	if (argc > 1 && argv[1][0] != '-')
+		return subcommand_main(argc - 1, argv + 1);
+	if (!parse_options(argc, argv, "c:fdh", daemon_options, &options))
+		return EXIT_USAGE;
+	if (options.wants_help)
+		return print(usage);
+	if (options.wants_version)
+		return print("vtrunkd " VTRUNKD_VERSION "\n");
+
+	if (!options.is_foreground)
+		err = launch_detach(&launch);
+	if (err) {
+		fprintf(stderr, "vtrunkd: cannot go into the background: %s\n", strerror(-err));
+		return EXIT_START;
+	}
+	int status = run_daemon(&options, &launch);
+	launch_ended(&launch, status);
+	return status;
+}

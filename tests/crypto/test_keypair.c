@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "crypto/aead.h"
+#include "crypto/keypair.h"
+
+#define NOW       (1000 * NS_PER_S)
+#define BOUND     REPLAY_LATENESS(REPLAY_BITS_STOCK)
+#define UNORDERED REPLAY_LATENESS(KEYPAIR_BITS_UNORDERED)
+#define WIDE      REPLAY_LATENESS(REPLAY_BITS_BONDED)
+#define CONTROL   REPLAY_LATENESS(REPLAY_BITS_CONTROL)
+
+static struct keypair *kp;
+
+static void begin(void)
+{
+	cr_assert(eq(int, crypto_init(), 0));
+	cr_assert(eq(int, thread_adopt("control", THREAD_CONTROL, -1), 0));
+	kp = keypair_create(true, 1, 2, NOW);
+	cr_assert(ne(ptr, kp, NULL));
+	kp->accepts_lanes = true;
+}
+
+static void end(void)
+{
+	keypair_put(kp);
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+TestSuite(keypair, .init = begin, .fini = end);
+
+static uint64_t in_lane(uint64_t lane, uint64_t seq)
+{
+	return lane << LANE_SHIFT | seq;
+}
+
+Test(keypair, is_created_with_what_was_given_and_zero_keys)
+{
+	struct keypair *other = keypair_create(false, 0xfffffffe, 7, NOW + 1);
+	static const struct keypair_keys none;
+
+	cr_expect(not(other->is_initiator));
+	cr_expect(kp->is_initiator);
+	cr_expect(eq(u32, other->local_index, 0xfffffffe));
+	cr_expect(eq(u32, other->remote_index, 7));
+	cr_expect(eq(u64, other->born_ns, NOW + 1));
+	cr_expect(not(other->accepts_lanes));
+	cr_expect(not(atomic_load(&other->send_lanes)));
+	cr_expect(ne(ptr, other->keys, kp->keys));
+	cr_expect(eq(int, memcmp(other->keys, &none, sizeof none), 0));
+	cr_expect(lt(sz, sizeof *kp, 4096)); /* a thousand idle peers stay small */
+	keypair_put(other);
+}
+
+Test(keypair, ages_to_the_nanosecond)
+{
+	static const struct {
+		uint64_t at_ns;
+		int can;
+	} table[] = {
+		{NOW, 1},
+		{NOW + REJECT_AFTER_TIME - 1, 1},
+		{NOW + REJECT_AFTER_TIME, 0},
+		{NOW + REJECT_AFTER_TIME + 1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		cr_expect(eq(int, keypair_can_send(kp, table[i].at_ns, 0), table[i].can));
+		cr_expect(eq(int, keypair_can_receive(kp, table[i].at_ns), table[i].can));
+	}
+}
+
+Test(keypair, lanes_count_for_themselves)
+{
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_ORDERED, 64), 0));
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_ORDERED, 1), 64));
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_UNORDERED, 1), in_lane(1, 0)));
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_CONTROL + 15, 2), in_lane(31, 0)));
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_CONTROL + 15, 1), in_lane(31, 2)));
+	cr_expect(eq(u64, keypair_reserve(kp, LANE_ORDERED, 1), 65));
+}
+
+/* The counter after the last one taken must stay below the limit. */
+Test(keypair, reserve_ends_before_reject_after_messages)
+{
+	static const struct {
+		int64_t sent; /* from the limit */
+		unsigned n;
+		int is_given;
+	} table[] = {
+		{-2, 1, 1},   {-1, 1, 0},   {0, 1, 0},   {1, 1, 0},       {-65, 64, 1},
+		{-64, 64, 0}, {-63, 64, 0}, {-1, 64, 0}, {100000, 64, 0},
+	};
+
+	for (unsigned lane = 0; lane < LANE_COUNT; lane += LANE_COUNT - 1) {
+		for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+			uint64_t first = REJECT_AFTER_MESSAGES + (uint64_t)table[i].sent;
+
+			atomic_store(&kp->sent[lane], first);
+			cr_expect(eq(int, keypair_can_send(kp, NOW, lane), table[i].sent < 0));
+			cr_expect(eq(u64, keypair_reserve(kp, lane, table[i].n),
+			             table[i].is_given ? in_lane(lane, first) : UINT64_MAX),
+			          "%lld, %u", (long long)table[i].sent, table[i].n);
+		}
+		cr_expect(not(keypair_can_send(kp, NOW, lane)));
+		cr_expect(keypair_can_send(kp, NOW, LANE_UNORDERED));
+	}
+}
+
+#define RESERVERS 4u
+#define ROUNDS    100000u
+
+static _Atomic unsigned waiting; /* all begin when the last has come */
+
+static void reserve_many(void *arg)
+{
+	uint64_t *first = arg;
+
+	atomic_fetch_sub(&waiting, 1);
+	while (atomic_load(&waiting))
+		sched_yield();
+	for (unsigned i = 0; i < ROUNDS; i++)
+		first[i] = keypair_reserve(kp, LANE_ORDERED, 1 + i % 7);
+}
+
+Test(keypair, counters_reserved_by_several_threads_are_unique)
+{
+	static uint64_t first[RESERVERS][ROUNDS];
+	struct thread t[RESERVERS];
+	uint64_t expected = 0;
+
+	atomic_store(&waiting, RESERVERS);
+	for (unsigned i = 0; i < RESERVERS; i++)
+		cr_assert(eq(int,
+		             thread_start(&t[i], "t", THREAD_WORKER, -1, reserve_many, first[i]),
+		             0));
+	for (unsigned i = 0; i < RESERVERS; i++)
+		thread_join(&t[i]);
+
+	uint64_t total = atomic_load(&kp->sent[LANE_ORDERED]);
+	uint8_t *taken = calloc(1, total);
+	for (unsigned i = 0; i < RESERVERS; i++) {
+		for (unsigned j = 0; j < ROUNDS; j++) {
+			expected += 1 + j % 7;
+			for (unsigned k = 0; k < 1 + j % 7; k++) {
+				cr_assert(lt(u64, first[i][j] + k, total));
+				cr_assert(eq(int, taken[first[i][j] + k]++, 0));
+			}
+		}
+	}
+	cr_expect(eq(u64, total, expected)); /* none twice and none left out */
+	free(taken);
+}
+
+static bool has_window(uint64_t lane)
+{
+	return lane <= LANE_UNORDERED || (lane >= LANE_CONTROL && lane < LANE_COUNT);
+}
+
+Test(keypair, bonded_peer_may_use_data_and_control_lanes_only)
+{
+	for (uint64_t lane = 0; lane < 256; lane++) {
+		cr_expect(eq(int, keypair_accept(kp, in_lane(lane, 5)), has_window(lane)),
+		          "lane %u", (unsigned)lane);
+		cr_expect(not(keypair_accept(kp, in_lane(lane, 5))), "lane %u", (unsigned)lane);
+	}
+	cr_expect(not(keypair_accept(kp, UINT64_MAX)));
+}
+
+Test(keypair, stock_peer_has_lane_0_only)
+{
+	kp->accepts_lanes = false;
+	for (uint64_t lane = 0; lane < 256; lane++)
+		cr_expect(eq(int, keypair_accept(kp, in_lane(lane, 5)), lane == 0), "lane %u",
+		          (unsigned)lane);
+	/* A refused one moved nothing. */
+	cr_expect(keypair_accept(kp, 4));
+}
+
+Test(keypair, counters_from_the_limit_on_are_refused)
+{
+	for (uint64_t lane = 0; lane < LANE_COUNT; lane++) {
+		if (!has_window(lane))
+			continue;
+		cr_expect(not(keypair_accept(kp, in_lane(lane, REJECT_AFTER_MESSAGES + 1))));
+		cr_expect(not(keypair_accept(kp, in_lane(lane, REJECT_AFTER_MESSAGES))));
+		cr_expect(keypair_accept(kp, in_lane(lane, 0)));
+		cr_expect(keypair_accept(kp, in_lane(lane, REJECT_AFTER_MESSAGES - 1)));
+		cr_expect(not(keypair_accept(kp, in_lane(lane, REJECT_AFTER_MESSAGES - 1))));
+	}
+}
+
+/* @lane reaches back by @lateness and not by one more. */
+static void expect_lateness(uint64_t lane, uint64_t lateness)
+{
+	uint64_t newest = 10 * WIDE;
+
+	cr_assert(keypair_accept(kp, in_lane(lane, newest)));
+	cr_expect(not(keypair_accept(kp, in_lane(lane, newest - lateness - 1))), "lane %u",
+	          (unsigned)lane);
+	cr_expect(keypair_accept(kp, in_lane(lane, newest - lateness)), "lane %u", (unsigned)lane);
+	cr_expect(keypair_accept(kp, in_lane(lane, newest - lateness + 1)), "lane %u",
+	          (unsigned)lane);
+	cr_expect(not(keypair_accept(kp, in_lane(lane, newest - lateness))), "lane %u",
+	          (unsigned)lane);
+}
+
+Test(keypair, every_lane_has_its_width)
+{
+	expect_lateness(LANE_ORDERED, BOUND);
+	expect_lateness(LANE_UNORDERED, UNORDERED);
+	for (unsigned i = 0; i < 16; i++)
+		expect_lateness(LANE_CONTROL + i, CONTROL);
+}
+
+Test(keypair, widened_data_lanes_are_wide_and_control_lanes_as_before)
+{
+	cr_assert(eq(int, keypair_widen_windows(kp), 0));
+	expect_lateness(LANE_ORDERED, WIDE);
+	expect_lateness(LANE_UNORDERED, WIDE);
+	expect_lateness(LANE_CONTROL, CONTROL);
+}
+
+Test(keypair, offering_again_changes_nothing)
+{
+	cr_assert(eq(int, keypair_widen_windows(kp), 0));
+	uint64_t *bits = atomic_load(&kp->wide_bits);
+
+	cr_expect(eq(int, keypair_widen_windows(kp), 0));
+	cr_expect(keypair_accept(kp, 0));
+	cr_expect(eq(int, keypair_widen_windows(kp), 0));
+	cr_expect(not(keypair_accept(kp, 0)));
+	cr_expect(eq(ptr, atomic_load(&kp->wide_bits), bits));
+}
+
+/* Both data lanes are half full when the offer comes; a byte per counter is the oracle. */
+Test(keypair, widening_in_the_middle_takes_nothing_twice_and_loses_nothing)
+{
+	enum {
+		RANGE = 400000,
+		STEP = 50000
+	};
+	static uint8_t taken[2][RANGE];
+	uint64_t newest[2] = {0}, lateness[2] = {BOUND, UNORDERED}, floor[2] = {0}, state = 12345;
+
+	for (unsigned i = 0; i < 2 * STEP; i++) {
+		unsigned lane = i & 1;
+
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		uint64_t draw = state >> 33, back = draw % (i < STEP ? 12000 : 150000);
+		uint64_t seq = draw & 1024 ? newest[lane] + 1 + draw % 5
+		                           : newest[lane] - (back < newest[lane] ? back : 0);
+
+		if (i == STEP) {
+			cr_assert(eq(int, keypair_widen_windows(kp), 0));
+			for (unsigned l = 0; l < 2; l++) {
+				uint64_t word = newest[l] & ~63ull;
+
+				floor[l] = word > lateness[l] ? word - lateness[l] : 0;
+				lateness[l] = WIDE;
+			}
+		}
+		bool is_late = seq < floor[lane] ||
+		               (seq < newest[lane] && newest[lane] - seq > lateness[lane]);
+		bool wanted = !is_late && !taken[lane][seq];
+
+		cr_assert(eq(int, keypair_accept(kp, in_lane(lane, seq)), wanted),
+		          "step %u, lane %u, %llu, newest %llu", i, lane, (unsigned long long)seq,
+		          (unsigned long long)newest[lane]);
+		taken[lane][seq] |= wanted;
+		newest[lane] = wanted && seq > newest[lane] ? seq : newest[lane];
+	}
+	cr_expect(gt(u64, newest[0], 2 * BOUND));
+	cr_expect(gt(u64, newest[1], 2 * UNORDERED));
+}
+
+#define ACCEPTED 300000u
+
+static void accept_in_order(void *arg)
+{
+	unsigned *count = arg;
+
+	for (uint64_t seq = 0; seq < ACCEPTED; seq++) {
+		*count += keypair_accept(kp, seq);
+		*count += seq >= 100 && keypair_accept(kp, seq - 100); /* seen before */
+	}
+}
+
+Test(keypair, offer_may_come_while_another_thread_delivers)
+{
+	unsigned count = 0;
+	struct thread t;
+
+	cr_assert(eq(int, thread_start(&t, "t", THREAD_WORKER, -1, accept_in_order, &count), 0));
+	cr_assert(eq(int, keypair_widen_windows(kp), 0));
+	thread_join(&t);
+	cr_expect(eq(uint, count, ACCEPTED));
+	cr_expect(not(keypair_accept(kp, ACCEPTED - 1)));
+}
+
+/* This thread is online and does not say "quiescent", so what it retired stays to be looked at. */
+Test(keypair, reference_cannot_be_taken_after_the_last_was_put)
+{
+	struct keypair *other = keypair_create(true, 1, 2, NOW);
+
+	cr_expect(keypair_get(other));
+	cr_expect(keypair_get(other));
+	keypair_put(other);
+	keypair_put(other);
+	cr_expect(keypair_get(other));
+	keypair_put(other);
+	keypair_put(other);
+	cr_expect(not(keypair_get(other)));
+	cr_expect(not(keypair_get(other)));
+	keypair_put(NULL);
+}
+
+Test(keypair, keys_live_through_the_grace_period_and_are_wiped_after_it)
+{
+	struct keypair *other = keypair_create(true, 1, 2, NOW);
+	static const uint8_t zero[KEY_LEN];
+	struct keypair_keys *keys = other->keys, filled; /* secret memory stays mapped */
+
+	memset(keys, 0xa5, sizeof *keys);
+	memset(&filled, 0xa5, sizeof filled);
+	keypair_put(other);
+	cr_expect(eq(int, memcmp(keys, &filled, sizeof filled), 0), "still readable");
+	rcu_barrier();
+	cr_expect(eq(int, memcmp(keys->receive, zero, KEY_LEN), 0));
+	cr_expect(eq(int, memcmp(keys->send + 8, zero, KEY_LEN - 8), 0)); /* 8: free list */
+	cr_expect(ne(int, memcmp(keys->send, &filled, 8), 0));
+}
+
+#define TAKERS 4u
+
+static void get_and_put(void *arg)
+{
+	unsigned *refused = arg;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		if (keypair_get(kp))
+			keypair_put(kp);
+		else
+			(*refused)++;
+		rcu_quiescent_state();
+	}
+}
+
+Test(keypair, references_of_several_threads_add_up)
+{
+	unsigned refused[TAKERS] = {0};
+	struct thread t[TAKERS];
+
+	for (unsigned i = 0; i < TAKERS; i++)
+		cr_assert(eq(int,
+		             thread_start(&t[i], "t", THREAD_WORKER, -1, get_and_put, &refused[i]),
+		             0));
+	for (unsigned i = 0; i < TAKERS; i++)
+		thread_join(&t[i]);
+	for (unsigned i = 0; i < TAKERS; i++)
+		cr_expect(eq(uint, refused[i], 0));
+	cr_expect(eq(uint, atomic_load(&kp->references), 1));
+}
+
+/* Widened, adopted or not, and put: what was allocated comes back. 64 rounds would show as 2 MiB. */
+static void live_once(bool is_widened, bool is_adopted)
+{
+	struct keypair *other = keypair_create(true, 1, 2, NOW);
+
+	if (is_widened)
+		cr_assert(eq(int, keypair_widen_windows(other), 0));
+	if (is_adopted)
+		cr_assert(keypair_accept(other, 0));
+	keypair_put(other);
+	rcu_barrier();
+}
+
+Test(keypair, nothing_is_leaked_adopted_or_not)
+{
+	static const struct {
+		bool is_widened, is_adopted;
+	} table[] = {{false, false}, {true, false}, {true, true}};
+
+	live_once(true, true); /* liburcu starts its thread, malloc its arenas */
+	for (size_t i = 0; i < 3; i++) {
+		size_t before = mallinfo2().uordblks;
+
+		for (unsigned round = 0; round < 64; round++)
+			live_once(table[i].is_widened, table[i].is_adopted);
+		cr_expect(lt(sz, mallinfo2().uordblks, before + 32768), "case %zu", i);
+	}
+}

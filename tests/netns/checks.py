@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What every test uses: settings of the run, marks, checks and waiting."""
+import os
+import subprocess
+import time
+
+
+class Settings:
+    """What the runner decides for all labs."""
+
+    vtrunkd = os.environ.get("VTRUNKD", "build/vtrunkd")
+    keep = False  # leave the directories with logs and configurations behind
+    directory = None  # where they go; None: the system's temporary directory
+
+    @classmethod
+    def is_sanitized(cls):
+        """The binary carries AddressSanitizer: slower, and larger in memory."""
+        with open(cls.vtrunkd, "rb") as binary:
+            return b"__asan_init" in binary.read()
+
+
+def limit(seconds):
+    """Gives a test another limit of time than the runner's."""
+    def mark(function):
+        function.limit_s = seconds
+        return function
+    return mark
+
+
+def long(function):
+    """Keeps a test for --long."""
+    function.is_long = True
+    return function
+
+
+def note(text):
+    """A figure for people, as a TAP comment."""
+    print(f"# {text}", flush=True)
+
+
+class Failure(AssertionError):
+    """What a test found wrong, in a sentence."""
+
+
+def check(condition, message):
+    """assert that is there under -O too and always says what was seen."""
+    if not condition:
+        raise Failure(message)
+
+
+def require(cmd, timeout=30, stdin=None):
+    """Runs @cmd (a list) to its end and returns its output; Failure if it fails."""
+    done = subprocess.run(cmd, capture_output=True, text=True, timeout=timeout, input=stdin)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise Failure(f"{' '.join(cmd)}: exit {done.returncode}: {said}")
+    return done.stdout
+
+
+def wait_until(what, condition, timeout, interval=0.05):
+    """Polls @condition until it returns something true, and returns that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise Failure(f"{what}: not within {timeout} s")
+        time.sleep(interval)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Network namespaces and the programs that run in them."""
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+from checks import Failure, require, wait_until
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+
+
+class Namespace:
+    """One network namespace, made when the object is."""
+
+    def __init__(self, name):
+        self.name = name
+        self.has_hosts = False
+        require(["ip", "netns", "add", name])
+
+    def command(self, *cmd):
+        return ["ip", "netns", "exec", self.name, *map(str, cmd)]
+
+    def run(self, *cmd, timeout=30):
+        return require(self.command(*cmd), timeout)
+
+    def ip(self, *lines):
+        """Lines of `ip -batch`, all of which must succeed; those that begin with -6 come last."""
+        for options in ([], ["-6"]):
+            batch = [line.removeprefix("-6 ") for line in lines
+                     if line.startswith("-6 ") == bool(options)]
+            require(["ip", *options, "-n", self.name, "-batch", "-"], stdin="\n".join(batch) + "\n")
+
+    def nft(self, script):
+        require(self.command("nft", "-f", "-"), stdin=script)
+
+    def sysctl(self, **settings):
+        self.run("sysctl", "-qw", *(f"{key.replace('__', '.')}={value}"
+                                    for key, value in settings.items()))
+
+    def hosts(self, names):
+        """An /etc/hosts, {name: address}, for what is started here from now on; no resolver."""
+        directory = f"/etc/netns/{self.name}"
+        os.makedirs(directory, exist_ok=True)
+        self.has_hosts = True
+        with open(f"{directory}/hosts", "w") as file:
+            file.write("127.0.0.1 localhost\n")
+            file.writelines(f"{address} {name}\n" for name, address in names.items())
+        with open(f"{directory}/resolv.conf", "w") as file:
+            file.write("nameserver 127.0.0.1\n")
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
+        """A socket that lives in this namespace and is used from here."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        target = os.open(f"/run/netns/{self.name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._enter(target)
+            return socket.socket(family, kind, protocol)
+        finally:
+            self._enter(own)
+            os.close(own)
+            os.close(target)
+
+    @staticmethod
+    def _enter(fd):
+        if LIBC.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def ping(self, address, count=1, device=None):
+        """How many of @count echo requests were answered."""
+        options = ["-I", device] if device else []
+        done = subprocess.run(
+            self.command("ping", "-n", "-q", "-c", count, "-i", 0.2, "-W", 1, *options, address),
+            capture_output=True, text=True, timeout=count + 10)
+        found = re.search(r"(\d+) received", done.stdout)
+        return int(found[1]) if found else 0
+
+    def has_device(self, device):
+        return os.path.exists(f"/run/netns/{self.name}") and not subprocess.run(
+            ["ip", "-n", self.name, "link", "show", "dev", device], capture_output=True).returncode
+
+    def device(self, device):
+        """What `ip -json address` says of @device."""
+        return json.loads(require(["ip", "-n", self.name, "-j", "addr", "show", "dev", device]))[0]
+
+    def pids(self):
+        """Processes in the namespace, without this one."""
+        done = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True)
+        return [int(pid) for pid in done.stdout.split() if int(pid) != os.getpid()]
+
+    def destroy(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self.pids():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            with contextlib.suppress(Failure):
+                wait_until("end of processes", lambda: not self.pids(), 3)
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
+        if self.has_hosts:
+            shutil.rmtree(f"/etc/netns/{self.name}", ignore_errors=True)
+
+
+class Process:
+    """A program in a namespace, its output in DIRECTORY/NAME.log."""
+
+    expected = None  # exit status that anything else than is a fault; None: any will do
+
+    def __init__(self, lab, namespace, name, cmd, env=None):
+        self.lab, self.namespace, self.name = lab, namespace, name
+        self.was_signalled = False
+        self.log_path = f"{lab.directory}/{name}.log"
+        with open(self.log_path, "ab") as log:
+            self.popen = subprocess.Popen(
+                namespace.command(*cmd), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True, env={**os.environ, **(env or {})})
+        lab.processes.append(self)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def is_running(self):
+        return self.popen.poll() is None
+
+    def rss_bytes(self):
+        with open(f"/proc/{self.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def signal(self, number, timeout=15):
+        """Sends @number and returns the exit status (negative: the signal that ended it)."""
+        self.was_signalled = True
+        self.popen.send_signal(number)
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} still runs {timeout} s after signal {number}") from None
+
+    def end(self):
+        """For tear-down: politely, then by force. Never raises."""
+        if not self.is_running():
+            return
+        self.popen.terminate()
+        try:
+            self.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+    def fault(self):
+        """After its end: what is wrong with how it ended, or None."""
+        if self.expected is None or self.was_signalled or self.popen.returncode == self.expected:
+            return None
+        return f"{self.name} exits with {self.popen.returncode} instead of {self.expected}"

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The lab itself, without vtrunkd: faults are what they claim to be and measurements are true."""
+import os
+import threading
+
+from checks import check, limit, wait_until
+from daemons import WireGuardGo, generate_key
+from lab import CLIENT4, Lab, PORT, SERVER4, SERVER_ANY4, SERVER_ANY6
+from traffic import Capture, Forger, TcpStream, UdpStream, family_of, iperf
+
+
+def test_every_link_carries_both_families():
+    with Lab(links=3) as lab:
+        for i in lab.links:
+            for family in (4, 6):
+                check(lab.client.ping(lab.server_address(i, family)), f"link {i}, IPv{family}")
+        for i in lab.links:
+            for address, source in ((SERVER_ANY4, lab.client_address(i)),
+                                    (SERVER_ANY6, lab.client_address(i, 6))):
+                with Capture(lab.server, f"wan{i}", 9) as capture:
+                    with lab.client.socket(family_of(source)) as s:
+                        s.bind((source, 0))
+                        s.sendto(b"hello", (address, 9))
+                    wait_until(f"a datagram for {address} over link {i}",
+                               lambda: capture.payloads() == [b"hello"], 3)
+
+
+def test_shaped_link_gives_its_rate():
+    with Lab(links=2, rates=[20, (40, 10)]) as lab:
+        rate = iperf(lab, lab.client, lab.server, lab.server_address(1), seconds=2, omit=1)
+        check(17 <= rate <= 20, f"20 Mbit/s link gives {rate:.1f}")
+        rate = iperf(lab, lab.client, lab.server, lab.server_address(2), seconds=2, omit=1)
+        check(35 <= rate <= 40, f"40 Mbit/s up gives {rate:.1f}")
+        rate = iperf(lab, lab.server, lab.client, lab.client_address(2), seconds=2, omit=1)
+        check(8.5 <= rate <= 10, f"10 Mbit/s down gives {rate:.1f}")
+
+
+def test_cut_is_silent_and_can_be_undone():
+    with Lab(links=2) as lab:
+        with UdpStream(lab.client, lab.server, lab.server_address(1)) as stream:
+            stream.wait_flowing()
+            lab.cut(1)
+            arrived = len(stream.arrivals)
+            stream.wait_sent(100)
+            check(stream.refused == 0, "the sender was told of the cut")
+            check(len(stream.arrivals) <= arrived + 2, "datagrams pass a cut link")
+            check("state UP" in lab.client.run("ip", "link", "show", "up1"), "carrier is lost")
+            check(lab.client.ping(lab.server_address(2)), "the other link is cut too")
+            lab.restore(1)
+            stream.wait_flowing()
+            check(0.4 < stream.longest_gap() < 2, f"gap of {stream.longest_gap():.2f} s")
+            check(not stream.finish().duplicates, "duplicates")
+
+
+def test_cut_in_one_direction_leaves_the_other():
+    with Lab(links=1) as lab:
+        with (UdpStream(lab.client, lab.server, lab.server_address(1)) as up,
+              UdpStream(lab.server, lab.client, lab.client_address(1)) as down):
+            up.wait_flowing()
+            down.wait_flowing()
+            lab.cut(1, up=True, down=False)
+            before = len(up.arrivals)
+            down.wait_sent(50)
+            down.wait_flowing()
+            check(len(up.arrivals) <= before + 2, "up passes")
+            lab.restore(1)
+            up.wait_flowing()
+
+
+def test_unplugged_link_loses_its_carrier_and_comes_back():
+    with Lab(links=2) as lab:
+        lab.unplug(1)
+        for namespace, device in ((lab.client, "up1"), (lab.server, "wan1")):
+            wait_until(f"{device} without carrier",
+                       lambda: "NO-CARRIER" in namespace.run("ip", "link", "show", device), 3)
+        check(lab.client.ping(lab.server_address(2)), "the other link died too")
+        lab.plug(1)
+        for family in (4, 6):
+            wait_until(f"IPv{family} over link 1",
+                       lambda: lab.client.ping(lab.server_address(1, family)), 5)
+
+
+def test_rebinding_changes_the_source_port():
+    with Lab(links=1, nat=True) as lab:
+        with Capture(lab.server, "wan1", 9200) as capture:
+            with UdpStream(lab.client, lab.server, lab.server_address(1)) as stream:
+                stream.wait_flowing()
+                lab.rebind(1, 41111)
+                stream.wait_flowing()
+                stream.finish()
+            check(not stream.lost(), f"lost {stream.lost()}")
+            sources = {datagram.source for datagram in capture.datagrams}
+            check(sources == {("10.72.1.2", 40001), ("10.72.1.2", 41111)}, f"sources {sources}")
+
+
+def test_forged_datagrams_arrive_from_where_they_claim():
+    with Lab(links=1) as lab:
+        for family, source in ((4, "203.0.113.9"), (6, "2001:db8::9")):
+            destination = (lab.server_address(1, family), 9300)
+            with lab.server.socket(family_of(source)) as sink:
+                sink.bind(destination)
+                sink.settimeout(3)
+                with Forger(lab.client, family) as forger:
+                    forger.send((source, 777), destination, b"not me")
+                payload, address = sink.recvfrom(100)
+                check((payload, address[:2]) == (b"not me", (source, 777)), f"got {address}")
+
+
+def test_tcp_meter_sees_a_stall_and_its_end():
+    with Lab(links=1, rates=[50]) as lab:
+        with TcpStream(lab.client, lab.server, lab.server_address(1)) as stream:
+            stream.wait_bytes(1_000_000)
+            check(stream.stall() < 0.5, f"stall of {stream.stall():.2f} s on a sound link")
+            lab.cut(1)
+            stream.run_for(0.7)
+            lab.restore(1)
+            stream.wait_bytes(100_000)
+            check(0.5 < stream.stall() < 5, f"stall of {stream.stall():.2f} s")
+
+
+def test_names_of_a_namespace_resolve_there_only():
+    with Lab(links=1) as lab:
+        lab.client.hosts({"server.test": lab.server_address(1)})
+        lab.server.hosts({"client.test": lab.client_address(1)})
+        check(lab.client.ping("server.test"), "server.test does not resolve")
+        check(not lab.server.ping("server.test"), "server.test resolves elsewhere")
+
+
+@limit(30)
+def test_two_stock_peers_make_a_tunnel():
+    with Lab(links=1) as lab:
+        (client_key, client_public), (server_key, server_public) = generate_key(), generate_key()
+        server = WireGuardGo(lab, lab.server, "server", server_key, [f"{SERVER4}/24"])
+        server.set("listen-port", PORT, "peer", client_public, "allowed-ips", f"{CLIENT4}/32")
+        client = WireGuardGo(lab, lab.client, "client", client_key, [f"{CLIENT4}/24"])
+        client.set("peer", server_public, "allowed-ips", f"{SERVER4}/32", "endpoint",
+                   f"{lab.server_address(1)}:{PORT}")
+        wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 10)
+        rate = iperf(lab, lab.client, lab.server, SERVER4, seconds=1)
+        check(rate > 20, f"{rate:.0f} Mbit/s")
+
+
+def test_failed_lab_leaves_nothing():
+    names, kept = [], threading.Event()
+    try:
+        with Lab(links=1) as lab:
+            names = [lab.client.name, lab.wan.name, lab.server.name, lab.directory]
+            lab.client.hosts({"a.test": "192.0.2.1"})
+            with UdpStream(lab.client, lab.server, lab.server_address(1)) as stream:
+                stream.wait_flowing()
+                kept.set()
+                raise RuntimeError("as a test may")
+    except RuntimeError:
+        pass
+    check(kept.is_set(), "the lab was not made")
+    left = [path for name in names for path in (name, f"/etc/netns/{name}", f"/run/netns/{name}")
+            if os.path.exists(path)]
+    check(not left, f"left behind: {left}")

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/pick.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PACKET_MAX 1500u
+
+static uint64_t random_state;
+
+/* SEED=N repeats a run. */
+static void seed_random(void)
+{
+	const char *given = getenv("SEED");
+
+	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) | 1;
+	fprintf(stderr, "SEED=%llu\n", (unsigned long long)random_state);
+}
+
+static uint32_t random_below(uint32_t limit) /* xorshift64* */
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (uint32_t)((random_state * 0x2545f4914f6cdd1dull) >> 33) % limit;
+}
+
+TestSuite(pick, .init = seed_random);
+
+static struct path_table table_of(unsigned len, const uint32_t *weights)
+{
+	struct path_table table = {.mode = BONDING_AGGREGATE, .len = len};
+
+	for (unsigned i = 0; i < len; i++)
+		table.slot[i] = (struct path_slot){.path_id = i, .weight = weights[i]};
+	return table;
+}
+
+/* Weights of three kinds: alike, anything, and far apart. */
+static struct path_table random_table(unsigned len, unsigned kind)
+{
+	uint32_t weights[PATHS_MAX];
+
+	for (unsigned i = 0; i < len; i++)
+		weights[i] = kind == 0   ? 1 + random_below(10)
+		             : kind == 1 ? 1 + random_below(1000000)
+		                         : 1u << random_below(20);
+	return table_of(len, weights);
+}
+
+Test(pick, equal_packets_come_in_the_smoothest_order)
+{
+	static const struct {
+		unsigned len;
+		uint32_t weights[3];
+		const char *order;
+	} cases[] = {
+		{1, {4}, "aaaa"},          {2, {1, 1}, "abab"},  {3, {1, 2, 1}, "babcbabc"},
+		{3, {5, 1, 1}, "aaabaac"}, {2, {3, 2}, "abaab"}, {2, {1, 3}, "bbba"},
+	};
+
+	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		struct path_table table = table_of(cases[n].len, cases[n].weights);
+		struct pick_state state = {0};
+
+		for (const char *c = cases[n].order; *c; c++)
+			cr_expect(eq(chr, (char)('a' + pick_path(&state, &table, 100)), *c),
+			          "case %zu, turn %zu", n, (size_t)(c - cases[n].order));
+	}
+}
+
+Test(pick, weight_two_among_ones_is_met_at_every_second_turn)
+{
+	struct path_table table = table_of(3, (uint32_t[]){1, 2, 1});
+	struct pick_state state = {0};
+
+	for (unsigned i = 0, last = 9; i < 1000; i++) {
+		unsigned slot = pick_path(&state, &table, PACKET_MAX);
+
+		cr_assert(ne(u32, slot, last), "turn %u", i);
+		cr_assert(eq(u32, slot == 1, i % 2 == 0), "turn %u", i);
+		last = slot;
+	}
+}
+
+/* Oracle: bytes of every path against its exact share, after every packet. */
+static void check_shares(const struct path_table *table, unsigned turns, bool sizes_differ)
+{
+	struct pick_state state = {0};
+	double sent[PATHS_MAX] = {0}, total = 0, weights = 0;
+
+	for (unsigned i = 0; i < table->len; i++)
+		weights += table->slot[i].weight;
+	for (unsigned turn = 0; turn < turns; turn++) {
+		/* one of full size first: it sets the measure */
+		uint32_t bytes = turn && sizes_differ ? 1 + random_below(PACKET_MAX) : PACKET_MAX;
+
+		sent[pick_path(&state, table, bytes)] += bytes;
+		total += bytes;
+		for (unsigned i = 0; i < table->len; i++) {
+			double ahead = sent[i] - total * table->slot[i].weight / weights;
+
+			cr_assert(lt(dbl, ahead, PACKET_MAX), "%u paths, turn %u", table->len,
+			          turn);
+			cr_assert(gt(dbl, ahead, -(double)PACKET_MAX), "%u paths, turn %u",
+			          table->len, turn);
+		}
+	}
+}
+
+Test(pick, bytes_follow_the_weights_for_any_number_of_paths)
+{
+	for (unsigned len = 1; len <= PATHS_MAX; len++) {
+		for (unsigned round = 0; round < 12; round++) {
+			struct path_table table = random_table(len, round % 3);
+
+			check_shares(&table, 1000, round % 2);
+		}
+	}
+}
+
+Test(pick, equal_weights_mean_equal_bytes_when_sizes_differ)
+{
+	struct path_table table = table_of(2, (uint32_t[]){1, 1});
+	struct pick_state state = {0};
+	int64_t sent[2] = {0};
+
+	for (unsigned i = 0; i < 1000; i++) { /* turn about would give 1500 : 40 */
+		uint32_t bytes = i % 2 ? 40 : 1500;
+
+		sent[pick_path(&state, &table, bytes)] += bytes;
+	}
+	cr_expect(le(i64, llabs(sent[0] - sent[1]), 1500));
+}
+
+Test(pick, the_greatest_weights_and_runs_do_not_overflow)
+{
+	uint32_t weights[PATHS_MAX];
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		weights[i] = 1000000;
+
+	struct path_table table = table_of(PATHS_MAX, weights);
+	struct pick_state state = {0};
+	unsigned met[PATHS_MAX] = {0};
+	for (unsigned i = 0; i < 100 * PATHS_MAX; i++)
+		met[pick_path(&state, &table, UINT32_MAX)]++;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		cr_expect(eq(u32, met[i], 100));
+}
+
+Test(pick, the_same_paths_in_a_new_table_go_on_where_they_were)
+{
+	struct path_table tables[2] = {table_of(3, (uint32_t[]){5, 3, 2}),
+	                               table_of(3, (uint32_t[]){5, 3, 2})};
+	struct pick_state state = {0}, steady = {0};
+
+	for (unsigned i = 0; i < 1000; i++)
+		cr_assert(eq(u32, pick_path(&state, &tables[i % 2], 1000),
+		             pick_path(&steady, &tables[0], 1000)),
+		          "turn %u", i);
+}
+
+Test(pick, a_path_that_was_away_returns_without_a_debt)
+{
+	struct path_table both = table_of(2, (uint32_t[]){1, 1});
+	struct path_table alone = table_of(1, (uint32_t[]){1});
+	struct pick_state state = {0};
+
+	for (unsigned cycle = 0; cycle < 200; cycle++) {
+		for (unsigned i = 0; i < 1 + cycle % 7; i++)
+			pick_path(&state, &both, 1 + random_below(PACKET_MAX));
+		for (unsigned i = 0; i < 500; i++)
+			cr_assert(eq(u32, pick_path(&state, &alone, PACKET_MAX), 0));
+
+		struct pick_state back = state;
+		unsigned met[2] = {0};
+		for (unsigned i = 0; i < 20; i++)
+			met[pick_path(&back, &both, PACKET_MAX)]++;
+		cr_assert(eq(u32, met[0], 10), "cycle %u", cycle);
+	}
+}
+
+Test(pick, new_weights_change_the_unit_and_not_the_debt)
+{
+	struct path_table heavy = table_of(2, (uint32_t[]){1000000, 1000000});
+	struct path_table light = table_of(2, (uint32_t[]){1, 1});
+	struct pick_state state = {0};
+
+	pick_path(&state, &heavy, PACKET_MAX); /* the first has had one packet */
+	unsigned met[2] = {0};
+	for (unsigned i = 0; i < 21; i++)
+		met[pick_path(&state, &light, PACKET_MAX)]++;
+	cr_expect(eq(u32, met[0], 10));
+	cr_expect(eq(u32, met[1], 11));
+}
+
+/* Credits are bounded whatever the tables do: no sequence of changes may let one path run away. */
+Test(pick, credits_stay_small_through_random_changes)
+{
+	struct path_table tables[8];
+	struct pick_state state = {0};
+
+	for (unsigned change = 0; change < 2000; change++) {
+		struct path_table *table = &tables[change % 8];
+
+		*table = random_table(1 + random_below(PATHS_MAX), random_below(3));
+		for (unsigned i = 0; i < table->len; i++) /* any ids, each once */
+			table->slot[i].path_id = (i * 5 + change) % PATHS_MAX;
+		for (unsigned i = 0, turns = 1 + random_below(20); i < turns; i++)
+			pick_path(&state, table, 1 + random_below(PACKET_MAX));
+		for (unsigned i = 0; i < PATHS_MAX; i++)
+			cr_assert(
+				lt(i64, llabs(state.credit[i] / state.weight_sum), 4 * PACKET_MAX),
+				"change %u", change);
+	}
+}
+
+/* The credits tell by themselves that the paths have changed: freed tables' addresses come again. */
+Test(pick, a_table_at_a_used_address_is_a_new_one)
+{
+	struct path_table table = table_of(2, (uint32_t[]){1000, 1000});
+	struct pick_state state = {0};
+	unsigned met[2] = {0};
+
+	pick_path(&state, &table, PACKET_MAX);
+	table = table_of(2, (uint32_t[]){1, 3});
+	for (unsigned i = 0; i < 40; i++)
+		met[pick_path(&state, &table, PACKET_MAX)]++;
+	cr_expect(ge(u32, met[0], 9));
+	cr_expect(le(u32, met[0], 10));
+	cr_expect(eq(u32, met[0] + met[1], 40));
+}
+
+Test(pick, empty_runs_take_turns_too)
+{
+	struct path_table table = table_of(2, (uint32_t[]){1, 1});
+	struct pick_state state = {0};
+
+	for (unsigned i = 0; i < 10; i++)
+		cr_expect(eq(u32, pick_path(&state, &table, 0), i % 2), "turn %u", i);
+}
