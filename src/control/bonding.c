@@ -95,6 +95,8 @@ static void be_bonded(struct peer *peer, uint64_t now_ns)
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	peer->verdict = VERDICT_BONDED;
+	if (engine_enable_reorder(peer->dp))
+		log_warning("peer=%s: no memory to put packets in order", peer->name);
 	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used)

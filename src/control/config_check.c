@@ -92,9 +92,7 @@ static void check_text(struct walk *w, struct config_node *node, const struct co
 {
 	const char *actual = NULL;
 
-	if (strlen(node->text) != node->len)
-		actual = "text with a zero in it";
-	else if (rule->form != config_check_key && !config_text_is_printable(node->text, node->len))
+	if (rule->form != config_check_key && !config_text_is_printable(node->text, node->len))
 		actual = "text with control characters or several lines";
 	else
 		actual = rule->form(node->text);
@@ -111,7 +109,9 @@ static void check_scalar(struct walk *w, struct config_node *node, const struct 
 	const char *actual = NULL;
 	bool is_number = type && !strcmp(type, "a number");
 
-	if (is_number && rule->kind & CONFIG_INTEGER)
+	if (strlen(node->text) != node->len)
+		actual = "text with a zero in it";
+	else if (is_number && rule->kind & CONFIG_INTEGER)
 		actual = read_integer(node->text, rule, &node->number);
 	else if (find_word(rule, node->text, &node->number))
 		return;

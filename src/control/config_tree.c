@@ -118,7 +118,7 @@ static bool wants_key(const struct builder *b)
 static int refuse_as_key(struct builder *b, const yaml_event_t *event)
 {
 	config_error_at(b->report, place_of(event->start_mark),
-	                "a key must be a word, not a list, a mapping or an alias");
+	                "a key must be a word, without a zero in it, not a list, mapping or alias");
 	return TREE_BROKEN;
 }
 
@@ -141,6 +141,8 @@ static int read_scalar(struct builder *b, const yaml_event_t *event)
 			config_error_at(b->report, place_of(event->start_mark),
 			                "anchors (&) and tags (!) are not allowed on keys");
 		}
+		if (memchr(value, 0, len))
+			return refuse_as_key(b, event);
 		b->key = copy_text(value, len);
 		b->key_at = place_of(event->start_mark);
 		return b->key ? 0 : -ENOMEM;

@@ -11,15 +11,17 @@
 
 #include "base/bytes.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/reorder.h"
 
 /* What one batch turned out to hold. */
 struct delivery {
 	struct batch *b;
 	struct dp_peer *peer;
-	unsigned path_id;   /* or PATH_NONE */
-	unsigned authentic; /* datagrams new and authentic so far */
-	uint64_t bytes;     /* of their UDP payload */
-	uint64_t newest;    /* greatest counter among them */
+	struct reorder *reorder; /* or NULL */
+	unsigned path_id;        /* or PATH_NONE */
+	unsigned authentic;      /* datagrams new and authentic so far */
+	uint64_t bytes;          /* of their UDP payload */
+	uint64_t newest;         /* greatest counter among them */
 	bool has_data;
 };
 
@@ -89,6 +91,17 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	          sizeof payload, NULL, d->b->time_ns);
 }
 
+/* Differences of these between paths tell how long a gap is worth waiting for. */
+static void note_delay(const struct delivery *d, const struct frame *frame)
+{
+	const struct frame_probe *probe = (const void *)frame->body;
+	uint32_t now_us = (uint32_t)(d->b->time_ns / NS_PER_US);
+
+	if (d->reorder && d->path_id != PATH_NONE)
+		reorder_probed(d->reorder, d->path_id,
+		               (int32_t)(now_us - load_le32(probe->t_tx_us)));
+}
+
 /* Passes @len bytes of frames (none: merely the origin) on to control. */
 static void report(struct dp_thread *self, const struct delivery *d, const uint8_t *frames,
                    size_t len, uint64_t counter)
@@ -143,9 +156,22 @@ static void take_frames(struct dp_thread *self, const struct delivery *d, const 
 		dp_drop(self, DROP_FRAME_MALFORMED, 1);
 		return;
 	}
-	if (probe.body)
+	if (probe.body) {
+		note_delay(d, &probe);
 		answer_probe(self, d, &probe);
+	}
 	report(self, d, payload, len, counter);
+}
+
+/* Every number of the ordered lane has its place in the order, also where there is no packet. */
+static void put_in_order(struct dp_thread *self, struct delivery *d, uint64_t counter,
+                         const uint8_t *packet, size_t len)
+{
+	if (d->reorder && counter >> LANE_SHIFT == LANE_ORDERED)
+		reorder_put(d->reorder, self, d->peer, d->b->keypair, counter, d->path_id, packet,
+		            len, d->b->time_ns, deliver_packet);
+	else if (len)
+		deliver_packet(self, d->peer, packet, len);
 }
 
 static void deliver_segment(struct dp_thread *self, struct delivery *d, const struct segment *seg)
@@ -153,6 +179,7 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	const struct message_transport *header = (void *)segment_header(d->b, seg);
 	const uint8_t *payload = segment_payload(d->b, seg);
 	uint64_t counter = load_le64(header->counter);
+	bool is_frames;
 
 	if (!keypair_accept(d->b->keypair, counter)) {
 		dp_drop(self, DROP_REPLAY, 1);
@@ -162,15 +189,30 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	d->bytes += seg->len + TRANSPORT_OVERHEAD;
 	if (counter > d->newest)
 		d->newest = counter;
-	if (seg->len == 0)
-		return; /* a keepalive */
-	if (payload[0] == FRAME_MAGIC &&
-	    atomic_load_explicit(&d->peer->frames_allowed, memory_order_relaxed)) {
+	is_frames = seg->len && payload[0] == FRAME_MAGIC &&
+	            atomic_load_explicit(&d->peer->frames_allowed, memory_order_relaxed);
+	if (is_frames)
 		take_frames(self, d, payload, seg->len, counter);
+	else if (seg->len) /* a keepalive has none */
+		d->has_data = true;
+	put_in_order(self, d, counter, payload, is_frames ? 0 : seg->len);
+}
+
+/* Lets packets go that have waited long enough, and sees to it that somebody looks again. */
+static void run_reorder(struct dp_thread *self, const struct delivery *d)
+{
+	struct dp_peer *peer = d->peer;
+	uint64_t due_ns;
+
+	due_ns = reorder_run(d->reorder, self, peer, d->b->time_ns, deliver_packet);
+	/* Sequentially consistent with control's disarming, as in dp_peer_sent(). */
+	if (due_ns == NEVER_NS) {
+		atomic_store_explicit(&peer->reorder_due_ns, due_ns, memory_order_relaxed);
 		return;
 	}
-	d->has_data = true;
-	deliver_packet(self, d->peer, payload, seg->len);
+	atomic_store(&peer->reorder_due_ns, due_ns);
+	if (!atomic_load(&peer->reorder_armed) && !atomic_exchange(&peer->reorder_armed, true))
+		dp_peer_event(peer, PEER_EVENT_REORDER);
 }
 
 /* The first authentic packet under a keypair we made as responder proves that the initiator has it. */
@@ -191,25 +233,39 @@ static bool has_roamed(const struct delivery *d)
 	       d->newest + 1 == d->b->keypair->received[LANE_ORDERED].next;
 }
 
+/* The bookkeeping of a batch in which something was authentic. */
+static void account(struct dp_thread *self, const struct delivery *d)
+{
+	const struct batch *b = d->b;
+
+	confirm(b->peer, b->keypair);
+	if (d->path_id != PATH_NONE) {
+		struct dp_path *path = &b->peer->path[d->path_id];
+
+		counter_add(&path->rx_packets, d->authentic);
+		counter_add(&path->rx_bytes, d->bytes);
+		atomic_store_explicit(&path->heard_ns, b->time_ns, memory_order_relaxed);
+	}
+	if (has_roamed(d))
+		report(self, d, NULL, 0, d->newest);
+	dp_peer_heard(b->peer, d->has_data, b->time_ns);
+}
+
 void deliver_batch(struct dp_thread *self, struct batch *b)
 {
-	struct delivery d = {
-		.b = b, .peer = b->peer, .path_id = dp_peer_find_path(b->peer, &b->route)};
+	struct delivery d = {.b = b,
+	                     .peer = b->peer,
+	                     .reorder = rcu_dereference(b->peer->reorder),
+	                     .path_id = PATH_NONE};
 
-	for (unsigned i = 0; i < b->len; i++)
-		deliver_segment(self, &d, &b->segment[i]);
-	if (d.authentic) {
-		confirm(b->peer, b->keypair);
-		if (d.path_id != PATH_NONE) {
-			struct dp_path *path = &b->peer->path[d.path_id];
-
-			counter_add(&path->rx_packets, d.authentic);
-			counter_add(&path->rx_bytes, d.bytes);
-			atomic_store_explicit(&path->heard_ns, b->time_ns, memory_order_relaxed);
-		}
-		if (has_roamed(&d))
-			report(self, &d, NULL, 0, d.newest);
-		dp_peer_heard(b->peer, d.has_data, b->time_ns);
+	if (b->kind == BATCH_OPEN) {
+		d.path_id = dp_peer_find_path(b->peer, &b->route);
+		for (unsigned i = 0; i < b->len; i++)
+			deliver_segment(self, &d, &b->segment[i]);
 	}
+	if (d.authentic)
+		account(self, &d);
+	if (d.reorder)
+		run_reorder(self, &d);
 	batch_free(b);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/engine_private.h"
+#include "dataplane/reorder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* Batches per pool. A dispatcher or RX thread has at most this many in flight: 64 KiB each, mapped
  * but touched only as far as used, and the last one given back is taken first. Workers need theirs
@@ -273,6 +276,34 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
                       const struct route *remote)
 {
 	return send_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
+}
+
+int engine_enable_reorder(struct dp_peer *peer)
+{
+	struct reorder *reorder;
+
+	if (peer->reorder)
+		return 0;
+	reorder = reorder_create(peer->engine->slot_bytes);
+	if (!reorder)
+		return -ENOMEM;
+	rcu_assign_pointer(peer->reorder, reorder);
+	return 0;
+}
+
+bool engine_flush_reorder(struct dp_peer *peer)
+{
+	struct dp_thread *self = &peer->engine->control;
+	struct batch *b = batch_get(&self->pool);
+
+	if (!b)
+		return false;
+	b->kind = BATCH_FLUSH;
+	b->peer = dp_peer_get(peer);
+	b->time_ns = clock_boot_ns();
+	sequencer_enter(&peer->arriving, b);
+	sequencer_finish(&peer->arriving, self, b, deliver_batch);
+	return true;
 }
 
 /* ---- what control is told ---- */

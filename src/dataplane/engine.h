@@ -86,6 +86,12 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
                       unsigned path_id, unsigned lane, const void *payload, size_t len,
                       const struct route *remote);
 
+/* Gives a peer the memory to put striped packets in order. Once; 0 or -ENOMEM. */
+int engine_enable_reorder(struct dp_peer *peer);
+
+/* Looks again at the packets of @peer that wait for their turn. False when no memory is free. */
+bool engine_flush_reorder(struct dp_peer *peer);
+
 /* Readable when one of the two below has something. Reset by engine_events_begin(), after which both
  * must be asked until they have nothing more.
  */

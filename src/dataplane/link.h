@@ -69,7 +69,7 @@ int link_rebind_device(struct link *link);
  * room or length, and is left alone without one. The data plane's threads.
  */
 unsigned link_send(struct dp_thread *self, const struct route *route, const struct batch *b,
-		   int *ret_error);
+                   int *ret_error);
 
 /* Sends one handshake message. Returns 0 or a negative errno. Control. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dataplane/engine_private.h"
+#include "dataplane/reorder.h"
 
 struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 {
@@ -16,6 +17,7 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		sequencer_init(&peer->path[i].leaving);
 	atomic_init(&peer->followed_path, PATH_NONE);
+	atomic_init(&peer->reorder_due_ns, NEVER_NS);
 	atomic_init(&peer->references, 1);
 	return peer;
 }
@@ -29,7 +31,10 @@ struct dp_peer *dp_peer_get(struct dp_peer *peer)
 
 static void free_after_grace(struct rcu_head *head)
 {
-	free(caa_container_of(head, struct dp_peer, rcu));
+	struct dp_peer *peer = caa_container_of(head, struct dp_peer, rcu);
+
+	reorder_destroy(peer->reorder);
+	free(peer);
 }
 
 void dp_peer_put(struct dp_peer *peer)

@@ -25,6 +25,7 @@
 
 struct engine;
 struct keypair;
+struct reorder;
 
 /* Where a path leads. Immutable; a new one is published when it moves. */
 struct path_target {
@@ -52,6 +53,7 @@ enum peer_event {
 	PEER_EVENT_WANT_SESSION = 1 << 0, /* something to send and no keypair, or an old one */
 	PEER_EVENT_CONFIRMED = 1 << 1,    /* first packet under the responder's next keypair */
 	PEER_EVENT_ACTIVE = 1 << 2,       /* data after rest: timers have to be looked at */
+	PEER_EVENT_REORDER = 1 << 4,      /* packets wait for their turn: reorder_due_ns */
 	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
 };
 
@@ -80,7 +82,11 @@ struct dp_peer {
 	struct cds_wfcq_node kick_node;              /* in the dispatcher's queue of kicks */
 	_Atomic bool is_kicked;                      /* [A] kick_node is in use */
 
-	struct sequencer arriving; /* order of delivery; its [E] owns the replay windows */
+	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
+	struct reorder
+		*reorder; /* [U] order of sending, for a bonded peer: used by [E]; NULL: none */
+	counter_t reorder_due_ns; /* [E] writes: when packets that wait are to be looked at again */
+	_Atomic bool reorder_armed; /* [A] control looks at reorder_due_ns anyway */
 
 	_Alignas(CACHE_LINE) counter_t
 		data_tx_since_ns;    /* [A] first data sent unanswered; 0: none */

@@ -14,7 +14,8 @@ void engine_run(struct dp_thread *self, struct batch *b)
 		open_batch(self, b);
 		sequencer_finish(&b->peer->arriving, self, b, deliver_batch);
 		break;
-	case BATCH_LATE: /* leaves where it is made: send_late() */
+	case BATCH_LATE: /* these leave where they are made */
+	case BATCH_FLUSH:
 	case BATCH_REPORT:
 		assert(!"not for workers");
 	}

@@ -55,7 +55,8 @@ static void update_loss(struct loss_estimate *loss, unsigned *probes, uint32_t s
 	uint32_t sent_delta = sent - loss->sent;
 	uint32_t received_delta = received - loss->received;
 
-	if (!loss->has_base || sent_delta >= BACKWARDS || received_delta >= BACKWARDS ||
+	/* What the receiver lost of its count shows as being far ahead. */
+	if (!loss->has_base || sent_delta >= BACKWARDS ||
 	    received_delta > sent_delta + LOSS_WINDOW_PKTS) {
 		begin_window(loss, probes, sent, received);
 		return;

@@ -101,14 +101,15 @@ static void schedule(struct path_health *h, const struct health_settings *set)
 		return; /* the first one is due already */
 
 	h->probe_at_ns = h->probed_ns + probe_interval(h, set);
-	/* With all places taken by probes that may still be answered, a further one would make us
-	 * forget the oldest, and on a path slower than 64 intervals each of them before its answer.
+	if (probes_out(h) < HEALTH_PROBES_KEPT)
+		return;
+	/* All places are taken by probes that may still be answered. One more would make us forget
+	 * the oldest, and on a path slower than 64 intervals each of them before its answer. While
+	 * data flows, those on their way decide; else the oldest gets its time.
 	 */
-	if (probes_out(h) == HEALTH_PROBES_KEPT) {
-		uint64_t oldest_ns = h->sent_ns[h->next_seq % HEALTH_PROBES_KEPT];
-
-		h->probe_at_ns = most(h->probe_at_ns, oldest_ns + ANSWER_MAX_NS);
-	}
+	uint64_t oldest_ns = h->sent_ns[h->next_seq % HEALTH_PROBES_KEPT];
+	h->probe_at_ns =
+		health_carries_data(h) ? NEVER_NS : most(h->probe_at_ns, oldest_ns + ANSWER_MAX_NS);
 }
 
 static void enter(struct path_health *h, enum path_state state, const char *reason, uint64_t now_ns)
@@ -279,9 +280,11 @@ static bool check_alive(struct path_health *h, const struct health_settings *set
 static bool check_recovery(struct path_health *h, const struct health_settings *set,
                            uint64_t now_ns)
 {
-	if (now_ns >= overdue_at(h, set, 1))
+	bool is_silent = now_ns >= silent_at(h, set);
+
+	if (is_silent || now_ns >= overdue_at(h, set, 1))
 		h->answers_in_row = 0;
-	if (now_ns >= overdue_at(h, set, PROBES_DEAD))
+	if (is_silent || now_ns >= overdue_at(h, set, PROBES_DEAD))
 		h->is_recovering = false;
 	return rise(h, now_ns);
 }
@@ -295,17 +298,21 @@ bool health_tick(struct path_health *h, const struct health_settings *set, uint6
 	return has_changed;
 }
 
-/* What is on its way proves nothing about the time after: its answers become unknown. */
-static void forget_probes(struct path_health *h)
+/* What is on its way is counted no more. Its answers measure the round trip still. */
+static void give_up_probes(struct path_health *h)
 {
-	memset(h->sent_ns, 0, sizeof(h->sent_ns));
 	h->answered_seq = h->next_seq - 1;
 	h->asked_ns = NEVER_NS;
 }
 
 bool health_fail(struct path_health *h, const char *reason, uint64_t now_ns)
 {
-	forget_probes(h);
+	/* It proves nothing about the time after: not even its answers are wanted. */
+	if (probes_out(h) == HEALTH_PROBES_KEPT)
+		h->probe_at_ns = now_ns; /* the next had waited for them */
+	give_up_probes(h);
+	memset(h->sent_ns, 0, sizeof(h->sent_ns));
+
 	if (h->state != PATH_DOWN)
 		return fall(h, reason, now_ns);
 	h->reason = reason;
@@ -322,11 +329,6 @@ uint64_t health_deadline_ns(const struct path_health *h, const struct health_set
 		return least(at_ns, least(overdue_at(h, set, 1), silent_at(h, set)));
 	if (h->state == PATH_SUSPECT)
 		return least(at_ns, least(dead_at(h, set), silent_at(h, set)));
-
-	if (h->answers_in_row > 0)
-		at_ns = least(at_ns, overdue_at(h, set, 1));
-	if (h->is_recovering)
-		at_ns = least(at_ns, overdue_at(h, set, PROBES_DEAD));
 	if (has_proven_itself(h))
 		at_ns = least(at_ns, h->hold_until_ns);
 	return at_ns;
@@ -360,7 +362,7 @@ void health_hurry(struct path_health *h, const struct health_settings *set)
 {
 	if (health_carries_data(h) || h->is_recovering)
 		return;
-	forget_probes(h);
+	give_up_probes(h); /* overdue as they are, they would end the hurry at once */
 	h->is_recovering = true;
 	schedule(h, set);
 }

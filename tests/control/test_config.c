@@ -772,7 +772,7 @@ static void write_masked(unsigned char masked[static KEY_TEXT_LEN - 1])
 		random_bytes(key, sizeof key);
 		key_to_base64(public_key, key);
 		dprintf(fd, "    - {public_key: %s, allowed_ips: [10.0.0.%u], preshared_key: ",
-			public_key, i);
+		        public_key, i);
 		cr_assert(eq(long, write(fd, secret, sizeof secret - 1), (long)sizeof secret - 1));
 		dprintf(fd, "}\n");
 	}
@@ -783,19 +783,26 @@ static void write_masked(unsigned char masked[static KEY_TEXT_LEN - 1])
 	secret_wipe(secret, sizeof secret);
 }
 
-Test(config, no_copy_of_the_private_keys_text_stays_in_memory)
+/* The latter half of the text is looked for: what is freed loses its first bytes to the allocator's
+ * lists. Pieces of the former half may stay where libyaml let its scanner's string grow.
+ */
+Test(config, no_copy_of_a_secret_keys_text_stays_in_memory)
 {
+	enum {
+		TAIL = 24
+	};
 	unsigned char masked[KEY_TEXT_LEN - 1];
-	volatile char control[KEY_TEXT_LEN - 1]; /* proves that the search finds things */
+	const unsigned char *tail = masked + sizeof masked - TAIL;
+	volatile char control[TAIL]; /* proves that the search finds things */
 	struct config *config;
 	char *output;
 
 	write_masked(masked);
 	cr_assert(eq(int, load("secret.yaml", &config, &output), 0), "%s", output);
-	cr_expect(not(memory_holds(masked, sizeof masked)));
-	for (size_t i = 0; i < sizeof masked; i++)
-		control[i] = (char)~masked[i];
-	cr_expect(memory_holds(masked, sizeof masked));
+	cr_expect(not(memory_holds(tail, TAIL)));
+	for (size_t i = 0; i < TAIL; i++)
+		control[i] = (char)~tail[i];
+	cr_expect(memory_holds(tail, TAIL));
 	secret_wipe((void *)(uintptr_t)control, sizeof control);
 	config_free(config);
 	free(output);

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -51,7 +52,7 @@ static void seed_random(void)
 		random_state = strtoull(seed, NULL, 0);
 	else
 		cr_assert(eq(int, (int)getrandom(&random_state, sizeof random_state, 0), 8));
-	cr_log_warn("SEED=%llu", (unsigned long long)random_state);
+	fprintf(stderr, "SEED=%llu\n", (unsigned long long)random_state);
 }
 
 static uint64_t counters_wanted(void)

@@ -59,7 +59,7 @@ def test_daemonises_when_the_interface_is_ready():
         check(not lab.client.has_device(client.interface), "the device is left")
 
 
-def test_parent_of_a_failing_daemon_exits_1():
+def test_parent_of_a_failing_daemon_exits_2():
     with Lab(links=1) as lab:
         client, _ = lab.pair()
         client.config["wireguard"]["links"][0]["bind"] = f"{lab.client_address(1)}:7777"
@@ -67,7 +67,7 @@ def test_parent_of_a_failing_daemon_exits_1():
             holder.bind((lab.client_address(1), 7777))
             client.write_config()
             done = run_vtrunkd(lab, "-c", client.config_path, namespace=lab.client)
-        check(done.returncode == 1, f"exit {done.returncode} with the port in use")
+        check(done.returncode == 2, f"exit {done.returncode} with the port in use")
         check("7777" in done.stderr, f"the message does not name the port: {done.stderr}")
         check(not lab.client.has_device(client.interface), "the device is left")
 
@@ -87,7 +87,7 @@ def test_control_socket_is_for_root_only():
 def test_status_of_no_daemon_fails():
     with Lab(links=1) as lab:
         done = run_vtrunkd(lab, "status", "-i", lab.interface())
-        check(done.returncode == 1 and done.stderr, f"exit {done.returncode}: {done.stderr}")
+        check(done.returncode == 2 and done.stderr, f"exit {done.returncode}: {done.stderr}")
 
 
 def test_bad_configuration_touches_nothing():

@@ -224,6 +224,11 @@ static void take_answers(struct world *w)
 		if (p->is_answered || p->answer_ns > w->now_ns)
 			continue;
 		enum path_state before = w->h.state;
+		if (w->probe_count - i > HEALTH_PROBES_KEPT) { /* overtaken and forgotten */
+			cr_assert(not(health_answered(&w->h, &w->set, p->seq, 0, w->now_ns)));
+			p->answer_ns = NEVER_NS;
+			continue;
+		}
 		p->is_answered = true;
 		w->answers++;
 		w->heard_ns = w->now_ns;
@@ -275,6 +280,15 @@ static void run_until(struct world *w, uint64_t end_ns)
 static void run_for(struct world *w, uint64_t ns)
 {
 	run_until(w, w->now_ns + ns);
+}
+
+static void fail_world(struct world *w)
+{
+	w->changes += health_fail(&w->h, "device gone", w->now_ns);
+	cr_assert(lt(u64, health_deadline_ns(&w->h, &w->set), NEVER_NS));
+	for (size_t i = oracle_begin(w); i < w->probe_count; i++)
+		w->probes[i].is_answered = true; /* given up */
+	w->first_open = w->probe_count;
 }
 
 static void set_busy(struct world *w, bool is_busy)
@@ -481,6 +495,37 @@ Test(health, one_overdue_probe_is_suspect_and_its_late_answer_clears_it)
 	cr_expect(eq(str, (char *)h.reason, "answers again"));
 	cr_expect(gt(u64, estimate_overdue_ns(&h.estimate, usual.slack_ns), 400 * MS + 150 * MS));
 	cr_expect(eq(u64, h.probe_at_ns, t + 1000 * MS)); /* idle again */
+}
+
+/* The peer held its answer: the round trip is short and explains nothing about the later probe. */
+Test(health, suspicion_stays_while_a_later_probe_is_overdue)
+{
+	struct path_health h;
+	uint64_t t = START + 1000 * MS;
+
+	path_up(&h);
+	uint16_t first = health_probe_sent(&h, &usual, t);
+	uint16_t second = health_probe_sent(&h, &usual, t + 100 * MS);
+	cr_assert(health_tick(&h, &usual, t + 400 * MS));
+	cr_expect(not(health_answered(&h, &usual, first, 20 * MS, t + 400 * MS)));
+	cr_expect(eq(int, h.state, PATH_SUSPECT));
+	cr_expect(health_answered(&h, &usual, second, 20 * MS, t + 420 * MS));
+	cr_expect(eq(int, h.state, PATH_UP));
+}
+
+/* With a short interval and a long estimate all 64 places are taken; then the probes wait. */
+Test(health, a_failure_while_probes_wait_is_left_again)
+{
+	const struct health_settings set = {1 * MS, 5000 * MS, 1 * MS, 150 * MS};
+	struct path_health h;
+
+	path_up(&h);
+	health_set_busy(&h, &set, true, START + 20 * MS);
+	for (unsigned i = 0; i < HEALTH_PROBES_KEPT; i++)
+		health_probe_sent(&h, &set, START + (20 + i) * MS);
+	cr_assert(eq(u64, h.probe_at_ns, NEVER_NS));
+	cr_assert(health_fail(&h, "device gone", START + 100 * MS));
+	cr_expect(eq(u64, health_deadline_ns(&h, &set), START + 100 * MS));
 }
 
 Test(health, three_overdue_at_distinct_times_are_dead)
@@ -815,6 +860,73 @@ Test(health, reset_begins_anew_but_for_the_hold_down)
 	cr_expect(eq(int, h.state, PATH_UP));
 }
 
+Test(health, hurry_probes_a_lost_path_fast_until_three_are_overdue)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	w.hole_from_ns = START + 500 * MS;
+	w.hole_to_ns = NEVER_NS;
+	run_for(&w, 10 * NS_PER_S + 450 * MS);
+	cr_assert(eq(int, w.h.state, PATH_DOWN));
+	size_t probes = w.probe_count;
+	health_hurry(&w.h, &w.set);
+	run_for(&w, 900 * MS); /* the last fast one leaves with the third overdue at the latest */
+	cr_expect(ge(sz, w.probe_count - probes, 3));
+	cr_expect(le(sz, w.probe_count - probes, 6));
+	probes = w.probe_count;
+	run_for(&w, 10 * NS_PER_S);
+	cr_expect(eq(sz, w.probe_count - probes, 10));
+	world_fini(&w);
+}
+
+/* The path has become slower than it was thought when it fell, and the peer, who sees it working,
+ * gives cause for hurry ten times a second: answers that take longer must still be taken.
+ */
+Test(health, hurry_again_and_again_keeps_no_answer_out)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	run_for(&w, 50 * MS);
+	set_busy(&w, true);
+	run_for(&w, 10 * NS_PER_S);
+	w.rtt_ns = 900 * MS;
+	run_for(&w, 700 * MS);
+	cr_assert(eq(int, w.h.state, PATH_DOWN));
+	for (unsigned i = 0; i < 40; i++) {
+		health_hurry(&w.h, &w.set);
+		run_for(&w, 100 * MS);
+	}
+	cr_expect(eq(int, w.h.state, PATH_UP));
+	world_fini(&w);
+}
+
+Test(health, hurry_leaves_a_path_alone_that_carries_data)
+{
+	struct path_health h;
+
+	path_up(&h);
+	health_probe_sent(&h, &usual, START + 1000 * MS);
+	const struct path_health before = h;
+	health_hurry(&h, &usual);
+	cr_expect(eq(int, memcmp(&before, &h, sizeof(h)), 0));
+}
+
+Test(health, a_plain_peer_is_up_without_an_answer)
+{
+	struct path_health h;
+
+	health_init(&h, START);
+	health_assume_up(&h, "carries the session", START + 5);
+	cr_expect(eq(int, h.state, PATH_UP));
+	cr_expect(eq(str, (char *)h.reason, "carries the session"));
+	cr_expect(eq(u64, h.since_ns, START + 5));
+	health_assume_up(&h, "again", START + 9); /* since and why remain */
+	cr_expect(eq(u64, h.since_ns, START + 5));
+	cr_expect(eq(str, (char *)h.reason, "carries the session"));
+}
+
 Test(health, sequence_numbers_wrap)
 {
 	struct world w;
@@ -867,7 +979,7 @@ Test(health, never_spins_and_never_misses_a_change)
 {
 	for (unsigned round = 0; round < 300; round++) {
 		struct world w;
-		uint64_t interval = 1 + random_below(2000);
+		uint64_t interval = random_below(8) ? random_below(2000) : 0;
 
 		world_init(&w,
 		           &(struct health_settings){
@@ -887,6 +999,8 @@ Test(health, never_spins_and_never_misses_a_change)
 		w.queue_rise_ns = (1 + random_below(3000)) * MS;
 		for (unsigned part = 0; part < 6; part++) {
 			set_busy(&w, random_below(2));
+			if (random_below(5) == 0)
+				fail_world(&w);
 			run_for(&w, random_below(6000) * MS);
 		}
 		world_fini(&w);

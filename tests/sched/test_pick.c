@@ -88,18 +88,31 @@ Test(pick, weight_two_among_ones_is_met_at_every_second_turn)
 	}
 }
 
+enum sizes {
+	SIZES_EQUAL,
+	SIZES_RANDOM,
+	SIZES_IN_SPELLS, /* full packets for a while, then small ones */
+};
+
+static uint32_t next_bytes(enum sizes sizes, uint32_t last)
+{
+	if (sizes == SIZES_RANDOM)
+		return 1 + random_below(PACKET_MAX);
+	if (sizes == SIZES_IN_SPELLS && random_below(10) == 0)
+		return random_below(2) ? PACKET_MAX : 40;
+	return last;
+}
+
 /* Oracle: bytes of every path against its exact share, after every packet. */
-static void check_shares(const struct path_table *table, unsigned turns, bool sizes_differ)
+static void check_shares(const struct path_table *table, unsigned turns, enum sizes sizes)
 {
 	struct pick_state state = {0};
 	double sent[PATHS_MAX] = {0}, total = 0, weights = 0;
+	uint32_t bytes = PACKET_MAX; /* the first is of full size: it sets the measure */
 
 	for (unsigned i = 0; i < table->len; i++)
 		weights += table->slot[i].weight;
 	for (unsigned turn = 0; turn < turns; turn++) {
-		/* one of full size first: it sets the measure */
-		uint32_t bytes = turn && sizes_differ ? 1 + random_below(PACKET_MAX) : PACKET_MAX;
-
 		sent[pick_path(&state, table, bytes)] += bytes;
 		total += bytes;
 		for (unsigned i = 0; i < table->len; i++) {
@@ -110,16 +123,17 @@ static void check_shares(const struct path_table *table, unsigned turns, bool si
 			cr_assert(gt(dbl, ahead, -(double)PACKET_MAX), "%u paths, turn %u",
 			          table->len, turn);
 		}
+		bytes = next_bytes(sizes, bytes);
 	}
 }
 
 Test(pick, bytes_follow_the_weights_for_any_number_of_paths)
 {
 	for (unsigned len = 1; len <= PATHS_MAX; len++) {
-		for (unsigned round = 0; round < 12; round++) {
+		for (unsigned round = 0; round < 27; round++) {
 			struct path_table table = random_table(len, round % 3);
 
-			check_shares(&table, 1000, round % 2);
+			check_shares(&table, 1000, round / 3 % 3);
 		}
 	}
 }
@@ -218,6 +232,19 @@ Test(pick, credits_stay_small_through_random_changes)
 				lt(i64, llabs(state.credit[i] / state.weight_sum), 4 * PACKET_MAX),
 				"change %u", change);
 	}
+}
+
+Test(pick, another_path_of_the_same_weight_inherits_nothing)
+{
+	struct path_table one = table_of(2, (uint32_t[]){1, 1});
+	struct path_table other = one;
+	struct pick_state state = {0};
+
+	other.slot[1].path_id = 2;
+	pick_path(&state, &one, PACKET_MAX); /* path 1 is owed half a packet now */
+	pick_path(&state, &other, PACKET_MAX);
+	cr_expect(eq(i64, state.credit[1], 0));
+	cr_expect(eq(i64, state.credit[0] + state.credit[2], 0));
 }
 
 /* The credits tell by themselves that the paths have changed: freed tables' addresses come again. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* reorder.h - the packets of a bonded peer that wait for their turn.
+ *
+ * sched/reseq.h decides; this holds the bytes. Only packets out of turn are copied here, so that a
+ * batch goes home at once and a long wait cannot empty the pools. A peer gets one when it is found to
+ * be bonded. Everything runs in the emitting role of the peer's `arriving` sequencer.
+ */
+#ifndef DATAPLANE_REORDER_H
+#define DATAPLANE_REORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sched/reseq.h"
+
+#define REORDER_HELD_MAX 4096u /* packets that wait; beyond that the oldest gap is given up */
+
+struct dp_peer;
+struct dp_thread;
+struct keypair;
+struct reorder;
+
+typedef void (*reorder_deliver)(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet,
+                                size_t len);
+
+/* For packets of up to @packet_bytes. Memory is mapped now, touched as needed. NULL without it. */
+struct reorder *reorder_create(size_t packet_bytes);
+void reorder_destroy(struct reorder *r);
+
+/* A payload that came in the ordered lane under @kp with number @seq over @path (PATH_NONE: unknown).
+ * @len 0 keeps its place without being delivered. Calls @deliver for everything whose turn it is.
+ */
+void reorder_put(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
+                 const struct keypair *kp, uint64_t seq, unsigned path, const uint8_t *packet,
+                 size_t len, uint64_t now_ns, reorder_deliver deliver);
+
+/* Delivers what may go because time has passed. Returns when to ask again, NEVER_NS for not at all. */
+uint64_t reorder_run(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
+                     uint64_t now_ns, reorder_deliver deliver);
+
+/* A probe over @path: see reseq_probed(). */
+void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Each test runs in a network namespace of its own. */
+#include "control/interface.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/route.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "control/config.h"
+
+#define NAME "vt-test"
+
+static struct config config;
+static struct prefix addresses[3], allowed[2][4];
+static struct config_peer config_peers[2];
+static char name[IF_NAMESIZE];
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+
+	cr_assert(eq(int, prefix_parse(text, &p), 0));
+	return p;
+}
+
+static void start(void)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root for a network namespace");
+	if (unshare(CLONE_NEWNET))
+		cr_skip("no network namespace: %s", strerror(errno));
+	log_init(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	strcpy(config.interface, NAME);
+	config.mtu = 1380;
+	config.addresses = addresses;
+	config.peers = config_peers;
+	config.peer_count = 2;
+	config_peers[0].allowed_ips = allowed[0];
+	config_peers[1].allowed_ips = allowed[1];
+}
+
+TestSuite(interface, .init = start);
+
+static void add_address(const char *text)
+{
+	addresses[config.address_count++] = prefix(text);
+}
+
+static void allow(unsigned peer, const char *text)
+{
+	struct config_peer *p = &config_peers[peer];
+
+	p->allowed_ips[p->allowed_ip_count++] = prefix(text);
+}
+
+static short flags_of(const char *interface, int *ret_mtu)
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(request.ifr_name, interface);
+	cr_assert(eq(int, ioctl(fd, SIOCGIFMTU, &request), 0));
+	*ret_mtu = request.ifr_mtu;
+	cr_assert(eq(int, ioctl(fd, SIOCGIFFLAGS, &request), 0));
+	close(fd);
+	return request.ifr_flags;
+}
+
+/* Whether @text is an address of the interface; with the far end in @far_end unless that is NULL. */
+static bool has_address(const char *text, const char *far_end)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN] = "";
+	struct ifaddrs *list;
+	bool found = false;
+
+	cr_assert(eq(int, getifaddrs(&list), 0));
+	for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
+		if (!ifa->ifa_addr || strcmp(ifa->ifa_name, NAME) != 0)
+			continue;
+		int family = ifa->ifa_addr->sa_family;
+		size_t at = family == AF_INET ? offsetof(struct sockaddr_in, sin_addr)
+		                              : offsetof(struct sockaddr_in6, sin6_addr);
+
+		if (family != AF_INET && family != AF_INET6)
+			continue;
+		inet_ntop(family, (char *)ifa->ifa_addr + at, local, sizeof local);
+		if (ifa->ifa_dstaddr)
+			inet_ntop(family, (char *)ifa->ifa_dstaddr + at, remote, sizeof remote);
+		found |= !strcmp(local, text) && (!far_end || !strcmp(remote, far_end));
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+/* How many lines of /proc/net/@file hold both texts. */
+static unsigned lines_with(const char *file, const char *one, const char *other)
+{
+	char path[32], line[512];
+	unsigned count = 0;
+
+	snprintf(path, sizeof path, "/proc/net/%s", file);
+	FILE *routes = fopen(path, "r");
+	cr_assert(ne(ptr, routes, NULL));
+	while (fgets(line, sizeof line, routes))
+		count += strstr(line, one) && strstr(line, other);
+	fclose(routes);
+	return count;
+}
+
+/* Routes to @address out of @interface: the first two columns. */
+static unsigned ip4_routes_to(const char *interface, const char *address)
+{
+	char columns[64];
+	struct in_addr in;
+
+	cr_assert(eq(int, inet_pton(AF_INET, address, &in), 1));
+	snprintf(columns, sizeof columns, "%s\t%08X\t", interface, in.s_addr);
+	return lines_with("route", columns, "");
+}
+
+Test(interface, has_mtu_addresses_and_routes_and_is_up)
+{
+	int mtu;
+
+	add_address("10.98.0.2/24");
+	add_address("10.98.1.2/32");
+	add_address("fd98::2/64");
+	allow(0, "192.168.7.0/24");
+	allow(0, "0.0.0.0/0");
+	allow(0, "10.98.0.0/24"); /* comes with the address */
+	allow(1, "172.16.1.1/32");
+	allow(1, "fd07::/64");
+	allow(1, "::/0");
+	config.routes_auto = true;
+	int fd = interface_open(&config, name);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(str, name, (char *)NAME));
+	cr_assert(eq(int, flags_of(name, &mtu) & IFF_UP, IFF_UP));
+	cr_assert(eq(int, mtu, 1380));
+	cr_assert(has_address("10.98.0.2", NULL));
+	cr_assert(has_address("10.98.1.2", NULL));
+	cr_assert(has_address("fd98::2", NULL));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 1));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "10.98.0.0"), 1));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "172.16.1.1"), 1));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "0.0.0.0"), 0));
+	cr_assert(
+		eq(uint, lines_with("ipv6_route", NAME, "fd070000000000000000000000000000 40"), 1));
+	close(fd);
+	cr_assert(eq(uint, if_nametoindex(NAME), 0), "it outlives its descriptor");
+}
+
+Test(interface, routes_are_left_alone_when_not_wanted)
+{
+	add_address("10.98.0.2/24");
+	allow(0, "192.168.7.0/24");
+	int fd = interface_open(&config, name);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
+	close(fd);
+}
+
+Test(interface, destination_is_the_far_end_of_its_family)
+{
+	add_address("10.97.0.2/24");
+	add_address("fd97::2/64");
+	config.destination = prefix("10.97.0.1");
+	int fd = interface_open(&config, name);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(has_address("10.97.0.2", "10.97.0.1"));
+	cr_assert(has_address("fd97::2", NULL));
+	close(fd);
+}
+
+Test(interface, kernel_picks_a_name_when_none_is_given)
+{
+	config.interface[0] = 0;
+	int fd = interface_open(&config, name);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(gt(uint, if_nametoindex(name), 0));
+	close(fd);
+}
+
+/* Runs interface_open(), which must fail, and returns what it wrote to standard error. */
+static const char *failure(int expected)
+{
+	static char text[512];
+	int fds[2], before = dup(STDERR_FILENO);
+
+	cr_assert(eq(int, pipe(fds), 0));
+	dup2(fds[1], STDERR_FILENO);
+	int r = interface_open(&config, name);
+	dup2(before, STDERR_FILENO);
+	close(fds[1]);
+	ssize_t n = read(fds[0], text, sizeof text - 1);
+	text[n > 0 ? n : 0] = 0;
+	close(fds[0]);
+	cr_assert(eq(int, r, expected), "%s", text);
+	return text;
+}
+
+static bool tells(const char *text, const char *what)
+{
+	return strstr(text, " error interface=" NAME ": ") && strstr(text, what);
+}
+
+Test(interface, failures_are_explained_and_leave_nothing)
+{
+	int fd = interface_open(&config, name);
+	const char *text = failure(-EBUSY);
+	cr_expect(tells(text, "another program has it open"), "%s", text);
+	close(fd);
+
+	config.mtu = 1;
+	text = failure(-EINVAL);
+	cr_expect(tells(text, "cannot set MTU 1 of " NAME), "%s", text);
+	cr_expect(eq(uint, if_nametoindex(NAME), 0), "the device is left");
+
+	config.mtu = 1280;
+	cr_assert(eq(int, seteuid(65534), 0));
+	text = failure(-EPERM);
+	cr_assert(eq(int, seteuid(0), 0));
+	cr_expect(tells(text, "this needs root or the capability CAP_NET_ADMIN"), "%s", text);
+}
+
+Test(interface, route_that_leads_elsewhere_is_told_and_stays)
+{
+	int other = interface_open(&config, name);
+	cr_assert(ge(int, other, 0));
+	close(other);
+
+	strcpy(config.interface, "vt-other");
+	add_address("192.168.7.1/24");
+	other = interface_open(&config, name);
+	cr_assert(ge(int, other, 0));
+	config.address_count = 0;
+	strcpy(config.interface, NAME);
+	allow(0, "192.168.7.0/24");
+	config.routes_auto = true;
+	log_init(LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
+
+	int fds[2], before = dup(STDERR_FILENO);
+	char text[512] = "";
+	cr_assert(eq(int, pipe(fds), 0));
+	dup2(fds[1], STDERR_FILENO);
+	int fd = interface_open(&config, name);
+	dup2(before, STDERR_FILENO);
+	close(fds[1]);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(gt(long, read(fds[0], text, sizeof text - 1), 0), "no word about it");
+	cr_expect(ne(ptr, strstr(text, "a route to 192.168.7.0/24 is there already"), NULL), "%s",
+	          text);
+	cr_expect(eq(uint, ip4_routes_to("vt-other", "192.168.7.0"), 1));
+	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
+	close(fd);
+	close(other);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/status.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/key_text.h"
+#include "base/rcu.h"
+#include "control/control.h"
+#include "crypto/aead.h"
+#include "version.h"
+
+#define NOW (1000 * NS_PER_S)
+
+static struct control control;
+static struct config config;
+static struct config_link config_link[2];
+static struct config_peer config_peer;
+static struct prefix allowed[2];
+static struct peer peer, *peers[] = {&peer};
+static struct noise_identity identity;
+
+static struct endpoint endpoint(const char *text)
+{
+	struct endpoint ep;
+
+	cr_assert(eq(int, endpoint_parse(text, 0, &ep), 0));
+	return ep;
+}
+
+/* Two links of which nothing is known but the configuration, and a peer without paths. */
+static void start(void)
+{
+	struct engine_settings set = {.tun_fd = -1, .mtu = 1380, .workers = 3};
+
+	cr_assert(eq(int, crypto_init(), 0));
+	rcu_register_thread();
+	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
+	control.config = &config;
+	control.identity = &identity;
+	control.peers = peers;
+	control.peer_count = 1;
+	control.started_ns = NOW;
+	control.uplink_count = 2;
+	strcpy(control.interface, "vt0");
+	config.mtu = 1380;
+	memset(identity.public_key, 1, KEY_LEN);
+	strcpy(config_link[0].name, "lte");
+	strcpy(config_link[1].name, "dsl");
+	config_link[0].weight = config_link[1].weight = 1;
+	for (unsigned i = 0; i < 2; i++)
+		control.uplink[i] = (struct uplink){.control = &control,
+		                                    .config = &config_link[i],
+		                                    .link = engine_link(control.engine, i),
+		                                    .id = i,
+		                                    .since_ns = NOW};
+	strcpy(peer.name, "office");
+	memset(config_peer.public_key, 2, KEY_LEN);
+	peer.config = &config_peer;
+	peer.active = PATH_NONE;
+	peer.dp = dp_peer_create(control.engine, &peer);
+	cr_assert(ne(ptr, peer.dp, NULL));
+}
+
+static void stop(void)
+{
+	keypair_put(peer.current);
+	dp_peer_put(peer.dp);
+	engine_destroy(control.engine);
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+TestSuite(status, .init = start, .fini = stop);
+
+/* @expected holds all members of ctl.h but for those added here and the drops, which have a test of
+ * their own.
+ */
+static void assert_status(const char *expected)
+{
+	char keys[2][KEY_TEXT_LEN];
+	json_error_t error;
+	json_t *want = json_loads(expected, 0, &error), *status = status_build(&control, NOW);
+
+	cr_assert(ne(ptr, want, NULL), "%s, line %d", error.text, error.line);
+	cr_assert(ne(ptr, status, NULL));
+	key_to_base64(keys[0], identity.public_key);
+	key_to_base64(keys[1], config_peer.public_key);
+	json_object_set_new(want, "version", json_string(VTRUNKD_VERSION));
+	json_object_set_new(want, "public_key", json_string(keys[0]));
+	json_object_set_new(want, "pid", json_integer(getpid()));
+	json_object_set_new(json_array_get(json_object_get(want, "peers"), 0), "public_key",
+	                    json_string(keys[1]));
+	json_object_set(want, "drops", json_object_get(status, "drops"));
+	json_object_set_new(json_object_get(want, "pool"), "bytes",
+	                    json_integer((json_int_t)engine_memory(control.engine).bytes));
+	json_object_set_new(json_object_get(want, "pool"), "batches",
+	                    json_integer(engine_memory(control.engine).batches));
+	char *got_text = json_dumps(status, JSON_INDENT(1) | JSON_SORT_KEYS);
+	char *want_text = json_dumps(want, JSON_INDENT(1) | JSON_SORT_KEYS);
+	cr_assert(eq(str, got_text, want_text));
+	free(got_text);
+	free(want_text);
+	json_decref(status);
+	json_decref(want);
+}
+
+Test(status, what_is_not_known_is_null)
+{
+	assert_status(
+		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
+		"\"workers\":3,\"pool\":{\"free\":null},\"links\":["
+		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
+		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,\"tx_packets\":0,"
+		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0},"
+		"{\"name\":\"dsl\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
+		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,\"tx_packets\":0,"
+		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0}],"
+		"\"peers\":[{\"name\":\"office\",\"mode\":\"aggregate\",\"bonding\":\"unknown\","
+		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
+		"\"handshakes\":0,\"last_handshake\":null,\"endpoint\":null,\"allowed_ips\":[],"
+		"\"rx_packets\":0,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":0,"
+		"\"staged_packets\":0,\"paths\":[]}]}");
+}
+
+static void fill_links(void)
+{
+	static char device[] = "wwan0";
+	struct link *link = engine_link(control.engine, 0);
+
+	control.uplink[0].state = UPLINK_UP;
+	control.uplink[0].since_ns = NOW - 5 * NS_PER_S / 2;
+	strcpy(control.uplink[0].reason, "open");
+	config_link[0].device = device;
+	config_link[0].has_fwmark = true; /* 0 is a mark like any other */
+	config_link[0].weight = 7;
+	link->is_open = true;
+	link->bound = endpoint("[2001:db8::1]:51820");
+	atomic_store(&link->tx_packets, 11);
+	atomic_store(&link->tx_bytes, 12);
+	atomic_store(&link->rx_packets, 13);
+	atomic_store(&link->rx_bytes, 14);
+	atomic_store(&link->tx_errors, 15);
+	control.uplink[1].state = UPLINK_RESTING;
+	strcpy(control.uplink[1].reason, "No buffer space available");
+	config_link[1].fwmark = 0x51; /* not to be shown: it is not set */
+}
+
+static void fill_path(unsigned id, unsigned link, const char *remote)
+{
+	struct path *path = &peer.path[id];
+
+	path->is_used = true;
+	path->uplink = &control.uplink[link];
+	path->route.remote = endpoint(remote);
+	path->health.since_ns = NOW;
+	atomic_store(&peer.dp->path[id].tx_packets, 100 + id);
+	atomic_store(&peer.dp->path[id].tx_bytes, 1000 + id);
+	atomic_store(&peer.dp->path[id].rx_packets, 10000 + id);
+	atomic_store(&peer.dp->path[id].rx_bytes, 100000 + id);
+}
+
+static void fill_peer(void)
+{
+	cr_assert(eq(int, prefix_parse("192.168.7.0/24", &allowed[0]), 0));
+	cr_assert(eq(int, prefix_parse("fd07::/64", &allowed[1]), 0));
+	config_peer.allowed_ips = allowed;
+	config_peer.allowed_ip_count = 2;
+	config_peer.mode = BONDING_FAILOVER;
+	peer.verdict = VERDICT_BONDED;
+	peer.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
+	peer.handshakes = 4;
+	peer.session_wall_s = 1700000000;
+	atomic_store(&peer.dp->staged_len, 6);
+
+	fill_path(1, 0, "192.0.2.1:1");
+	struct path *path = &peer.path[1];
+	path->is_in_table = path->has_target = true;
+	path->tx_bps = 8;
+	path->rx_bps = 9;
+	path->health.state = PATH_UP;
+	path->health.reason = "answers";
+	path->health.estimate = (struct path_estimate){.has_rtt = true,
+	                                               .srtt_ns = 25 * NS_PER_MS / 2,
+	                                               .jitter_ns = NS_PER_MS / 4,
+	                                               .tx = {.is_known = true, .ratio = 0.5},
+	                                               .rx = {.is_known = true, .ratio = 0.125}};
+	atomic_store(&peer.dp->path[1].heard_ns, NOW - NS_PER_S / 8);
+
+	/* Slot 15: the last one. Heard after @now was read, which is no time in the future. */
+	fill_path(15, 1, "[2001:db8::2]:2");
+	peer.path[15].health.state = PATH_DOWN;
+	atomic_store(&peer.dp->path[15].heard_ns, NOW + 1);
+	/* A slot that is free again: its packets remain the peer's. */
+	atomic_store(&peer.dp->path[3].tx_packets, 1);
+}
+
+Test(status, all_that_is_known_is_told)
+{
+	control.started_ns = NOW - 3 * NS_PER_S / 2;
+	fill_links();
+	fill_peer();
+	assert_status(
+		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
+		"\"workers\":3,\"pool\":{\"free\":null},\"links\":["
+		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
+		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
+		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
+		"\"tx_errors\":15},"
+		"{\"name\":\"dsl\",\"state\":\"resting\",\"since_s\":0.0,"
+		"\"reason\":\"No buffer space available\",\"bind\":null,\"device\":null,"
+		"\"fwmark\":null,\"weight\":1,\"tx_packets\":0,\"tx_bytes\":0,\"rx_packets\":0,"
+		"\"rx_bytes\":0,\"tx_errors\":0}],"
+		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
+		"\"session\":\"established\",\"session_age_s\":0.75,"
+		"\"session_role\":\"responder\",\"handshakes\":4,\"last_handshake\":1700000000,"
+		"\"endpoint\":\"192.0.2.1:1\","
+		"\"allowed_ips\":[\"192.168.7.0/24\",\"fd07::/64\"],"
+		"\"rx_packets\":20016,\"rx_bytes\":200016,\"tx_packets\":217,\"tx_bytes\":2016,"
+		"\"staged_packets\":6,\"paths\":["
+		"{\"id\":1,\"link\":\"lte\",\"endpoint\":\"192.0.2.1:1\",\"state\":\"up\","
+		"\"since_s\":0.0,\"reason\":\"answers\",\"in_use\":true,\"weight\":7,"
+		"\"rtt_ms\":12.5,\"jitter_ms\":0.25,\"loss_tx_percent\":50.0,"
+		"\"loss_rx_percent\":12.5,\"last_heard_s\":0.125,\"tx_packets\":101,"
+		"\"tx_bytes\":1001,\"rx_packets\":10001,\"rx_bytes\":100001,\"tx_bps\":8,"
+		"\"rx_bps\":9},"
+		"{\"id\":15,\"link\":\"dsl\",\"endpoint\":\"[2001:db8::2]:2\",\"state\":\"down\","
+		"\"since_s\":0.0,\"reason\":null,\"in_use\":false,\"weight\":1,\"rtt_ms\":null,"
+		"\"jitter_ms\":null,\"loss_tx_percent\":null,\"loss_rx_percent\":null,"
+		"\"last_heard_s\":0.0,\"tx_packets\":115,\"tx_bytes\":1015,"
+		"\"rx_packets\":10015,\"rx_bytes\":100015,\"tx_bps\":0,\"rx_bps\":0}]}]}");
+}
+
+static const char *endpoint_shown(void)
+{
+	static char text[ENDPOINT_TEXT_LEN];
+	json_t *status = status_build(&control, NOW);
+	json_t *object = json_array_get(json_object_get(status, "peers"), 0);
+	const char *value = json_string_value(json_object_get(object, "endpoint"));
+
+	snprintf(text, sizeof text, "%s", value ? value : "null");
+	json_decref(status);
+	return text;
+}
+
+Test(status, endpoint_is_where_data_goes_or_went)
+{
+	fill_path(2, 0, "192.0.2.1:2");
+	fill_path(4, 0, "192.0.2.1:4");
+	fill_path(6, 0, "192.0.2.1:6");
+	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"null"), "heard of, not proved");
+	peer.path[4].has_target = peer.path[6].has_target = true;
+	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "first usable");
+	peer.active = 2;
+	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:2"), "went there last");
+	peer.path[6].is_in_table = true;
+	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:6"), "goes there now");
+	peer.path[6].is_used = peer.path[2].is_used = false;
+	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "slots are free");
+}
+
+Test(status, session_that_is_too_old_is_none)
+{
+	peer.current = keypair_create(true, 1, 2, NOW - REJECT_AFTER_TIME);
+	json_t *status = status_build(&control, NOW);
+	json_t *object = json_array_get(json_object_get(status, "peers"), 0);
+	const char *session = json_string_value(json_object_get(object, "session"));
+	cr_expect(eq(str, (char *)session, (char *)"none"));
+	cr_expect(eq(int, json_is_null(json_object_get(object, "session_age_s")), 1));
+	cr_expect(eq(int, json_is_null(json_object_get(object, "session_role")), 1));
+	json_decref(status);
+}
+
+Test(status, drops_are_told_by_name)
+{
+	engine_count_drop(control.engine, DROP_REPLAY);
+	engine_count_drop(control.engine, DROP_REPLAY);
+	engine_count_drop(control.engine, DROP_BONDING_REQUIRED);
+	json_t *status = status_build(&control, NOW);
+	json_t *drops = json_object_get(status, "drops");
+	cr_assert(eq(sz, json_object_size(drops), DROP_REASON_COUNT));
+	for (int i = 0; i < DROP_REASON_COUNT; i++) {
+		long want = i == DROP_REPLAY ? 2 : i == DROP_BONDING_REQUIRED;
+		json_t *got = json_object_get(drops, drop_name(i));
+
+		cr_expect(eq(int, json_is_integer(got), 1), "%s", drop_name(i));
+		cr_expect(eq(long, json_integer_value(got), want), "%s", drop_name(i));
+	}
+	json_decref(status);
+}
+
+static long allocations_left, allocations_held;
+
+static void *failing_malloc(size_t size)
+{
+	if (allocations_left-- <= 0)
+		return NULL;
+	allocations_held++;
+	return malloc(size);
+}
+
+static void counting_free(void *at)
+{
+	allocations_held -= at != NULL;
+	free(at);
+}
+
+/* Every allocation fails once: then there is no status, and nothing is left behind. */
+Test(status, without_memory_there_is_none)
+{
+	json_t *status = NULL;
+	long tries = 0;
+
+	fill_links();
+	fill_peer();
+	json_set_alloc_funcs(failing_malloc, counting_free);
+	for (; !status; tries++) {
+		allocations_left = tries;
+		status = status_build(&control, NOW);
+		cr_assert(status || allocations_held == 0, "%ld held after %ld allocations",
+		          allocations_held, tries);
+	}
+	cr_assert(gt(long, tries, 200));
+	cr_assert(ge(long, allocations_left, 0), "it is not whole");
+	json_decref(status);
+	cr_assert(eq(long, allocations_held, 0));
+	json_set_alloc_funcs(malloc, free);
+}
