@@ -132,9 +132,10 @@ class Process:
     def is_running(self):
         return self.popen.poll() is None
 
-    def rss_bytes(self):
-        with open(f"/proc/{self.pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    def memory_bytes(self, what):
+        """A line of /proc/PID/status: VmRSS, VmData (all that is mapped and writable), VmLck."""
+        with open(f"/proc/{self.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(what)) * 1024
 
     def signal(self, number, timeout=15):
         """Sends @number and returns the exit status (negative: the signal that ended it)."""
