@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A client passes through its slot like this; whatever goes wrong on the way leads to client_close():
+/* A client passes through its slot like this; whatever goes wrong on the way leads to
+ * client_close():
  *
  *   accept_one() --> reading --client_answer()--> writing --client_write()--> client_close()
  *

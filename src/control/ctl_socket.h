@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* ctl_socket.h - the server's side of the control socket (vtrunkd/ctl.h): answers one request a client.
+/* ctl_socket.h - the server's side of the control socket (vtrunkd/ctl.h): answers one request a
+ * client.
  *
- * It lives in the control thread's loop and never waits: a request is read as it comes, an answer goes
- * out in pieces as the client takes it, and a client that has not finished in time is let go. Only root
- * and the daemon's own user may ask.
+ * It lives in the control thread's loop and never waits: a request is read as it comes, an answer
+ * goes out in pieces as the client takes it, and a client that has not finished in time is let go.
+ * Only root and the daemon's own user may ask.
  *
  * All functions: control thread.
  */
@@ -20,8 +21,8 @@ struct ctl_socket;
 
 /* Listens at CTL_DIRECTORY/INTERFACE.sock, a file of mode 0600 from its first moment; makes the
  * directory when it is not there. A socket that a dead daemon left is replaced. The loop, heap and
- * interface name of @control must be there. Returns 0 or a negative errno: -EADDRINUSE when a daemon
- * answers at that path or it is no socket, -ENAMETOOLONG, ...
+ * interface name of @control must be there. Returns 0 or a negative errno: -EADDRINUSE when a
+ * daemon answers at that path or it is no socket, -ENAMETOOLONG, ...
  */
 int ctl_socket_create(struct control *control, struct ctl_socket **ret);
 

@@ -12,9 +12,9 @@
 
 struct config;
 
-/* Returns the descriptor, which the caller closes, with the device's name in @ret_name; or a negative
- * errno, logged: -EPERM without CAP_NET_ADMIN, -EBUSY when the device is in use, ... Before threads
- * start.
+/* Returns the descriptor, which the caller closes, with the device's name in @ret_name; or a
+ * negative errno, logged: -EPERM without CAP_NET_ADMIN, -EBUSY when the device is in use, ...
+ * Before threads start.
  */
 int interface_open(const struct config *config, char ret_name[static IF_NAMESIZE]);
 

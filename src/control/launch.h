@@ -6,8 +6,8 @@
  *        +-- launch_ready()              status 0
  *        +-- launch_ended()              the status of a daemon that could not start
  *
- * What goes wrong until then is written to standard error, which both have. A service manager is told
- * the same through the socket that NOTIFY_SOCKET names (sd_notify(3)).
+ * What goes wrong until then is written to standard error, which both have. A service manager is
+ * told the same through the socket that NOTIFY_SOCKET names (sd_notify(3)).
  */
 #ifndef CONTROL_LAUNCH_H
 #define CONTROL_LAUNCH_H
@@ -20,20 +20,21 @@ struct launch {
 	int parent_fd; /* where the waiting process listens; -1: there is none */
 };
 
-/* In the foreground. Makes sure that descriptors 0 to 2 are open, so that no device or socket gets one
- * of those numbers and later a log line. Returns 0 or a negative errno.
+/* In the foreground. Makes sure that descriptors 0 to 2 are open, so that no device or socket gets
+ * one of those numbers and later a log line. Returns 0 or a negative errno.
  */
 int launch_init(struct launch *launch);
 
-/* Goes into the background: returns in a new process, in a session of its own and without a way back
- * to a terminal, 0; the calling process stays and waits. Or a negative errno and nothing is done.
- * Before there are threads, secrets (locks on memory are lost in a new process) or open files.
+/* Goes into the background: returns in a new process, in a session of its own and without a way
+ * back to a terminal, 0; the calling process stays and waits. Or a negative errno and nothing is
+ * done. Before there are threads, secrets (locks on memory are lost in a new process) or open
+ * files.
  */
 int launch_detach(struct launch *launch);
 
-/* Everything is set up. In the background also lets go of the working directory and of standard input
- * and output, and of standard error unless @keep_stderr. Returns 0, or a negative errno: -EPIPE when
- * the waiting process was ended meanwhile, so that nobody wants the daemon any more.
+/* Everything is set up. In the background also lets go of the working directory and of standard
+ * input and output, and of standard error unless @keep_stderr. Returns 0, or a negative errno:
+ * -EPIPE when the waiting process was ended meanwhile, so that nobody wants the daemon any more.
  */
 int launch_ready(struct launch *launch, bool keep_stderr);
 

@@ -8,8 +8,8 @@
 
 struct control;
 
-/* Everything as it is at @now_ns; the data plane's counters are read while it runs, so sums may be a
- * few packets apart. The caller's reference; NULL without memory. Thread: control.
+/* Everything as it is at @now_ns; the data plane's counters are read while it runs, so sums may be
+ * a few packets apart. The caller's reference; NULL without memory. Thread: control.
  */
 json_t *status_build(const struct control *control, uint64_t now_ns);
 

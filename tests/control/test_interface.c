@@ -74,7 +74,7 @@ static short flags_of(const char *interface, int *ret_mtu)
 	return request.ifr_flags;
 }
 
-/* Whether @text is an address of the interface; with the far end in @far_end unless that is NULL. */
+/* Whether @text is an address of the interface, with @far_end as the other end unless NULL. */
 static bool has_address(const char *text, const char *far_end)
 {
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN] = "";

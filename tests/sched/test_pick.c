@@ -138,6 +138,17 @@ Test(pick, bytes_follow_the_weights_for_any_number_of_paths)
 	}
 }
 
+/* Found by search: with deadlines from the run at hand instead of the largest, a path falls 2041
+ * bytes behind here.
+ */
+Test(pick, small_runs_between_large_ones_do_not_hide_a_deadline)
+{
+	random_state = 1462;
+	struct path_table table = random_table(16, 2);
+
+	check_shares(&table, 1000, SIZES_IN_SPELLS);
+}
+
 Test(pick, equal_weights_mean_equal_bytes_when_sizes_differ)
 {
 	struct path_table table = table_of(2, (uint32_t[]){1, 1});
