@@ -11,7 +11,8 @@
  *
  * The status object. What is unknown or does not apply is null; counts are of the daemon's life,
  * except for paths, whose counts are of the path's; "_s" are seconds since, whole or with a fraction;
- * bytes of links and paths are UDP payload, of peers the inner packets.
+ * packets and bytes are UDP datagrams and their payload: of links all, of paths and peers the authentic
+ * ones, copies in redundant mode included.
  *
  *   version         text, of the daemon
  *   interface       text, name of the TUN device
@@ -43,7 +44,7 @@
  *     last_handshake  Unix time in seconds of the latest one
  *     endpoint      "IP:PORT" or "[IPv6]:PORT": where data goes now or went last
  *     allowed_ips[] "IP/LEN"
- *     rx_packets rx_bytes tx_packets tx_bytes   inner packets
+ *     rx_packets rx_bytes tx_packets tx_bytes   sums over all paths, also former ones
  *     staged_packets  waiting for a session
  *     paths[]
  *       id          0 .. PATHS_MAX - 1, ours
@@ -62,7 +63,6 @@
  *   drops           object: drop reason to packets; reasons never met may be left out
  *   pool            packet buffers
  *     batches       batches there are
- *     free          of them not in use now
  *     bytes         memory they take
  */
 #ifndef VTRUNKD_CTL_H

@@ -135,7 +135,7 @@ static void print_interface(FILE *out, const json_t *status)
 	fprintf(out, "  mtu: %s, workers: %s\n", text_count(status, "mtu").s,
 	        text_count(status, "workers").s);
 	if (json_is_object(pool))
-		fprintf(out, "  pool: %s of %s batches free, %s\n", text_count(pool, "free").s,
+		fprintf(out, "  packet buffers: %s batches, up to %s\n",
 		        text_count(pool, "batches").s, text_bytes(pool, "bytes").s);
 }
 

@@ -76,6 +76,23 @@ static struct path *find_slot(struct peer *peer)
 	return oldest;
 }
 
+static void take_slot(struct peer *peer, struct path *path, struct uplink *uplink,
+                      const struct route *route)
+{
+	const struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
+
+	*path = (struct path){.is_used = true,
+	                      .uplink = uplink,
+	                      .route = *route,
+	                      .endpoint = -1,
+	                      .before_tx_packets = counter_read(&dp->tx_packets),
+	                      .before_tx_bytes = counter_read(&dp->tx_bytes),
+	                      .before_rx_packets = counter_read(&dp->rx_packets),
+	                      .before_rx_bytes = counter_read(&dp->rx_bytes)};
+	path->sampled_tx_bytes = path->before_tx_bytes;
+	path->sampled_rx_bytes = path->before_rx_bytes;
+}
+
 struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
                       int endpoint, uint64_t now_ns)
 {
@@ -87,14 +104,7 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
 			return NULL;
 		if (path->has_target)
 			engine_publish_target(peer->dp, path_id(peer, path), NULL);
-		*path = (struct path){.is_used = true,
-		                      .uplink = uplink,
-		                      .route = *route,
-		                      .endpoint = -1,
-		                      .sampled_tx_bytes = counter_read(
-					      &peer->dp->path[path_id(peer, path)].tx_bytes),
-		                      .sampled_rx_bytes = counter_read(
-					      &peer->dp->path[path_id(peer, path)].rx_bytes)};
+		take_slot(peer, path, uplink, route);
 		health_init(&path->health, now_ns);
 	}
 	if (endpoint >= 0) {

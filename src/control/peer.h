@@ -41,6 +41,9 @@ struct path {
 	struct route challenge_route;
 	uint8_t challenge[CHALLENGE_LEN];
 
+	/* What the slot's counters said when this path took it. */
+	uint64_t before_tx_packets, before_tx_bytes, before_rx_packets, before_rx_bytes;
+
 	/* For rates in status: counts at the last sample, and the rates since the one before. */
 	uint64_t sampled_tx_bytes, sampled_rx_bytes;
 	uint64_t tx_bps, rx_bps;

@@ -124,11 +124,13 @@ static bool put_path_traffic(json_t *o, const struct path *path, const struct dp
 	uint64_t heard_ns = counter_read(&dp->heard_ns);
 
 	return put(o, "last_heard_s", heard_ns ? seconds_since(heard_ns, now_ns) : json_null()) &&
-	       put(o, "tx_packets", count(&dp->tx_packets)) &&
-	       put(o, "tx_bytes", count(&dp->tx_bytes)) &&
-	       put(o, "rx_packets", count(&dp->rx_packets)) &&
-	       put(o, "rx_bytes", count(&dp->rx_bytes)) && put(o, "tx_bps", number(path->tx_bps)) &&
-	       put(o, "rx_bps", number(path->rx_bps));
+	       put(o, "tx_packets",
+	           number(counter_read(&dp->tx_packets) - path->before_tx_packets)) &&
+	       put(o, "tx_bytes", number(counter_read(&dp->tx_bytes) - path->before_tx_bytes)) &&
+	       put(o, "rx_packets",
+	           number(counter_read(&dp->rx_packets) - path->before_rx_packets)) &&
+	       put(o, "rx_bytes", number(counter_read(&dp->rx_bytes) - path->before_rx_bytes)) &&
+	       put(o, "tx_bps", number(path->tx_bps)) && put(o, "rx_bps", number(path->rx_bps));
 }
 
 static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
@@ -260,13 +262,12 @@ static json_t *build_drops(const struct engine *engine)
 	return whole(o, ok);
 }
 
-/* How many batches are free at this moment nobody knows without stopping their owners. */
 static json_t *build_pool(const struct engine *engine)
 {
 	struct engine_memory memory = engine_memory(engine);
 	json_t *o = json_object();
-	bool ok = put(o, "batches", number(memory.batches)) && put(o, "free", json_null()) &&
-	          put(o, "bytes", number(memory.bytes));
+	bool ok =
+		put(o, "batches", number(memory.batches)) && put(o, "bytes", number(memory.bytes));
 
 	return whole(o, ok);
 }

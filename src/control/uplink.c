@@ -140,6 +140,29 @@ static int open_link(struct uplink *uplink)
 	return r;
 }
 
+/* What no waiting mends is an error of the configuration or of privileges. */
+static bool is_final(int error)
+{
+	return error == -EADDRINUSE || error == -EACCES || error == -EPERM;
+}
+
+static void log_unusable(const struct uplink *uplink, int error)
+{
+	struct endpoint at = bind_address(uplink);
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (!strcmp(uplink->reason, strerror(-error)))
+		return; /* said before */
+	endpoint_format(&at, text);
+	if (is_final(error))
+		log_error("link=%s: cannot use %s, %s", uplink->config->name, text,
+		          strerror(-error));
+	else
+		log_warning("link=%s: cannot use %s, %s; trying again in %.0f s",
+		            uplink->config->name, text, strerror(-error),
+		            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+}
+
 /* Opens or, where it is open already, binds to its device anew. */
 static int try_uplink(struct uplink *uplink, uint64_t now_ns)
 {
@@ -151,10 +174,7 @@ static int try_uplink(struct uplink *uplink, uint64_t now_ns)
 	else
 		r = uplink->link->is_open ? link_rebind_device(uplink->link) : open_link(uplink);
 	if (r) {
-		if (uplink->reason[0] == 0 || strcmp(uplink->reason, strerror(-r)))
-			log_warning("link=%s: cannot be used, %s; trying again in %.0f s",
-			            uplink->config->name, strerror(-r),
-			            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+		log_unusable(uplink, r);
 		set_state(uplink, UPLINK_WAITING, strerror(-r), now_ns);
 		deadline_set(&uplink->control->deadlines, &uplink->deadline,
 		             now_ns + uplink->control->config->error_backoff_ns);
@@ -222,8 +242,7 @@ int uplinks_open(struct control *control, uint64_t now_ns)
 			continue;
 		}
 		r = try_uplink(uplink, now_ns);
-		/* What no waiting mends is an error of the configuration or of privileges. */
-		if (r == -EADDRINUSE || r == -EACCES || r == -EPERM)
+		if (is_final(r))
 			return r;
 	}
 	return 0;

@@ -57,6 +57,8 @@ static void take_returned(struct batch_pool *pool)
 	struct cds_lfs_head *head = __cds_lfs_pop_all(&pool->returned);
 	struct cds_lfs_node *node, *next;
 
+	if (!head)
+		return;
 	cds_lfs_for_each_safe(head, node, next)
 	{
 		struct batch *b = caa_container_of(node, struct batch, free_node);

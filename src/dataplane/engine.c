@@ -107,7 +107,7 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 int engine_start(struct engine *engine)
 {
 	struct dispatcher *d = &engine->dispatcher;
-	char name[16];
+	char name[24];
 	int r = 0;
 
 	for (unsigned i = 0; i < engine->set.workers && !r; i++) {

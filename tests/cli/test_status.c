@@ -55,14 +55,14 @@ static const char status_json[] =
 	"\"staged_packets\":3,"
 	"\"paths\":[]}],"
 	"\"drops\":{\"no_keypair\":12,\"replayed\":0,\"tag\":3},\"pool\":{\"batches\":1024,"
-	"\"free\":1020,\"bytes\":67108864}}";
+	"\"bytes\":67108864}}";
 
 static const char status_text[] =
 	"interface: vt0\n"
 	"  public key: OUR+KEY=\n"
 	"  version: 0.1.0, process 4711, up 1d 2h\n"
 	"  mtu: 1420, workers: 2\n"
-	"  pool: 1020 of 1024 batches free, 64.00 MiB\n"
+	"  packet buffers: 1024 batches, up to 64.00 MiB\n"
 	"\n"
 	"links:\n"
 	"  NAME  STATE    SINCE   BIND           DEVICE  FWMARK  WEIGHT  SENT      RECEIVED  "

@@ -84,7 +84,7 @@ Test(estimate, overdue_is_above_the_last_round_trip)
 			for (unsigned i = 0; i < settled; i++)
 				estimate_rtt(&est, 20 * MS);
 			estimate_rtt(&est, rtt);
-			cr_assert(gt(u64, estimate_overdue_ns(&est, 0), rtt), "rtt %llu",
+			cr_assert(lt(u64, rtt, estimate_overdue_ns(&est, 0)), "rtt %llu",
 			          (unsigned long long)rtt);
 		}
 	}

@@ -202,7 +202,7 @@ static void check_not_missed(const struct world *w, uint64_t before_ns)
 		return;
 	cr_assert(not(health_tick(&copy, &w->set, before_ns)));
 	cr_assert(eq(int, copy.state, w->h.state));
-	cr_assert(gt(u64, copy.probe_at_ns, before_ns));
+	cr_assert(lt(u64, before_ns, copy.probe_at_ns));
 }
 
 static uint64_t next_answer_ns(const struct world *w)
@@ -252,7 +252,7 @@ static void wake(struct world *w)
 	check_step(w, before, has_changed);
 	if (w->h.probe_at_ns <= w->now_ns)
 		send_probe(w);
-	cr_assert(gt(u64, health_deadline_ns(&w->h, &w->set), w->now_ns));
+	cr_assert(lt(u64, w->now_ns, health_deadline_ns(&w->h, &w->set)));
 }
 
 static void run_until(struct world *w, uint64_t end_ns)
@@ -493,7 +493,7 @@ Test(health, one_overdue_probe_is_suspect_and_its_late_answer_clears_it)
 	cr_expect(health_answered(&h, &usual, seq, 400 * MS, t + 400 * MS));
 	cr_expect(eq(int, h.state, PATH_UP));
 	cr_expect(eq(str, (char *)h.reason, "answers again"));
-	cr_expect(gt(u64, estimate_overdue_ns(&h.estimate, usual.slack_ns), 400 * MS + 150 * MS));
+	cr_expect(lt(u64, 400 * MS + 150 * MS, estimate_overdue_ns(&h.estimate, usual.slack_ns)));
 	cr_expect(eq(u64, h.probe_at_ns, t + 1000 * MS)); /* idle again */
 }
 
@@ -727,7 +727,7 @@ Test(health, lossy_paths_fall_only_when_three_in_a_row_are_lost)
 		if (percent[n] <= 3)
 			cr_expect(le(sz, w.falls, 5)); /* 1 in 6 x 10^5, 1 in 37,000 probes */
 		if (percent[n] <= 10)
-			cr_expect(gt(u64, w.carried_ns, 500 * NS_PER_S));
+			cr_expect(lt(u64, 500 * NS_PER_S, w.carried_ns));
 		world_fini(&w);
 	}
 }

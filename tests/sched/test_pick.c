@@ -120,8 +120,8 @@ static void check_shares(const struct path_table *table, unsigned turns, enum si
 
 			cr_assert(lt(dbl, ahead, PACKET_MAX), "%u paths, turn %u", table->len,
 			          turn);
-			cr_assert(gt(dbl, ahead, -(double)PACKET_MAX), "%u paths, turn %u",
-			          table->len, turn);
+			cr_assert(lt(dbl, -ahead, PACKET_MAX), "%u paths, turn %u", table->len,
+			          turn);
 		}
 		bytes = next_bytes(sizes, bytes);
 	}
