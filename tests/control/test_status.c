@@ -113,7 +113,7 @@ Test(status, what_is_not_known_is_null)
 {
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
-		"\"workers\":3,\"pool\":{\"free\":null},\"links\":["
+		"\"workers\":3,\"pool\":{},\"links\":["
 		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
 		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,\"tx_packets\":0,"
 		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0},"
@@ -206,7 +206,7 @@ Test(status, all_that_is_known_is_told)
 	fill_peer();
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
-		"\"workers\":3,\"pool\":{\"free\":null},\"links\":["
+		"\"workers\":3,\"pool\":{},\"links\":["
 		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
 		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
 		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
