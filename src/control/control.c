@@ -14,42 +14,13 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
-#define EVENTS_PER_TURN 32
-#define SAMPLE_NS       NS_PER_S
+#define SAMPLE_NS NS_PER_S
 
 /* Lines that strangers can cause: ten at once, then one per second. */
 #define STRANGER_LINES       10u
 #define STRANGER_INTERVAL_NS NS_PER_S
 
 /* ---- the loop ---- */
-
-static int epoll_change(struct control *control, int op, struct event_source *source,
-                        uint32_t events)
-{
-	struct epoll_event ev = {.events = events, .data.ptr = source};
-
-	return epoll_ctl(control->epoll_fd, op, source->fd, &ev) < 0 ? -errno : 0;
-}
-
-int control_watch(struct control *control, struct event_source *source, uint32_t events)
-{
-	return epoll_change(control, EPOLL_CTL_ADD, source, events);
-}
-
-int control_watch_again(struct control *control, struct event_source *source, uint32_t events)
-{
-	return epoll_change(control, EPOLL_CTL_MOD, source, events);
-}
-
-void control_unwatch(struct control *control, struct event_source *source)
-{
-	/* It may sit in the events of this turn, behind the one being handled. */
-	for (int i = 0; i < control->ready_count; i++) {
-		if (control->ready[i].data.ptr == source)
-			control->ready[i].data.ptr = NULL;
-	}
-	epoll_change(control, EPOLL_CTL_DEL, source, 0);
-}
 
 static void on_signal(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
@@ -131,41 +102,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
 	control->sampled_ns = now_ns;
 	ratelimit_expire(&control->ratelimit, now_ns);
-	deadline_set(&control->deadlines, d, now_ns + SAMPLE_NS);
-}
-
-/* Sleeps until something is ready or due. Offline for RCU meanwhile. */
-static int wait_for_events(struct control *control, struct epoll_event *events)
-{
-	uint64_t next_ns = deadline_next_ns(&control->deadlines), now_ns = clock_boot_ns();
-	uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
-	struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
-	                        .tv_nsec = (long)(wait_ns % NS_PER_S)};
-	int n;
-
-	rcu_thread_offline();
-	n = epoll_pwait2(control->epoll_fd, events, EVENTS_PER_TURN,
-	                 next_ns == NEVER_NS ? NULL : &wait, NULL);
-	rcu_thread_online();
-	return n;
-}
-
-static void turn(struct control *control)
-{
-	struct epoll_event events[EVENTS_PER_TURN];
-	int n = wait_for_events(control, events);
-
-	control->now_ns = clock_boot_ns();
-	control->ready = events;
-	control->ready_count = n > 0 ? n : 0;
-	for (int i = 0; i < control->ready_count; i++) {
-		struct event_source *source = events[i].data.ptr;
-
-		if (source)
-			source->ready(source, events[i].events, control->now_ns);
-	}
-	control->ready_count = 0;
-	deadline_run(&control->deadlines, control->now_ns);
+	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }
 
 /* The next SIGINT or SIGTERM shall end the process at once. */
@@ -182,7 +119,7 @@ static void unblock_signals(void)
 int control_run(struct control *control)
 {
 	while (!control->is_stopping)
-		turn(control);
+		loop_turn(&control->loop);
 	unblock_signals();
 	for (size_t i = 0; i < control->peer_count; i++)
 		bonding_say_goodbye(control->peers[i]);
@@ -228,7 +165,7 @@ static int create_peers(struct control *control)
 	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
 	      compare_keys);
 	/* Every peer and link, one for rates, and the clients of the control socket. */
-	return deadline_reserve(&control->deadlines, control->peer_count + 2 * LINKS_MAX + 64);
+	return deadline_reserve(&control->loop.deadlines, control->peer_count + 2 * LINKS_MAX + 64);
 }
 
 static int publish_allowedips(struct control *control)
@@ -308,12 +245,12 @@ static int watch_all(struct control *control, int signal_fd)
 	control->events = (struct event_source){engine_event_fd(control->engine), on_engine};
 	control->netif = (struct event_source){netif_monitor_fd(&control->monitor), on_netif};
 	control->answers = (struct event_source){resolve_fd(control->resolver), on_answer};
-	r = control_watch(control, &control->signals, EPOLLIN);
+	r = loop_watch(&control->loop, &control->signals, EPOLLIN);
 	if (!r)
-		r = control_watch(control, &control->events, EPOLLIN);
+		r = loop_watch(&control->loop, &control->events, EPOLLIN);
 	if (!r)
-		r = control_watch(control, &control->netif, EPOLLIN);
-	return r ? r : control_watch(control, &control->answers, EPOLLIN);
+		r = loop_watch(&control->loop, &control->netif, EPOLLIN);
+	return r ? r : loop_watch(&control->loop, &control->answers, EPOLLIN);
 }
 
 /* The steps after memory and descriptors are there; @ret_what names the one that failed. */
@@ -351,7 +288,7 @@ static int start(struct control *control, int tun_fd, int signal_fd, const char 
 	if (r)
 		return r;
 	*ret_what = "the links";
-	r = uplinks_open(control, control->now_ns);
+	r = uplinks_open(control, control->loop.now_ns);
 	if (r)
 		return r;
 	*ret_what = "threads";
@@ -372,13 +309,10 @@ int control_create(struct config *config, const char *interface, int tun_fd, int
 	control->config = config;
 	control->log_limit =
 		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
-	control->started_ns = control->sampled_ns = control->now_ns = clock_boot_ns();
 	strncpy(control->interface, interface, sizeof control->interface - 1);
-	deadline_heap_init(&control->deadlines);
-	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (control->epoll_fd < 0)
-		r = -errno;
-	else
+	r = loop_init(&control->loop);
+	control->started_ns = control->sampled_ns = control->loop.now_ns;
+	if (!r)
 		r = start(control, tun_fd, signal_fd, &what);
 	if (r) {
 		log_error("interface=%s: cannot start %s, %s", interface, what, strerror(-r));
@@ -386,7 +320,7 @@ int control_create(struct config *config, const char *interface, int tun_fd, int
 		return r;
 	}
 	control->sample.expired = on_sample;
-	deadline_set(&control->deadlines, &control->sample, control->now_ns + SAMPLE_NS);
+	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
 		uplink_resolve_peer(control->peers[i]);
 	*ret = control;
@@ -408,11 +342,9 @@ void control_destroy(struct control *control)
 	free(control->peers_by_key);
 	engine_destroy(control->engine);
 	ratelimit_fini(&control->ratelimit);
-	deadline_heap_fini(&control->deadlines);
 	secret_free(control->identity);
 	secret_wipe(&control->checker, sizeof control->checker);
-	if (control->epoll_fd >= 0)
-		close(control->epoll_fd);
+	loop_fini(&control->loop);
 	config_free(control->config);
 	free(control);
 }

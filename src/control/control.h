@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "base/deadline.h"
 #include "control/config.h"
+#include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "control/peer.h"
 #include "control/ratelimit.h"
@@ -20,14 +20,6 @@
 #include "crypto/cookie.h"
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
-
-/* Something the loop waits for; embedded by its owner. @ready runs when @fd is ready for @events
- * (EPOLLIN, ...).
- */
-struct event_source {
-	int fd;
-	void (*ready)(struct event_source *source, uint32_t events, uint64_t now_ns);
-};
 
 enum uplink_state {
 	UPLINK_WAITING, /* its address, device or family is not there yet */
@@ -50,7 +42,6 @@ struct uplink {
 };
 
 struct ctl_socket;
-struct epoll_event;
 
 struct control {
 	struct config *config;
@@ -59,7 +50,7 @@ struct control {
 	struct noise_identity *identity; /* secret memory */
 	struct cookie_checker checker;
 	struct ratelimit ratelimit;
-	struct deadline_heap deadlines;
+	struct loop loop;
 	struct netif_monitor monitor;
 	struct resolver *resolver;
 	struct ctl_socket *ctl;
@@ -69,11 +60,7 @@ struct control {
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;
 
-	int epoll_fd;
-	struct epoll_event *ready; /* of the turn being taken */
-	int ready_count;
 	struct event_source signals, events, netif, answers;
-	uint64_t now_ns; /* boot time, read once per turn */
 	uint64_t started_ns;
 	uint8_t boot_id[8];
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
@@ -101,11 +88,6 @@ void control_destroy(struct control *control);
 
 /* The peer with this public key, or NULL. */
 struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN]);
-
-/* Registers the source with the loop; level-triggered. Returns 0 or a negative errno. */
-int control_watch(struct control *control, struct event_source *source, uint32_t events);
-int control_watch_again(struct control *control, struct event_source *source, uint32_t events);
-void control_unwatch(struct control *control, struct event_source *source);
 
 /* ---- uplink.c ---- */
 

@@ -101,20 +101,20 @@ static json_t *answer_line(struct control *control, const char *line, size_t len
 
 static void pause_listening(struct ctl_socket *ctl)
 {
-	control_watch_again(ctl->control, &ctl->listener, 0);
+	loop_watch_again(&ctl->control->loop, &ctl->listener, 0);
 }
 
 static void resume_listening(struct ctl_socket *ctl)
 {
-	control_watch_again(ctl->control, &ctl->listener, EPOLLIN);
+	loop_watch_again(&ctl->control->loop, &ctl->listener, EPOLLIN);
 }
 
 static void client_close(struct client *client)
 {
 	struct ctl_socket *ctl = client->ctl;
 
-	control_unwatch(ctl->control, &client->source);
-	deadline_cancel(&ctl->control->deadlines, &client->deadline);
+	loop_unwatch(&ctl->control->loop, &client->source);
+	deadline_cancel(&ctl->control->loop.deadlines, &client->deadline);
 	close(client->source.fd);
 	free(client->line);
 	free(client->reply);
@@ -158,7 +158,7 @@ static void client_answer(struct client *client, uint64_t now_ns)
 	client->line = NULL;
 	client->reply = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 	json_decref(reply);
-	if (!client->reply || control_watch_again(control, &client->source, EPOLLOUT)) {
+	if (!client->reply || loop_watch_again(&control->loop, &client->source, EPOLLOUT)) {
 		client_close(client);
 		return;
 	}
@@ -224,8 +224,8 @@ static void client_begin(struct ctl_socket *ctl, int fd, uint64_t now_ns)
 	client->source = (struct event_source){.fd = fd, .ready = client_ready};
 	client->deadline.expired = client_expired;
 	ctl->client_count++;
-	if (!client->line || control_watch(ctl->control, &client->source, EPOLLIN) ||
-	    deadline_set(&ctl->control->deadlines, &client->deadline, now_ns + CTL_CLIENT_NS))
+	if (!client->line || loop_watch(&ctl->control->loop, &client->source, EPOLLIN) ||
+	    deadline_set(&ctl->control->loop.deadlines, &client->deadline, now_ns + CTL_CLIENT_NS))
 		client_close(client);
 }
 
@@ -245,7 +245,7 @@ static bool accept_one(struct ctl_socket *ctl, uint64_t now_ns)
 		return true;
 	/* Out of descriptors or memory: the listener stays readable and would wake us for ever. */
 	if (errno != EAGAIN &&
-	    !deadline_set(&ctl->control->deadlines, &ctl->resume, now_ns + ACCEPT_PAUSE_NS))
+	    !deadline_set(&ctl->control->loop.deadlines, &ctl->resume, now_ns + ACCEPT_PAUSE_NS))
 		pause_listening(ctl);
 	return false;
 }
@@ -338,7 +338,7 @@ static int open_listener(struct ctl_socket *ctl, const char *directory)
 	if (ctl->listener.fd < 0)
 		return -errno;
 	err = bind_listener(ctl);
-	return err ? err : control_watch(ctl->control, &ctl->listener, EPOLLIN);
+	return err ? err : loop_watch(&ctl->control->loop, &ctl->listener, EPOLLIN);
 }
 
 int ctl_socket_create_in(struct control *control, const char *directory, struct ctl_socket **ret)
@@ -376,11 +376,11 @@ void ctl_socket_destroy(struct ctl_socket *ctl)
 		if (ctl->client[i].source.fd >= 0)
 			client_close(&ctl->client[i]);
 	}
-	deadline_cancel(&ctl->control->deadlines, &ctl->resume);
+	deadline_cancel(&ctl->control->loop.deadlines, &ctl->resume);
 	if (ctl->is_bound)
 		unlink(ctl->addr.sun_path);
 	if (ctl->listener.fd >= 0) {
-		control_unwatch(ctl->control, &ctl->listener);
+		loop_unwatch(&ctl->control->loop, &ctl->listener);
 		close(ctl->listener.fd);
 	}
 	free(ctl);

@@ -63,7 +63,7 @@ void peer_destroy(struct peer *peer)
 {
 	if (!peer)
 		return;
-	deadline_cancel(&peer->control->deadlines, &peer->deadline);
+	deadline_cancel(&peer->control->loop.deadlines, &peer->deadline);
 	if (peer->dp) {
 		session_end(peer);
 		engine_publish_paths(peer->dp, NULL);
@@ -115,5 +115,5 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	}
 	next = peer->resolve_ns < next ? peer->resolve_ns : next;
 	/* Cannot fail: room for every peer was reserved at the start. */
-	deadline_set(&peer->control->deadlines, &peer->deadline, next);
+	deadline_set(&peer->control->loop.deadlines, &peer->deadline, next);
 }

@@ -53,7 +53,7 @@ static void tell_peers_failed(struct uplink *uplink, const char *reason, uint64_
 
 	for (size_t i = 0; i < control->peer_count; i++) {
 		path_uplink_failed(control->peers[i], uplink, reason, now_ns);
-		deadline_set(&control->deadlines, &control->peers[i]->deadline, now_ns);
+		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }
 
@@ -63,7 +63,7 @@ static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
 
 	for (size_t i = 0; i < control->peer_count; i++) {
 		path_uplink_back(control->peers[i], uplink);
-		deadline_set(&control->deadlines, &control->peers[i]->deadline, now_ns);
+		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }
 
@@ -130,11 +130,11 @@ static int open_link(struct uplink *uplink)
 		return r;
 	uplink->source =
 		(struct event_source){.fd = uplink->link->handshake_fd, .ready = on_handshake};
-	r = control_watch(control, &uplink->source, EPOLLIN);
+	r = loop_watch(&control->loop, &uplink->source, EPOLLIN);
 	if (!r)
 		r = engine_link_start(control->engine, uplink->link, rx_cpu(uplink));
 	if (r) {
-		control_unwatch(control, &uplink->source);
+		loop_unwatch(&control->loop, &uplink->source);
 		link_close(uplink->link);
 	}
 	return r;
@@ -176,7 +176,7 @@ static int try_uplink(struct uplink *uplink, uint64_t now_ns)
 	if (r) {
 		log_unusable(uplink, r);
 		set_state(uplink, UPLINK_WAITING, strerror(-r), now_ns);
-		deadline_set(&uplink->control->deadlines, &uplink->deadline,
+		deadline_set(&uplink->control->loop.deadlines, &uplink->deadline,
 		             now_ns + uplink->control->config->error_backoff_ns);
 		return r;
 	}
@@ -260,7 +260,7 @@ void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns)
 	            uplink->config->name, strerror(error),
 	            (double)control->config->error_backoff_ns / NS_PER_S);
 	set_state(uplink, UPLINK_RESTING, strerror(error), now_ns);
-	deadline_set(&control->deadlines, &uplink->deadline,
+	deadline_set(&control->loop.deadlines, &uplink->deadline,
 	             now_ns + control->config->error_backoff_ns);
 	tell_peers_failed(uplink, "the system refused to send", now_ns);
 }
@@ -271,7 +271,7 @@ static void lose(struct uplink *uplink, const char *reason, uint64_t now_ns)
 		return;
 	log_warning("link=%s: down, %s; waiting for it", uplink->config->name, reason);
 	set_state(uplink, UPLINK_WAITING, reason, now_ns);
-	deadline_set(&uplink->control->deadlines, &uplink->deadline,
+	deadline_set(&uplink->control->loop.deadlines, &uplink->deadline,
 	             now_ns + uplink->control->config->error_backoff_ns);
 	tell_peers_failed(uplink, reason, now_ns);
 }
@@ -304,12 +304,12 @@ void uplink_netif_event(struct control *control, const struct netif_event *event
 		struct uplink *uplink = &control->uplink[i];
 
 		if (uplink->config->device && !strcmp(uplink->config->device, event->name))
-			device_event(uplink, event, control->now_ns);
+			device_event(uplink, event, control->loop.now_ns);
 		if (event->kind == NETIF_ADDRESS_REMOVED && is_bound_to(uplink, &event->address))
-			lose(uplink, "its address is gone", control->now_ns);
+			lose(uplink, "its address is gone", control->loop.now_ns);
 		if (event->kind == NETIF_ADDRESS_ADDED && uplink->state == UPLINK_WAITING &&
 		    is_bound_to(uplink, &event->address))
-			try_uplink(uplink, control->now_ns);
+			try_uplink(uplink, control->loop.now_ns);
 	}
 }
 
@@ -386,7 +386,7 @@ void uplink_resolve_peer(struct peer *peer)
 		struct resolve_answer answer = {.id = index << 32 | e, .count = 1};
 
 		if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
-			uplink_resolved(control, &answer, control->now_ns);
+			uplink_resolved(control, &answer, control->loop.now_ns);
 		else if (endpoint_split(address, host, sizeof host, &port) ||
 		         resolve_request(control->resolver, answer.id, host, port))
 			log_error("peer=%s: cannot ask for the address of %s", peer->name, address);

@@ -51,21 +51,25 @@ int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes
 	return 0;
 }
 
-/* Takes what came back since the last time. Only the owner pops, so pop_all needs no lock. */
+/* Puts what came back since the last time before the idle ones, the newest first: it is still warm in
+ * the cache, and a pool touches no more memory than it ever had in flight. Only the owner pops, so
+ * pop_all needs no lock.
+ */
 static void take_returned(struct batch_pool *pool)
 {
-	struct cds_lfs_head *head = __cds_lfs_pop_all(&pool->returned);
 	struct cds_lfs_node *node, *next;
+	struct cds_lfs_head *head;
+	struct batch **at = &pool->idle, *idle = pool->idle;
 
-	if (!head)
+	if (cds_lfs_empty(&pool->returned))
 		return;
+	head = __cds_lfs_pop_all(&pool->returned);
 	cds_lfs_for_each_safe(head, node, next)
 	{
-		struct batch *b = caa_container_of(node, struct batch, free_node);
-
-		b->next = pool->idle;
-		pool->idle = b;
+		*at = caa_container_of(node, struct batch, free_node);
+		at = &(*at)->next;
 	}
+	*at = idle;
 }
 
 void batch_pool_fini(struct batch_pool *pool)
@@ -89,9 +93,10 @@ struct batch *batch_get(struct batch_pool *pool)
 {
 	struct batch *b;
 
-	if (!batch_pool_has_idle(pool))
-		return NULL;
+	take_returned(pool);
 	b = pool->idle;
+	if (!b)
+		return NULL;
 	pool->idle = b->next;
 	b->next = NULL;
 	b->len = 0;

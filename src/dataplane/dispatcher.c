@@ -180,6 +180,7 @@ static struct batch *open_batch_for(struct dispatcher *d, struct dp_peer *peer, 
 	if (table->mode == BONDING_AGGREGATE && table->len > 1)
 		slot = pick_path(&peer->pick, table, (uint32_t)len);
 	path_id = table->slot[slot].path_id;
+	assert(path_id < PATHS_MAX);
 	b = peer->path[path_id].open;
 	if (b)
 		return b;

@@ -11,6 +11,7 @@
 struct reorder {
 	struct reseq seq;
 	uint64_t born_ns; /* of the keypair whose order is kept; 0: none yet */
+	uint32_t index;   /* its local one: two keypairs may be born in one turn of control */
 	uint8_t *memory;
 	size_t stride;
 	uint16_t len[REORDER_HELD_MAX];
@@ -72,28 +73,43 @@ static bool give_up_oldest(struct reorder *r, struct dp_thread *self, struct dp_
 static bool is_of_this_order(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
                              const struct keypair *kp, uint64_t now_ns, reorder_deliver deliver)
 {
-	if (kp->born_ns == r->born_ns)
+	if (kp->born_ns == r->born_ns && kp->local_index == r->index)
 		return true;
-	if (kp->born_ns < r->born_ns)
+	if (kp->born_ns < r->born_ns || (kp->born_ns == r->born_ns && kp->local_index < r->index))
 		return false;
 	while (give_up_oldest(r, self, peer, now_ns, deliver))
 		;
 	if (r->born_ns)
 		reseq_restart(&r->seq);
 	r->born_ns = kp->born_ns;
+	r->index = kp->local_index;
 	return true;
 }
 
+/* Copies the packet; there is an idle ticket. */
 static uint16_t store(struct reorder *r, const uint8_t *packet, size_t len)
 {
-	uint16_t ticket;
+	uint16_t ticket = r->idle[--r->idle_len];
 
-	if (len == 0 || len > r->stride)
-		return RESEQ_NO_TICKET;
-	ticket = r->idle[--r->idle_len];
 	memcpy(r->memory + ticket * r->stride, packet, len);
 	r->len[ticket] = (uint16_t)len;
 	return ticket;
+}
+
+static void hold(struct reorder *r, struct dp_thread *self, struct dp_peer *peer, uint64_t seq,
+                 unsigned path, const uint8_t *packet, size_t len, uint64_t now_ns,
+                 reorder_deliver deliver)
+{
+	uint16_t ticket = RESEQ_NO_TICKET;
+
+	if (len > r->stride)
+		deliver(self, peer, packet, len);
+	else if (len)
+		ticket = store(r, packet, len);
+	reseq_hold(&r->seq, seq, path, ticket, now_ns);
+	/* One ticket stays idle for the next packet: what is given up is then the lowest of all. */
+	while (r->idle_len == 0)
+		give_up_oldest(r, self, peer, now_ns, deliver);
 }
 
 void reorder_put(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
@@ -105,13 +121,11 @@ void reorder_put(struct reorder *r, struct dp_thread *self, struct dp_peer *peer
 	if (path >= PATHS_MAX)
 		path = PATHS_MAX;
 	if (is_of_this_order(r, self, peer, kp, now_ns, deliver)) {
-		while (r->idle_len == 0)
-			give_up_oldest(r, self, peer, now_ns, deliver);
 		while ((verdict = reseq_arrived(&r->seq, seq, path, now_ns)) == RESEQ_FULL)
 			give_up_oldest(r, self, peer, now_ns, deliver);
 	}
 	if (verdict == RESEQ_HOLD) {
-		reseq_hold(&r->seq, seq, path, store(r, packet, len), now_ns);
+		hold(r, self, peer, seq, path, packet, len, now_ns, deliver);
 		return;
 	}
 	if (len)

@@ -13,7 +13,7 @@
 
 #include "sched/reseq.h"
 
-#define REORDER_HELD_MAX 4096u /* packets that wait; beyond that the oldest gap is given up */
+#define REORDER_HELD_MAX 4096u /* fewer packets wait; at so many the oldest gap is given up */
 
 struct dp_peer;
 struct dp_thread;
@@ -23,7 +23,9 @@ struct reorder;
 typedef void (*reorder_deliver)(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet,
                                 size_t len);
 
-/* For packets of up to @packet_bytes. Memory is mapped now, touched as needed. NULL without it. */
+/* For packets of up to @packet_bytes; longer ones do not wait for their turn. Memory is mapped now,
+ * touched as needed. NULL without it.
+ */
 struct reorder *reorder_create(size_t packet_bytes);
 void reorder_destroy(struct reorder *r);
 

@@ -70,10 +70,10 @@ struct path_health {
 	uint64_t asked_ns;    /* when the first probe on its way left; NEVER_NS: none is */
 	uint64_t sent_ns[HEALTH_PROBES_KEPT]; /* by seq; 0: answered or never sent */
 	uint64_t probed_ns;                   /* when the last probe left; 0: none has */
-	uint64_t probe_at_ns;                 /* when the next probe is due */
-	unsigned answers_in_row;              /* to probes one after the other; counted up to 3 */
-	bool is_recovering;                   /* not up, but answered lately: probed fast */
-	unsigned falls; /* recent falls, for the hold-down; halved per stable minute */
+	uint64_t probe_at_ns; /* when the next probe is due; NEVER_NS: once one of 64 is answered */
+	unsigned answers_in_row; /* to probes one after the other; counted up to 3 */
+	bool is_recovering;      /* not up, but answered lately: probed fast */
+	unsigned falls;          /* recent falls, for the hold-down; halved per stable minute */
 	uint64_t fell_ns;
 	uint64_t hold_until_ns; /* not up before; 0: never fell */
 	bool is_busy;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/reseq.h"
 
+#include <assert.h>
 #include <stddef.h>
 
-#define ACTIVE_NS        (300 * NS_PER_MS) /* a path without data for so long brings no gap */
-#define SLACK_NS         (5 * NS_PER_MS)   /* beyond the difference of the delays */
-#define OWD_UNKNOWN_NS   (20 * NS_PER_MS)  /* assumed difference before probes have told */
+#define IN_USE_NS        (300 * NS_PER_MS) /* of traffic, none of it here: brings no gap */
+#define PAUSE_NS         (20 * NS_PER_MS) /* silence of all paths beyond this tells nothing of one */
+#define SLACK_NS         (5 * NS_PER_MS)  /* beyond the difference of the delays */
+#define OWD_UNKNOWN_NS   (20 * NS_PER_MS) /* assumed difference before probes have told */
 #define MARGIN_MAX_NS    (60 * NS_PER_MS)
 #define MARGIN_STEP_NS   (200 * NS_PER_US)
 #define MARGIN_PERIOD_NS (100 * NS_PER_MS) /* it loses a fiftieth in this time */
@@ -17,13 +19,19 @@ static struct reseq_slot *slot_of(struct reseq *r, uint64_t seq)
 
 void reseq_restart(struct reseq *r)
 {
+	assert(!r->held);
 	r->next = 0;
 	r->is_started = true;
-	r->passed_ns = 0;
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
+	r->passed = 0;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
 		r->path[i].passed = 0;
-		r->path[i].data_ns = 0;
-	}
+}
+
+static uint64_t latest(struct reseq *r, uint64_t now_ns)
+{
+	if (now_ns > r->now_ns)
+		r->now_ns = now_ns;
+	return r->now_ns;
 }
 
 static void decay_margin(struct reseq *r, uint64_t now_ns)
@@ -39,25 +47,33 @@ static void decay_margin(struct reseq *r, uint64_t now_ns)
 /* It came after all: we should have waited that much longer, and do so half the way from now on. */
 static void learn_from_late(struct reseq *r, uint64_t now_ns)
 {
-	r->came_late++;
 	if (!r->given_up_ns)
-		return;
+		return; /* older than where order began */
+	r->came_late++;
 	r->margin_ns += (now_ns - r->given_up_ns) / 2 + MARGIN_STEP_NS;
 	if (r->margin_ns > MARGIN_MAX_NS)
 		r->margin_ns = MARGIN_MAX_NS;
 }
 
-static void note_passed(struct reseq *r, uint64_t seq, unsigned path, uint64_t now_ns)
+/* A path is out of use when packets come and none of them over it; when nothing comes at all, after
+ * a burst, they will all be used again.
+ */
+static void note_traffic(struct reseq *r, uint64_t seq, unsigned path, uint64_t now_ns)
 {
+	uint64_t pause_ns = now_ns - r->traffic_at_ns;
+
+	r->traffic_ns += pause_ns < PAUSE_NS ? pause_ns : PAUSE_NS;
+	r->traffic_at_ns = now_ns;
 	if (path >= PATHS_MAX)
 		return;
 	if (r->path[path].passed <= seq)
 		r->path[path].passed = seq + 1;
-	r->path[path].data_ns = now_ns;
+	r->path[path].traffic_ns = r->traffic_ns;
 }
 
 enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, uint64_t now_ns)
 {
+	now_ns = latest(r, now_ns);
 	if (!r->is_started) {
 		r->is_started = true;
 		r->next = seq;
@@ -65,7 +81,7 @@ enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, u
 	if (seq >= r->next + RESEQ_SLOTS && r->held)
 		return RESEQ_FULL;
 	decay_margin(r, now_ns);
-	note_passed(r, seq, path, now_ns);
+	note_traffic(r, seq, path, now_ns);
 	if (seq < r->next) {
 		learn_from_late(r, now_ns);
 		return RESEQ_DELIVER;
@@ -79,100 +95,129 @@ enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, u
 	if (seq != r->next)
 		return RESEQ_HOLD;
 	r->next++;
-	r->passed_ns = 0;
 	return RESEQ_DELIVER;
 }
 
 void reseq_hold(struct reseq *r, uint64_t seq, unsigned path, uint16_t ticket, uint64_t now_ns)
 {
-	*slot_of(r, seq) = (struct reseq_slot){
-		.arrived_ns = now_ns, .ticket = ticket, .path = (uint8_t)path, .is_held = true};
+	uint16_t at = seq % RESEQ_SLOTS;
+	uint64_t bit = 1ull << seq % 64;
+
+	assert(!(r->is_held[at / 64] & bit));
+	r->is_held[at / 64] |= bit;
+	*slot_of(r, seq) = (struct reseq_slot){.arrived_ns = latest(r, now_ns),
+	                                       .ticket = ticket,
+	                                       .older = r->newest_at,
+	                                       .path = (uint8_t)path};
+	if (r->held)
+		r->slot[r->newest_at].newer = at;
+	else
+		r->oldest_at = at;
+	r->newest_at = at;
 	if (!r->held || seq < r->first_held)
 		r->first_held = seq;
 	r->held++;
 }
 
-static bool is_active(const struct reseq_path *p, uint64_t now_ns)
+static bool is_in_use(const struct reseq *r, const struct reseq_path *p)
 {
-	return p->passed && now_ns - p->data_ns < ACTIVE_NS;
+	return p->traffic_ns && r->traffic_ns - p->traffic_ns < IN_USE_NS;
 }
 
-/* How much later than over @fast a packet sent at the same time may come over @slow. */
+/* How much later than over @fast (NULL: unknown) a packet sent at the same time may come over @slow.
+ * Wrapping differences: the clocks' offset may be anything.
+ */
 static uint64_t difference_ns(const struct reseq_path *slow, const struct reseq_path *fast)
 {
-	int32_t worst, least;
+	int32_t us;
 
-	if (!slow->owd_len || !fast->owd_len)
+	if (!fast || !slow->owd_len || !fast->owd_len)
 		return OWD_UNKNOWN_NS;
-	worst = slow->owd_us[0];
-	least = fast->owd_us[0];
-	/* Wrapping differences: the clocks' offset may be anything. */
-	for (unsigned i = 1; i < slow->owd_len; i++) {
-		if ((int32_t)((uint32_t)slow->owd_us[i] - (uint32_t)worst) > 0)
-			worst = slow->owd_us[i];
-	}
-	for (unsigned i = 1; i < fast->owd_len; i++) {
-		if ((int32_t)((uint32_t)fast->owd_us[i] - (uint32_t)least) < 0)
-			least = fast->owd_us[i];
-	}
-	int32_t us = (int32_t)((uint32_t)worst - (uint32_t)least);
+	us = (int32_t)((uint32_t)slow->most_us - (uint32_t)fast->least_us);
 	return us > 0 ? (uint64_t)us * NS_PER_US : 0;
 }
 
-/* When the gap before the first one held is given up, unless it is filled before. */
+/* When the gap before the first one held is given up, unless it is filled before. Only arrivals change
+ * it, not time, once mark_passed() has seen what came.
+ */
 static uint64_t gap_deadline(const struct reseq *r, uint64_t now_ns)
 {
 	const struct reseq_slot *first = &r->slot[r->first_held % RESEQ_SLOTS];
 	const struct reseq_path *fast = first->path < PATHS_MAX ? &r->path[first->path] : NULL;
+	uint64_t last_ns = r->slot[r->oldest_at].arrived_ns + RESEQ_WAIT_MAX_NS;
 	uint64_t wait_ns = 0, at_ns;
-	bool is_any_left = !fast;
+	bool can_come = !fast; /* over another unknown path, for all we know */
 
-	for (unsigned i = 0; fast && i < PATHS_MAX; i++) {
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct reseq_path *p = &r->path[i];
 
-		if (!is_active(p, now_ns) || p->passed > r->first_held)
+		if (!is_in_use(r, p) || p->passed > r->first_held)
 			continue;
-		is_any_left = true;
+		can_come = true;
 		uint64_t d_ns = difference_ns(p, fast);
 		if (d_ns > wait_ns)
 			wait_ns = d_ns;
 	}
-	if (is_any_left)
+	if (can_come)
 		at_ns = first->arrived_ns + wait_ns + SLACK_NS + r->margin_ns;
 	else
-		at_ns = (r->passed_ns ? r->passed_ns : now_ns) + r->margin_ns;
-	if (at_ns > first->arrived_ns + RESEQ_WAIT_MAX_NS)
-		at_ns = first->arrived_ns + RESEQ_WAIT_MAX_NS;
-	return at_ns;
+		at_ns = (r->first_held < r->passed ? r->passed_ns : now_ns) + r->margin_ns;
+	return at_ns < last_ns ? at_ns : last_ns;
 }
 
-static bool is_passed_by_all(const struct reseq *r, uint64_t now_ns)
+/* Takes down how far all paths in use have come, once for all gaps below: each waits for the margin
+ * then, but they do so together.
+ */
+static void mark_passed(struct reseq *r, uint64_t now_ns)
 {
-	if (r->slot[r->first_held % RESEQ_SLOTS].path >= PATHS_MAX)
-		return false;
+	uint64_t passed = r->next + RESEQ_SLOTS; /* none in use: all that is held */
+
+	if (r->first_held < r->passed)
+		return;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (is_active(&r->path[i], now_ns) && r->path[i].passed <= r->first_held)
-			return false;
+		if (is_in_use(r, &r->path[i]) && r->path[i].passed < passed)
+			passed = r->path[i].passed;
 	}
-	return true;
+	if (passed <= r->first_held)
+		return;
+	r->passed = passed;
+	r->passed_ns = now_ns;
 }
 
-/* The next one held after @seq; there is one. */
-static uint64_t find_held(struct reseq *r, uint64_t seq)
+/* The next one held from @seq on; there is one. Looks at 129 words at most. */
+static uint64_t find_held(const struct reseq *r, uint64_t seq)
 {
-	while (!slot_of(r, seq)->is_held)
-		seq++;
-	return seq;
+	uint64_t word = r->is_held[seq % RESEQ_SLOTS / 64] >> seq % 64 << seq % 64;
+
+	while (!word) {
+		seq += 64;
+		word = r->is_held[seq % RESEQ_SLOTS / 64];
+	}
+	return seq - seq % 64 + (unsigned)__builtin_ctzll(word);
+}
+
+static void unlink_slot(struct reseq *r, uint16_t at)
+{
+	const struct reseq_slot *s = &r->slot[at];
+
+	if (at == r->oldest_at)
+		r->oldest_at = s->newer;
+	else
+		r->slot[s->older].newer = s->newer;
+	if (at == r->newest_at)
+		r->newest_at = s->older;
+	else
+		r->slot[s->newer].older = s->older;
 }
 
 static void pop(struct reseq *r, uint16_t *ret_ticket)
 {
-	struct reseq_slot *s = slot_of(r, r->next);
+	uint16_t at = r->next % RESEQ_SLOTS;
 
-	*ret_ticket = s->ticket;
-	s->is_held = false;
+	*ret_ticket = r->slot[at].ticket;
+	r->is_held[at / 64] &= ~(1ull << at % 64);
+	unlink_slot(r, at);
 	r->next++;
-	r->passed_ns = 0;
 	if (--r->held)
 		r->first_held = find_held(r, r->next);
 }
@@ -183,7 +228,7 @@ bool reseq_take_any(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket)
 		return false;
 	if (r->first_held > r->next) {
 		r->gaps_given_up += r->first_held - r->next;
-		r->given_up_ns = now_ns;
+		r->given_up_ns = latest(r, now_ns);
 		r->next = r->first_held;
 	}
 	pop(r, ret_ticket);
@@ -198,8 +243,8 @@ bool reseq_take(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket)
 		pop(r, ret_ticket);
 		return true;
 	}
-	if (!r->passed_ns && is_passed_by_all(r, now_ns))
-		r->passed_ns = now_ns;
+	now_ns = latest(r, now_ns);
+	mark_passed(r, now_ns);
 	if (now_ns < gap_deadline(r, now_ns))
 		return false;
 	return reseq_take_any(r, now_ns, ret_ticket);
@@ -218,4 +263,11 @@ void reseq_probed(struct reseq *r, unsigned path, int32_t owd_us)
 	p->owd_at = (p->owd_at + 1) % RESEQ_OWD_KEPT;
 	if (p->owd_len < RESEQ_OWD_KEPT)
 		p->owd_len++;
+	p->least_us = p->most_us = owd_us;
+	for (unsigned i = 0; i < p->owd_len; i++) {
+		if ((int32_t)((uint32_t)p->owd_us[i] - (uint32_t)p->least_us) < 0)
+			p->least_us = p->owd_us[i];
+		if ((int32_t)((uint32_t)p->owd_us[i] - (uint32_t)p->most_us) > 0)
+			p->most_us = p->owd_us[i];
+	}
 }

@@ -7,7 +7,8 @@
  * difference of the paths' one-way delays. Nothing waits longer than RESEQ_WAIT_MAX_NS.
  *
  * Packets are the caller's: this module keeps a number (ticket) for each one held. Decisions are pure;
- * time and one-way delays come in. One thread at a time.
+ * time and one-way delays come in. Times may step back a little from call to call, since threads read
+ * the clock before they hand over: the latest counts. One thread at a time.
  */
 #ifndef SCHED_RESEQ_H
 #define SCHED_RESEQ_H
@@ -23,30 +24,39 @@
 
 #define RESEQ_NO_TICKET UINT16_MAX /* a place in the order without a packet to deliver */
 
+/* The packets held form a list in the order of their arrival, linked by index of the slot. */
 struct reseq_slot {
 	uint64_t arrived_ns;
 	uint16_t ticket;
-	uint8_t path; /* index of the path, PATHS_MAX for one unknown */
-	bool is_held;
+	uint16_t older, newer; /* meaningless at the ends */
+	uint8_t path;          /* index of the path, PATHS_MAX for one unknown */
 };
 
 struct reseq_path {
-	uint64_t passed;  /* highest sequence number that came over it, plus one; 0 none */
-	uint64_t data_ns; /* when that was */
+	uint64_t passed;     /* highest sequence number that came over it, plus one; 0 none */
+	uint64_t traffic_ns; /* of struct reseq when data came over it last; 0 never */
 	int32_t owd_us[RESEQ_OWD_KEPT]; /* with a clock offset that all paths share */
 	unsigned owd_len, owd_at;
+	int32_t least_us, most_us; /* of those */
 };
 
 struct reseq {
-	uint64_t next;        /* lowest sequence number not delivered and not given up */
-	bool is_started;      /* false: the first packet decides where order begins */
-	uint32_t held;        /* packets that wait */
-	uint64_t first_held;  /* lowest of them, while there are any */
-	uint64_t passed_ns;   /* since when no path can bring the gap any more; 0: one can */
-	uint64_t given_up_ns; /* when a gap was given up last */
+	uint64_t next;       /* lowest sequence number not delivered and not given up */
+	bool is_started;     /* false: the first packet decides where order begins */
+	uint64_t now_ns;     /* the latest time heard of */
+	uint32_t held;       /* packets that wait */
+	uint64_t first_held; /* lowest of them, while there are any */
+	uint16_t oldest_at;  /* slot of the one that came first, while there are any */
+	uint16_t newest_at;  /* slot of the one that came last */
+	uint64_t passed;     /* gaps below this number no path can bring any more ... */
+	uint64_t passed_ns;  /* ... at least since then */
+	uint64_t traffic_ns; /* time in which packets came; a long pause counts as a short one */
+	uint64_t traffic_at_ns;
+	uint64_t given_up_ns; /* when a gap was given up last; 0 never */
 	uint64_t margin_ns;   /* learnt from packets that came after they were given up */
 	uint64_t margin_at_ns;
 	struct reseq_path path[PATHS_MAX];
+	uint64_t is_held[RESEQ_SLOTS / 64]; /* a bit per slot */
 	struct reseq_slot slot[RESEQ_SLOTS];
 
 	uint64_t gaps_given_up; /* statistics: sequence numbers */
@@ -54,7 +64,7 @@ struct reseq {
 };
 
 /* All zero is the state before the first packet. A new keypair begins a new order: what is held must
- * have been taken out with reseq_take_any() before. Its numbers begin at 0.
+ * have been taken out with reseq_take_any() before. Its numbers begin at 0. The paths in use stay so.
  */
 void reseq_restart(struct reseq *r);
 
@@ -64,7 +74,9 @@ enum reseq_verdict {
 	RESEQ_FULL, /* too far ahead: take out the oldest with reseq_take_any(), then ask again */
 };
 
-/* A packet with number @seq came over @path (PATHS_MAX: unknown). */
+/* A packet with number @seq came over @path (PATHS_MAX: unknown). A number comes at most once in an
+ * order: the replay window sees to that.
+ */
 enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, uint64_t now_ns);
 
 /* Keeps @ticket in the place of @seq. */
@@ -78,11 +90,13 @@ bool reseq_take(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket);
 /* The oldest one held, whatever is missing before it; false when nothing is held. */
 bool reseq_take_any(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket);
 
-/* When reseq_take() has something to say by the passing of time; NEVER_NS when nothing is held. */
+/* When reseq_take(), if nothing arrives before, delivers something; NEVER_NS when nothing is held.
+ * After reseq_take() said that there is nothing at @now_ns.
+ */
 uint64_t reseq_deadline_ns(const struct reseq *r, uint64_t now_ns);
 
 /* A probe over @path: the difference between its arrival on our clock and its departure on the
- * sender's, in microseconds, wrapping.
+ * sender's, in microseconds, wrapping. @path is below PATHS_MAX.
  */
 void reseq_probed(struct reseq *r, unsigned path, int32_t owd_us);
 

@@ -46,7 +46,7 @@ static void create_control(void)
 	control.config = &config;
 	control.identity = &identity;
 	control.peers = peers;
-	control.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	control.loop.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	strcpy(control.interface, "vt-test");
 	strcpy(peer.name, "office");
 	peer.config = &config_peer;
@@ -72,10 +72,10 @@ static void start(void)
 static void stop(void)
 {
 	ctl_socket_destroy(ctl);
-	deadline_heap_fini(&control.deadlines);
+	deadline_heap_fini(&control.loop.deadlines);
 	dp_peer_put(peer.dp);
 	engine_destroy(control.engine);
-	close(control.epoll_fd);
+	close(control.loop.epoll_fd);
 	free(config_peer.allowed_ips);
 	unlink(path);
 	rmdir(run);
@@ -90,13 +90,13 @@ TestSuite(ctl_socket, .init = start, .fini = stop);
 static int turn(void)
 {
 	struct epoll_event events[32];
-	int n = epoll_wait(control.epoll_fd, events, 32, 0);
+	int n = epoll_wait(control.loop.epoll_fd, events, 32, 0);
 
 	for (int i = 0; i < n; i++) {
 		struct event_source *source = events[i].data.ptr;
 		source->ready(source, events[i].events, now_ns);
 	}
-	deadline_run(&control.deadlines, now_ns);
+	deadline_run(&control.loop.deadlines, now_ns);
 	return n;
 }
 
@@ -406,7 +406,7 @@ Test(ctl_socket, client_that_does_not_finish_is_let_go)
 	turn();
 	cr_assert(is_closed(silent));
 	cr_assert(is_closed(halfway));
-	cr_assert(eq(u64, deadline_next_ns(&control.deadlines), NEVER_NS));
+	cr_assert(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS));
 	close(silent);
 	close(halfway);
 }
@@ -459,7 +459,7 @@ Test(ctl_socket, clients_that_vanish_do_no_harm)
 			turn();
 		close(fd);
 		turn_until_idle();
-		cr_assert(eq(u64, deadline_next_ns(&control.deadlines), NEVER_NS));
+		cr_assert(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS));
 	}
 }
 
@@ -535,7 +535,7 @@ Test(ctl_socket, destroying_lets_go_of_clients_and_file)
 	cr_assert(is_closed(silent));
 	cr_assert(is_closed(halfway));
 	cr_assert(eq(int, access(path, F_OK), -1));
-	cr_assert(eq(u64, deadline_next_ns(&control.deadlines), NEVER_NS));
+	cr_assert(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS));
 	cr_assert(eq(int, turn(), 0));
 	close(silent);
 	close(halfway);

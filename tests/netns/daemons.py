@@ -96,14 +96,11 @@ class Daemon:
             env={**os.environ, **self.lab.sanitizer_env(f"{self.name}-status")})
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def peer(self, name=None, public_key=None):
-        """One peer's status; without arguments, the only one's."""
+    def peer(self):
+        """The status of the only peer."""
         peers = (self.status() or wait_until("status", self.status, 5))["peers"]
-        if name is None and public_key is None:
-            check(len(peers) == 1, f"{self.name} has {len(peers)} peers")
-            return peers[0]
-        return next(peer for peer in peers
-                    if name in (None, peer["name"]) and public_key in (None, peer["public_key"]))
+        check(len(peers) == 1, f"{self.name} has {len(peers)} peers")
+        return peers[0]
 
     def path(self, link):
         """The status of the only peer's path over @link ("link-1"); None if there is none."""

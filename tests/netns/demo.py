@@ -19,7 +19,7 @@ from checks import Failure, Settings  # noqa: E402 (the line above makes it find
 from lab import Lab, SERVER4, SERVER6  # noqa: E402
 from traffic import TcpStream, UdpStream, iperf  # noqa: E402
 
-TCP_SECONDS = 2
+TCP_SECONDS = 3
 PACKETS_PER_SECOND = 200
 
 

@@ -103,8 +103,8 @@ class Lab:
         self.directory = tempfile.mkdtemp(prefix=f"vtrunkd-{self.id}-", dir=Settings.directory)
         for role in ("client", "wan", "server"):
             namespace = Namespace(f"vtrunkd-{self.id}-{role}")
-            setattr(self, role, namespace)
-            namespace.ip("link set lo up")
+            setattr(self, role, namespace)  # first: whatever interrupts, it will be destroyed
+            namespace.create()
             namespace.sysctl(
                 net__ipv4__conf__all__rp_filter=0, net__ipv4__conf__default__rp_filter=0,
                 net__ipv6__conf__all__disable_ipv6=0, net__ipv6__conf__default__disable_ipv6=0,

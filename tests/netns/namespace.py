@@ -17,12 +17,15 @@ CLONE_NEWNET = 0x40000000
 
 
 class Namespace:
-    """One network namespace, made when the object is."""
+    """One network namespace, between create() and destroy()."""
 
     def __init__(self, name):
         self.name = name
         self.has_hosts = False
-        require(["ip", "netns", "add", name])
+
+    def create(self):
+        require(["ip", "netns", "add", self.name])
+        self.ip("link set lo up")
 
     def command(self, *cmd):
         return ["ip", "netns", "exec", self.name, *map(str, cmd)]

@@ -104,7 +104,7 @@ Test(estimate, loss_is_known_after_64_datagrams)
 	cr_expect(not(est.tx.is_known));
 	loss_after(&est, 1063, 963);
 	cr_expect(not(est.tx.is_known));
-	cr_expect(ieee_ulp_eq(dbl, loss_after(&est, 1064, 948), 0.25, 4)); /* 48 of 64 */
+	cr_expect(epsilon_eq(dbl, loss_after(&est, 1064, 948), 0.25, 1e-12)); /* 48 of 64 */
 	cr_expect(est.tx.is_known);
 	cr_expect(not(est.rx.is_known));
 }
@@ -114,7 +114,8 @@ Test(estimate, loss_moves_by_a_quarter_per_window)
 	struct path_estimate est = {0};
 
 	loss_after(&est, 0, 0);
-	cr_expect(ieee_ulp_eq(dbl, loss_after(&est, 100, 80), 0.2, 4)); /* the first counts whole */
+	cr_expect(epsilon_eq(dbl, loss_after(&est, 100, 80), 0.2,
+	                     1e-12)); /* the first counts whole */
 	cr_expect(epsilon_eq(dbl, loss_after(&est, 200, 180), 0.15, 1e-12));
 	cr_expect(epsilon_eq(dbl, loss_after(&est, 300, 180), 0.3625, 1e-12)); /* all lost */
 	cr_expect(epsilon_eq(dbl, loss_after(&est, 400, 280), 0.271875, 1e-12));
@@ -131,7 +132,7 @@ Test(estimate, an_idle_path_needs_16_probes)
 	}
 	estimate_loss_rx(&est, 26, 18);
 	cr_expect(est.rx.is_known);
-	cr_expect(ieee_ulp_eq(dbl, est.rx.ratio, 0.5, 4));
+	cr_expect(epsilon_eq(dbl, est.rx.ratio, 0.5, 1e-12));
 	cr_expect(eq(u32, est.rx_probes, 0)); /* and a new window */
 	cr_expect(not(est.tx.is_known));
 }
@@ -160,9 +161,9 @@ Test(estimate, counts_may_wrap)
 		struct path_estimate est = {0};
 
 		loss_after(&est, bases[i].sent, bases[i].received);
-		cr_expect(ieee_ulp_eq(dbl,
-		                      loss_after(&est, bases[i].sent + 100, bases[i].received + 90),
-		                      0.1, 4),
+		cr_expect(epsilon_eq(dbl,
+		                     loss_after(&est, bases[i].sent + 100, bases[i].received + 90),
+		                     0.1, 1e-12),
 		          "base %zu", i);
 	}
 }
@@ -187,10 +188,10 @@ Test(estimate, a_restart_of_the_counts_begins_a_window)
 		loss_after(&est, 9900, 8900);
 		loss_after(&est, 10000, 9000); /* 0 % */
 		loss_after(&est, sent, received);
-		cr_expect(ieee_ulp_eq(dbl, est.tx.ratio, 0.0, 4), "%s", restarts[i].what);
+		cr_expect(epsilon_eq(dbl, est.tx.ratio, 0.0, 1e-12), "%s", restarts[i].what);
 		loss_after(&est, sent + 63, received + 63);
 		cr_expect(eq(u32, est.tx_probes, 1), "%s", restarts[i].what);
-		cr_expect(ieee_ulp_eq(dbl, loss_after(&est, sent + 80, received + 72), 0.025, 8),
+		cr_expect(epsilon_eq(dbl, loss_after(&est, sent + 80, received + 72), 0.025, 1e-12),
 		          "%s", restarts[i].what);
 	}
 }
@@ -200,11 +201,12 @@ Test(estimate, overtaking_packets_are_not_negative_loss)
 	struct path_estimate est = {0};
 
 	loss_after(&est, 100, 90);
-	cr_expect(ieee_ulp_eq(dbl, loss_after(&est, 164, 164), 0.0, 4)); /* the 10 late ones came */
+	cr_expect(epsilon_eq(dbl, loss_after(&est, 164, 164), 0.0,
+	                     1e-12)); /* the 10 late ones came */
 	cr_expect(est.tx.is_known);
 	loss_after(&est, 228, 228 + 64); /* one window ahead is the most that is believed */
 	cr_expect(eq(u32, est.tx.sent, 228));
-	cr_expect(ieee_ulp_eq(dbl, est.tx.ratio, 0.0, 4));
+	cr_expect(epsilon_eq(dbl, est.tx.ratio, 0.0, 1e-12));
 }
 
 /* Probes that overtake each other bring pairs out of order; each pair is true in itself. */
@@ -218,5 +220,5 @@ Test(estimate, pairs_out_of_order_make_no_loss)
 		estimate_loss_tx(&est, UINT32_MAX - 1000 + swapped, swapped);
 	}
 	cr_expect(est.tx.is_known);
-	cr_expect(ieee_ulp_eq(dbl, est.tx.ratio, 0.0, 4));
+	cr_expect(epsilon_eq(dbl, est.tx.ratio, 0.0, 1e-12));
 }
