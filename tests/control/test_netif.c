@@ -109,10 +109,10 @@ static struct route_text routes_of(uint8_t family)
 	((struct rtmsg *)mnl_nlmsg_put_extra_header(nlh, sizeof(struct rtmsg)))->rtm_family =
 		family;
 	cr_assert(eq(int, mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID), 0));
-	cr_assert(gt(int, (int)mnl_socket_sendto(nl, nlh, nlh->nlmsg_len), 0));
+	cr_assert(lt(int, 0, (int)mnl_socket_sendto(nl, nlh, nlh->nlmsg_len)));
 	do {
 		len = mnl_socket_recvfrom(nl, buf, sizeof buf);
-		cr_assert(gt(int, (int)len, 0));
+		cr_assert(lt(int, 0, (int)len));
 	} while (mnl_cb_run(buf, (size_t)len, 0, 0, add_route_text, &routes) == MNL_CB_OK);
 	mnl_socket_close(nl);
 	return routes;
@@ -189,7 +189,7 @@ Test(netif, index_and_usability_of_nothing)
 {
 	struct netif absent;
 
-	cr_assert(gt(int, netif_index(NAME), 0));
+	cr_assert(lt(int, 0, netif_index(NAME)));
 	cr_assert(eq(int, netif_index("no-such-link"), -ENODEV));
 	cr_assert(not(netif_is_usable("no-such-link")));
 	cr_assert(not(netif_is_usable("name-longer-than-sixteen")));

@@ -95,8 +95,8 @@ Test(ratelimit, random_arrivals_agree_with_a_plain_bucket)
 		ratelimit_pass(&limit, &stranger, now);
 		cr_assert(eq(int, ratelimit_pass(&limit, &ep, now), expected));
 	}
-	cr_assert(gt(uint, yes, 1000));
-	cr_assert(gt(uint, no, 1000));
+	cr_assert(lt(uint, 1000, yes));
+	cr_assert(lt(uint, 1000, no));
 	ratelimit_fini(&limit);
 }
 
@@ -189,11 +189,11 @@ Test(ratelimit, table_goes_after_idleness)
 	cr_assert(eq(u64, ratelimit_expire(&limit, t), NEVER_NS));
 	cr_assert(eq(sz, ratelimit_bytes(&limit), 0));
 	passed(&limit, ip4(1, 1), 1, t);
-	cr_assert(gt(sz, ratelimit_bytes(&limit), 0));
+	cr_assert(lt(sz, 0, ratelimit_bytes(&limit)));
 	cr_assert(eq(u64, ratelimit_expire(&limit, t), t + RATELIMIT_IDLE_NS));
 	cr_assert(eq(u64, ratelimit_expire(&limit, t + RATELIMIT_IDLE_NS - 1),
 	             t + RATELIMIT_IDLE_NS));
-	cr_assert(gt(sz, ratelimit_bytes(&limit), 0));
+	cr_assert(lt(sz, 0, ratelimit_bytes(&limit)));
 	cr_assert(eq(u64, ratelimit_expire(&limit, t + RATELIMIT_IDLE_NS), NEVER_NS));
 	cr_assert(eq(sz, ratelimit_bytes(&limit), 0));
 	cr_assert(eq(uint, passed(&limit, ip4(1, 1), 9, t + RATELIMIT_IDLE_NS), 5));

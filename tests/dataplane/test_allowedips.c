@@ -411,20 +411,20 @@ static size_t compare(size_t prefixes, size_t lookups)
 Test(allowedips, four_hundred_prefixes_agree_with_a_naive_table)
 {
 	seed_random();
-	cr_expect(gt(sz, compare(400, 600000), 300000));
+	cr_expect(lt(sz, 300000, compare(400, 600000)));
 }
 
 Test(allowedips, small_tables_agree_with_a_naive_table)
 {
 	seed_random();
 	for (size_t n = 1; n <= 60; n++)
-		cr_expect(gt(sz, compare(n, 10000), 2000));
+		cr_expect(lt(sz, 2000, compare(n, 10000)));
 }
 
 Test(allowedips, forty_thousand_prefixes_agree_with_a_naive_table)
 {
 	seed_random();
-	cr_expect(gt(sz, compare(40000, 40000), 20000));
+	cr_expect(lt(sz, 20000, compare(40000, 40000)));
 }
 
 Test(allowedips, retired_table_outlives_its_readers)
