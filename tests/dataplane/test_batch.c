@@ -18,7 +18,7 @@ enum {
 	COUNT = 8,
 	SLOT_BYTES = 1500,
 	GIVERS = 4,
-	HAND_OVERS = 40000,
+	HAND_OVERS = 100000,
 };
 
 static struct batch_pool pool;
