@@ -48,9 +48,14 @@ static int ask_local_address(int fd, int family)
 	return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-/* One UDP socket bound to @at; returns it or a negative errno. */
+/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's port.
+ *
+ * The first is bound without SO_REUSEPORT and gets the option afterwards: with it, the system would give
+ * out an ephemeral port that another daemon of the same user has, and would let a configured one be
+ * shared unnoticed.
+ */
 static int open_socket(const struct link_settings *set, const struct endpoint *at, bool is_wildcard,
-                       int buffer_bytes)
+                       bool is_second, int buffer_bytes)
 {
 	int family = endpoint_family(at);
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -58,7 +63,7 @@ static int open_socket(const struct link_settings *set, const struct endpoint *a
 
 	if (fd < 0)
 		return -errno;
-	r = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	r = is_second ? set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0;
 	if (!r && family == AF_INET6)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (!r && set->device)
@@ -69,6 +74,8 @@ static int open_socket(const struct link_settings *set, const struct endpoint *a
 		r = ask_local_address(fd, family);
 	if (!r && bind(fd, &at->sa, endpoint_len(at)) < 0)
 		r = -errno;
+	if (!r && !is_second)
+		r = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r) {
 		close(fd);
 		return r;
@@ -100,36 +107,13 @@ static bool is_wildcard(const struct endpoint *ep)
 	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-/* A stranger's SO_REUSEPORT socket of the same user would silently share our port, so the first
- * socket claims it without that option for a moment.
- */
-static int check_port_is_free(const struct endpoint *at)
-{
-	int fd, r = 0;
-
-	if (endpoint_port(at) == 0)
-		return 0;
-	fd = socket(endpoint_family(at), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
-	if (fd < 0)
-		return -errno;
-	if (endpoint_family(at) == AF_INET6)
-		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (bind(fd, &at->sa, endpoint_len(at)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
 int link_open(struct link *link, const struct link_settings *set)
 {
 	socklen_t len = sizeof link->bound;
 	int r;
 
 	link->is_wildcard = is_wildcard(&set->bind);
-	r = check_port_is_free(&set->bind);
-	if (r)
-		return r;
-	link->data_fd = open_socket(set, &set->bind, link->is_wildcard, DATA_BUFFER_BYTES);
+	link->data_fd = open_socket(set, &set->bind, link->is_wildcard, false, DATA_BUFFER_BYTES);
 	if (link->data_fd < 0)
 		return link->data_fd;
 	if (getsockname(link->data_fd, &link->bound.sa, &len) < 0) {
@@ -137,7 +121,7 @@ int link_open(struct link *link, const struct link_settings *set)
 		goto err_data;
 	}
 	link->handshake_fd =
-		open_socket(set, &link->bound, link->is_wildcard, HANDSHAKE_BUFFER_BYTES);
+		open_socket(set, &link->bound, link->is_wildcard, true, HANDSHAKE_BUFFER_BYTES);
 	if (link->handshake_fd < 0) {
 		r = link->handshake_fd;
 		goto err_data;
