@@ -133,7 +133,6 @@ static void end_round(struct dispatcher *d, bool more)
 			submit_peer(d, peer, more);
 		peer->round_keypair = NULL;
 	}
-	d->round_packets = 0;
 }
 
 /* Enters @peer into the round with the keypair of this moment. False: it cannot send now. */
@@ -206,7 +205,6 @@ static bool add_to_round(struct dispatcher *d, struct dp_peer *peer, const uint8
 		return false;
 	append_packet(b, d->self.pool.stride, packet, len);
 	b->segment[b->len - 1].rank = (uint16_t)peer->round_len++;
-	d->round_packets++;
 	if (b->len == d->self.pool.slots)
 		end_round(d, true);
 	return true;
@@ -242,6 +240,11 @@ static void dispatch_packet(struct dispatcher *d, const uint8_t *packet, size_t 
 		dp_drop(&d->self, DROP_INNER_MALFORMED, 1);
 		return;
 	}
+	/* The device's MTU may have been raised since the slots were cut. */
+	if (len + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->self.engine->slot_bytes) {
+		dp_drop(&d->self, DROP_TOO_BIG, 1);
+		return;
+	}
 	if (table)
 		peer = allowedips_lookup_dst(table, packet);
 	if (!peer) {
@@ -261,6 +264,30 @@ static void dispatch_packet(struct dispatcher *d, const uint8_t *packet, size_t 
 	want_session(peer);
 }
 
+/* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
+ * senders feel. The batch that came home goes back at once; it only had to come.
+ */
+static void wait_for_memory(struct dispatcher *d)
+{
+	if (!batch_pool_has_idle(&d->self.pool))
+		batch_free(batch_get_wait(&d->self.pool));
+}
+
+/* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind. With
+ * a batch at hand one packet at least can go, unless the peer cannot send.
+ */
+static void release_kicked(struct dispatcher *d, struct dp_peer *peer)
+{
+	uint64_t before;
+
+	do {
+		before = counter_read(&peer->staged_len);
+		wait_for_memory(d);
+		release_staged(d, peer);
+		end_round(d, false);
+	} while (peer->staged && counter_read(&peer->staged_len) < before);
+}
+
 /* Takes kicks off the queue. The mark goes first, so a kick that comes meanwhile is not lost. */
 static void take_kicks(struct dispatcher *d)
 {
@@ -274,18 +301,18 @@ static void take_kicks(struct dispatcher *d)
 		struct dp_peer *peer = caa_container_of(node, struct dp_peer, kick_node);
 
 		atomic_store(&peer->is_kicked, false);
-		release_staged(d, peer);
-		end_round(d, false);
+		release_kicked(d, peer);
 		dp_peer_put(peer);
 	}
 }
 
 /* Reads packets until the device has no more, or the round is full, or memory is short: a packet needs
- * at most one batch. True: there may be more.
+ * at most one batch. True: there may be more. All packets count, so that a device that never runs dry
+ * cannot keep us from the clock, from kicks and from being quiescent.
  */
 static bool read_round(struct dispatcher *d, int tun_fd, uint32_t size)
 {
-	while (d->round_packets < ROUND_PACKETS && batch_pool_has_idle(&d->self.pool)) {
+	for (unsigned i = 0; i < ROUND_PACKETS && batch_pool_has_idle(&d->self.pool); i++) {
 		ssize_t n = read(tun_fd, d->packet, size);
 
 		if (n <= 0)
@@ -293,15 +320,6 @@ static bool read_round(struct dispatcher *d, int tun_fd, uint32_t size)
 		dispatch_packet(d, d->packet, (size_t)n);
 	}
 	return true;
-}
-
-/* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
- * senders feel. The batch that came home goes back at once; it only had to come.
- */
-static void wait_for_memory(struct dispatcher *d)
-{
-	if (!batch_pool_has_idle(&d->self.pool))
-		batch_free(batch_get_wait(&d->self.pool));
 }
 
 static void wait_for_packet(struct dispatcher *d, int tun_fd)
@@ -332,5 +350,7 @@ void dispatcher_main(void *arg)
 		wait_for_memory(d);
 		if (!more)
 			wait_for_packet(d, set->tun_fd);
+		else if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
+			take_kicks(d);
 	}
 }

@@ -13,11 +13,11 @@
 
 /* Batches per pool. A dispatcher or RX thread has at most this many in flight: 64 KiB each, mapped
  * but touched only as far as used, and the last one given back is taken first. Workers need theirs
- * for answers and reports only. Not tuned yet.
+ * for answers and for the reports that wait for control. Not tuned yet.
  */
 #define POOL_DISPATCHER 256u
 #define POOL_RX         128u
-#define POOL_WORKER     32u
+#define POOL_WORKER     (REPORTS_MAX + 32u)
 #define POOL_CONTROL    64u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
@@ -169,8 +169,11 @@ void engine_stop(struct engine *engine)
 	rcu_thread_online();
 }
 
+/* What was told and asked and nobody came to: references and batches are in it. */
 static void discard_events(struct engine *engine)
 {
+	struct dispatcher *d = &engine->dispatcher;
+	struct cds_wfcq_node *kick;
 	struct dp_peer *peer;
 	struct batch *b;
 	unsigned events;
@@ -179,6 +182,8 @@ static void discard_events(struct engine *engine)
 		dp_peer_put(peer);
 	while ((b = engine_take_report(engine)))
 		batch_free(b);
+	while ((kick = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)))
+		dp_peer_put(caa_container_of(kick, struct dp_peer, kick_node));
 }
 
 void engine_destroy(struct engine *engine)

@@ -10,8 +10,9 @@
 #include "dataplane/inbox.h"
 #include "dataplane/self.h"
 
-/* Reports that wait for control; more are dropped and counted. Well below what an RX thread's pool
- * holds, so that a control thread that is busy (or joining threads) never stops reception.
+/* Reports that wait for control; more are dropped and counted. Well below what the pool of an RX thread
+ * or worker holds, so that a control thread that is busy (or joining threads) never stops reception or
+ * answers.
  */
 #define REPORTS_MAX 64u
 
@@ -29,7 +30,6 @@ struct dispatcher {
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
 	struct dp_peer *round;    /* peers with packets not yet submitted */
-	unsigned round_packets;
 	unsigned staged_batches; /* of all peers: never more than half of the pool */
 	uint8_t *packet;         /* where the TUN device is read into */
 

@@ -110,9 +110,10 @@ static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 	return true;
 }
 
+/* The clock is read here: under load a thread may emit for long without a turn of its own. */
 void emit_on_path(struct dp_thread *self, struct batch *b)
 {
-	uint64_t now_ns = b->kind == BATCH_LATE ? clock_boot_ns() : self->now_ns;
+	uint64_t now_ns = clock_boot_ns();
 
 	if (b->kind == BATCH_SEAL || seal_late(self, b, now_ns)) {
 		for (unsigned mask = b->path_mask; mask; mask &= mask - 1)

@@ -22,7 +22,7 @@ struct dp_thread {
 	int tun_fd;            /* [I] the TUN queue it writes to */
 
 	struct batch_pool pool; /* [O] what it allocates from */
-	uint64_t now_ns;        /* [O] boot time, read once per turn */
+	uint64_t now_ns;        /* [O] boot time, read once per turn; dispatcher and RX threads */
 
 	_Alignas(CACHE_LINE) counter_t drops[DROP_REASON_COUNT]; /* [S] packets, by reason */
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.c - crypto workers, and the choice between handing work over and doing it in place. */
-#include "base/clock.h"
 #include "dataplane/engine_private.h"
 
 void engine_run(struct dp_thread *self, struct batch *b)
@@ -58,7 +57,6 @@ void worker_main(void *arg)
 	while (inbox_wait(&w->inbox)) {
 		struct batch *b;
 
-		w->self.now_ns = clock_boot_ns();
 		while ((b = inbox_take(&w->inbox))) {
 			engine_run(&w->self, b);
 			rcu_quiescent_state();

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_rig.h - real engines for tests, without a TUN device and without handshakes.
+ *
+ * A pair of local sockets that keep packets apart stands for the TUN device: the engine has one end,
+ * the test the other. Links are bound to loopback. Keypairs are made by hand with crossed keys. The
+ * test's thread is the control thread: registered with RCU, offline while it waits.
+ *
+ * Inner packets name their number and are made of it, so whoever receives one can tell what it must
+ * look like. Host h has the inner addresses 10.0.0.h and fd00::h.
+ */
+#ifndef TEST_ENGINE_RIG_H
+#define TEST_ENGINE_RIG_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../crypto/test_bytes.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "crypto/aead.h"
+#include "dataplane/engine_private.h"
+
+#define RIG_MTU         1420u
+#define RIG_PACKET_MIN  48u        /* an IPv6 header, the number and four bytes more */
+#define RIG_BUFFER      (4 << 20)  /* of the sockets; without privileges the system gives less */
+#define RIG_WAIT_MS     10000      /* for what must come; its loss fails the test */
+#define RIG_DATAGRAM    2048u
+
+/* Spins until @condition holds: for what has no event, such as a counter. */
+#define rig_until(condition)                                                                       \
+	do {                                                                                       \
+		uint64_t rig_end = clock_boot_ns() + RIG_WAIT_MS * NS_PER_MS;                      \
+                                                                                                   \
+		while (!(condition)) {                                                             \
+			cr_assert(lt(u64, clock_boot_ns(), rig_end), "never: " #condition);        \
+			rcu_quiescent_state();                                                     \
+			sched_yield();                                                             \
+		}                                                                                  \
+	} while (0)
+
+static inline void rig_setup(void)
+{
+	cr_assert(eq(int, crypto_init(), 0));
+	rcu_register_thread();
+}
+
+static inline void rig_teardown(void)
+{
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+static inline bool rig_is_readable(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int n;
+
+	rcu_thread_offline();
+	n = poll(&p, 1, timeout_ms);
+	rcu_thread_online();
+	return n == 1;
+}
+
+/* ---- inner packets ---- */
+
+static inline void rig_address(uint8_t *at, unsigned version, unsigned host)
+{
+	static const uint8_t net4[4] = {10}, net6[16] = {0xfd};
+	size_t len = version == 4 ? sizeof net4 : sizeof net6;
+
+	memcpy(at, version == 4 ? net4 : net6, len);
+	at[len - 1] = (uint8_t)host;
+}
+
+/* An IP packet of @len bytes from host @from to @to that carries number @seq. Returns @len. */
+static inline size_t rig_packet(uint8_t *out, unsigned version, unsigned from, unsigned to,
+                                uint32_t seq, size_t len)
+{
+	struct test_random random = {seq};
+	size_t header = version == 4 ? 20 : 40;
+
+	memset(out, 0, header);
+	out[0] = (uint8_t)(version << 4 | (version == 4 ? 5 : 0));
+	if (version == 4)
+		store_be16(out + 2, (uint16_t)len);
+	else
+		store_be16(out + 4, (uint16_t)(len - header));
+	rig_address(out + (version == 4 ? 12 : 8), version, from);
+	rig_address(out + (version == 4 ? 16 : 24), version, to);
+	store_be32(out + header, seq);
+	for (size_t i = header + 4; i < len; i++)
+		out[i] = (uint8_t)test_random_next(&random);
+	return len;
+}
+
+/* Version and length of packet @seq of a flow follow from its number. */
+static inline size_t rig_flow_packet(uint8_t *out, unsigned from, unsigned to, uint32_t seq)
+{
+	struct test_random random = {~(uint64_t)seq};
+	unsigned version = test_random_next(&random) % 4 ? 4 : 6;
+	size_t len = RIG_PACKET_MIN + test_random_next(&random) % (RIG_MTU - RIG_PACKET_MIN + 1);
+
+	return rig_packet(out, version, from, to, seq, len);
+}
+
+/* The number of a packet of a flow from @from to @to; fails the test if a bit of it is wrong. */
+static inline uint32_t rig_flow_seq(const uint8_t *packet, size_t len, unsigned from, unsigned to)
+{
+	uint8_t want[RIG_MTU];
+	uint32_t seq;
+
+	cr_assert(ge(sz, len, RIG_PACKET_MIN));
+	seq = load_be32(packet + (packet[0] >> 4 == 4 ? 20 : 40));
+	cr_assert(eq(sz, len, rig_flow_packet(want, from, to, seq)));
+	cr_assert(eq(int, memcmp(packet, want, len), 0), "packet %u was changed", seq);
+	return seq;
+}
+
+/* ---- one engine ---- */
+
+struct rig_end {
+	struct engine *engine;
+	int tun;    /* the test's end: what it writes "is routed to" the device */
+	int tun_fd; /* the engine's */
+	unsigned events; /* taken for any peer and not yet asked for */
+};
+
+static inline void rig_set_buffers(int fd)
+{
+	int bytes = RIG_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+/* With @links links bound to @bind; nothing runs yet. */
+static inline void rig_create(struct rig_end *end, unsigned workers, unsigned links,
+                              const char *bind)
+{
+	struct engine_settings set = {.mtu = RIG_MTU, .workers = workers, .tun_cpu = -1};
+	int fd[2];
+
+	cr_assert(eq(int,
+	             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+	             0));
+	*end = (struct rig_end){.tun = fd[0], .tun_fd = fd[1]};
+	rig_set_buffers(end->tun);
+	rig_set_buffers(end->tun_fd);
+	set.tun_fd = end->tun_fd;
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		set.worker_cpu[i] = -1;
+	cr_assert(eq(int, engine_create(&set, &end->engine), 0));
+	for (unsigned i = 0; i < links; i++) {
+		struct link_settings link = {.name = "test"};
+
+		cr_assert(eq(int, endpoint_parse(bind, 0, &link.bind), 0));
+		cr_assert(eq(int, link_open(engine_link(end->engine, i), &link), 0));
+	}
+}
+
+static inline void rig_start_link(struct rig_end *end, unsigned id)
+{
+	cr_assert(eq(int, engine_link_start(end->engine, engine_link(end->engine, id), -1), 0));
+}
+
+/* Starts the engine and the links that are open. */
+static inline void rig_start(struct rig_end *end)
+{
+	cr_assert(eq(int, engine_start(end->engine), 0));
+	for (unsigned i = 0; i < LINKS_MAX; i++)
+		if (engine_link(end->engine, i)->is_open)
+			rig_start_link(end, i);
+}
+
+/* Puts what the engine has told; the bits of events stay. */
+static inline void rig_take_events(struct rig_end *end)
+{
+	struct dp_peer *peer;
+	unsigned events;
+
+	engine_events_begin(end->engine);
+	while ((peer = engine_take_event(end->engine, &events))) {
+		end->events |= events;
+		dp_peer_put(peer);
+	}
+}
+
+/* Waits until a peer has event @bit, which is taken off the mask. */
+static inline void rig_await_event(struct rig_end *end, unsigned bit)
+{
+	while (!(end->events & bit)) {
+		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
+		          "event %#x never came", bit);
+		rig_take_events(end);
+	}
+	end->events &= ~bit;
+}
+
+/* The next report; waits for it. The caller frees it. */
+static inline struct batch *rig_await_report(struct rig_end *end)
+{
+	struct batch *report;
+
+	while (!(report = engine_take_report(end->engine))) {
+		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
+		          "no report came");
+		rig_take_events(end);
+	}
+	return report;
+}
+
+static inline unsigned rig_pool_count(struct batch_pool *pool)
+{
+	struct batch *list = NULL, *b;
+	unsigned count = 0;
+
+	while ((b = batch_get(pool))) {
+		b->next = list;
+		list = b;
+		count++;
+	}
+	while ((b = list)) {
+		list = b->next;
+		batch_free(b);
+	}
+	return count;
+}
+
+/* After engine_stop(): every batch is home but those that hold staged packets. */
+static inline void rig_expect_all_home(struct rig_end *end)
+{
+	struct engine *e = end->engine;
+	struct batch *report;
+
+	rig_take_events(end);
+	while ((report = engine_take_report(e)))
+		batch_free(report);
+	cr_expect(eq(uint, rig_pool_count(&e->control.pool), e->control.pool.count));
+	cr_expect(eq(uint, rig_pool_count(&e->dispatcher.self.pool) + e->dispatcher.staged_batches,
+	             e->dispatcher.self.pool.count));
+	for (unsigned i = 0; i < e->set.workers; i++)
+		cr_expect(eq(uint, rig_pool_count(&e->worker[i].self.pool),
+		             e->worker[i].self.pool.count));
+	for (unsigned i = 0; i < LINKS_MAX; i++)
+		if (e->link[i].rx.pool.batches)
+			cr_expect(eq(uint, rig_pool_count(&e->link[i].rx.pool),
+			             e->link[i].rx.pool.count));
+}
+
+/* After engine_stop(), and when its peers and keypairs were put. */
+static inline void rig_destroy(struct rig_end *end)
+{
+	engine_destroy(end->engine);
+	close(end->tun);
+	close(end->tun_fd);
+}
+
+/* Writes a packet as the kernel would; false when the device's queue is full. */
+static inline bool rig_write(struct rig_end *end, const uint8_t *packet, size_t len)
+{
+	ssize_t n = write(end->tun, packet, len);
+
+	if (n < 0) {
+		cr_assert(eq(int, errno, EAGAIN));
+		return false;
+	}
+	cr_assert(eq(sz, (size_t)n, len));
+	return true;
+}
+
+/* The next packet delivered; waits for it. */
+static inline size_t rig_read(struct rig_end *end, uint8_t packet[static RIG_DATAGRAM])
+{
+	ssize_t n;
+
+	cr_assert(rig_is_readable(end->tun, RIG_WAIT_MS), "no packet came");
+	n = read(end->tun, packet, RIG_DATAGRAM);
+	cr_assert(lt(int, 0, (int)n));
+	return (size_t)n;
+}
+
+/* ---- peers, keypairs, tables ---- */
+
+/* A keypair of @peer that the engine knows; one reference is the test's. */
+static inline struct keypair *rig_keypair(struct rig_end *end, struct dp_peer *peer,
+                                          bool is_initiator, uint32_t local_index,
+                                          uint32_t remote_index, uint64_t born_ns)
+{
+	struct keypair *kp = keypair_create(is_initiator, local_index, remote_index, born_ns);
+
+	cr_assert(ne(ptr, kp, NULL));
+	kp->owner = peer;
+	kp->accepts_lanes = true;
+	/* A key each way that both ends can tell from the indices. */
+	memset(kp->keys->send, (int)remote_index, KEY_LEN);
+	memset(kp->keys->receive, (int)local_index, KEY_LEN);
+	cr_assert(eq(int, index_insert(engine_index(end->engine), kp), 0));
+	return kp;
+}
+
+static inline void rig_use_keypair(struct dp_peer *peer, struct keypair *kp)
+{
+	if (kp)
+		cr_assert(keypair_get(kp));
+	engine_publish_keypair(peer, kp);
+}
+
+/* Lets go of a keypair; after engine_stop() ours must be the last reference. */
+static inline void rig_drop_keypair(struct rig_end *end, struct keypair *kp)
+{
+	if (!kp)
+		return;
+	cr_expect(index_remove(engine_index(end->engine), kp));
+	cr_expect(eq(uint, atomic_load(&kp->references), 1), "keypair leaked");
+	keypair_put(kp);
+}
+
+/* Takes everything from a peer; @kp is its current keypair or NULL. After engine_stop(). */
+static inline void rig_strip_peer(struct rig_end *end, struct dp_peer *peer, struct keypair *kp)
+{
+	engine_publish_keypair(peer, NULL);
+	rig_drop_keypair(end, kp);
+	engine_publish_paths(peer, NULL);
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		engine_publish_target(peer, i, NULL);
+}
+
+/* After rig_destroy(): ours must be the last reference. */
+static inline void rig_put_peer(struct dp_peer *peer)
+{
+	cr_expect(eq(uint, atomic_load(&peer->references), 1), "peer leaked");
+	dp_peer_put(peer);
+}
+
+/* @count hosts from @host on belong to the peers in @peer. */
+static inline void rig_publish_allowedips(struct rig_end *end, struct dp_peer *const *peer,
+                                          unsigned host, unsigned count)
+{
+	struct allowedips_entry entry[16] = {0};
+
+	cr_assert(le(uint, 2 * count, 16));
+	for (unsigned i = 0; i < count; i++) {
+		entry[2 * i] = (struct allowedips_entry){{AF_INET, 32, {0}}, peer[i]};
+		rig_address(entry[2 * i].prefix.addr, 4, host + i);
+		entry[2 * i + 1] = (struct allowedips_entry){{AF_INET6, 128, {0}}, peer[i]};
+		rig_address(entry[2 * i + 1].prefix.addr, 6, host + i);
+	}
+	engine_publish_allowedips(end->engine, allowedips_build(entry, 2 * count));
+}
+
+static inline void rig_publish_target(struct rig_end *end, struct dp_peer *peer, unsigned path_id,
+                                      unsigned link_id, const struct endpoint *remote)
+{
+	struct route route = {.link = engine_link(end->engine, link_id), .remote = *remote};
+
+	cr_assert(eq(int, engine_publish_target(peer, path_id, &route), 0));
+}
+
+/* The paths 0 .. @count - 1 with @weight, or 1 each when NULL. */
+static inline void rig_publish_paths(struct dp_peer *peer, enum bonding_mode mode, unsigned count,
+                                     const uint32_t *weight)
+{
+	struct path_candidate candidate[PATHS_MAX];
+
+	for (unsigned i = 0; i < count; i++)
+		candidate[i] = (struct path_candidate){.path_id = (uint8_t)i,
+		                                       .weight = weight ? weight[i] : 1};
+	engine_publish_paths(peer, path_table_build(mode, candidate, count));
+}
+
+/* ---- a peer played by the test: a bare socket and the keys ---- */
+
+/* Bound to @host of loopback; its address goes to @ret. */
+static inline int rig_far_socket(const char *host, struct endpoint *ret)
+{
+	struct endpoint at = {0};
+	socklen_t len = sizeof *ret;
+	int fd;
+
+	cr_assert(eq(int, endpoint_parse(host, 0, &at), 0));
+	fd = socket(endpoint_family(&at), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	cr_assert(ge(int, fd, 0));
+	rig_set_buffers(fd);
+	cr_assert(eq(int, bind(fd, &at.sa, endpoint_len(&at)), 0));
+	cr_assert(eq(int, getsockname(fd, &ret->sa, &len), 0));
+	return fd;
+}
+
+/* A datagram to the keypair of @local_index (of the engine's side). Returns its length. */
+static inline size_t rig_seal(uint8_t *datagram, uint32_t local_index, uint64_t counter,
+                              const void *payload, size_t len)
+{
+	struct message_transport *header = (void *)datagram;
+	uint8_t key[KEY_LEN];
+
+	memset(key, (int)local_index, sizeof key);
+	store_le32(header->type, MESSAGE_TRANSPORT);
+	store_le32(header->receiver_index, local_index);
+	store_le64(header->counter, counter);
+	aead_seal(datagram + TRANSPORT_HEADER_LEN, payload, len, NULL, 0, counter, key);
+	return len + TRANSPORT_OVERHEAD;
+}
+
+static inline void rig_send(int fd, const struct endpoint *to, const uint8_t *datagram, size_t len)
+{
+	ssize_t n = sendto(fd, datagram, len, 0, &to->sa, endpoint_len(to));
+
+	cr_assert(eq(int, (int)n, (int)len));
+}
+
+/* The payload of the next datagram at @fd, which the engine sealed for @remote_index; waits for it.
+ * Returns its length.
+ */
+static inline size_t rig_unseal(int fd, uint32_t remote_index, uint64_t *ret_counter,
+                                uint8_t payload[static RIG_DATAGRAM])
+{
+	uint8_t datagram[RIG_DATAGRAM], key[KEY_LEN];
+	const struct message_transport *header = (void *)datagram;
+	ssize_t n;
+
+	memset(key, (int)remote_index, sizeof key);
+	cr_assert(rig_is_readable(fd, RIG_WAIT_MS), "no datagram came");
+	n = recv(fd, datagram, sizeof datagram, 0);
+	cr_assert(le(int, (int)TRANSPORT_OVERHEAD, (int)n));
+	cr_assert(eq(u32, load_le32(header->type), MESSAGE_TRANSPORT));
+	cr_assert(eq(u32, load_le32(header->receiver_index), remote_index));
+	*ret_counter = load_le64(header->counter);
+	cr_assert(aead_open(payload, datagram + TRANSPORT_HEADER_LEN,
+	                    (size_t)n - TRANSPORT_HEADER_LEN, NULL, 0, *ret_counter, key));
+	return (size_t)n - TRANSPORT_OVERHEAD;
+}
+
+#endif

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: MIT */
+/* The way in, from datagrams to the device and to control: one engine; the peers are sockets of the test,
+ * which seals what it sends.
+ */
+#include "engine_rig.h"
+
+enum {
+	LINKS = 2,
+	HERE = 1, /* our host number, and from 2 on those of the peers */
+	THERE = 2,
+	INDEX_HERE = 0x11,
+	INDEX_THERE = 0x22,
+	FLUSH_SEQ = 0xf1f1f1, /* number of the packets that follow what is tested */
+	OLD = 20000,          /* their counters lie far ahead of those tested */
+};
+
+static struct rig_end end;
+static struct dp_peer *peer;
+static struct keypair *kp;
+static int far[LINKS]; /* path i leads from link i to far[i] */
+static struct endpoint far_at[LINKS], here[LINKS];
+static uint64_t flush_counter;
+
+static void setup(void)
+{
+	rig_setup();
+	rig_create(&end, 2, LINKS, "127.0.0.1:0");
+	peer = dp_peer_create(end.engine, NULL);
+	for (unsigned i = 0; i < LINKS; i++) {
+		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
+		here[i] = engine_link(end.engine, i)->bound;
+		rig_publish_target(&end, peer, i, i, &far_at[i]);
+	}
+	rig_publish_paths(peer, BONDING_AGGREGATE, LINKS, NULL);
+	rig_publish_allowedips(&end, &peer, THERE, 1);
+	atomic_store(&peer->frames_allowed, true);
+	atomic_store(&peer->followed_path, PATH_ANY);
+	kp = rig_keypair(&end, peer, false, INDEX_HERE, INDEX_THERE, clock_boot_ns());
+	rig_use_keypair(peer, kp);
+	rig_start(&end);
+}
+
+static void teardown(void)
+{
+	engine_stop(end.engine);
+	rig_expect_all_home(&end);
+	rig_strip_peer(&end, peer, kp);
+	rig_destroy(&end);
+	rig_put_peer(peer);
+	for (unsigned i = 0; i < LINKS; i++)
+		close(far[i]);
+	rig_teardown();
+}
+
+TestSuite(deliver, .init = setup, .fini = teardown, .timeout = 60);
+
+static void send_payload(unsigned path, uint64_t counter, const void *payload, size_t len)
+{
+	uint8_t datagram[RIG_DATAGRAM];
+
+	rig_send(far[path], &here[path], datagram,
+	         rig_seal(datagram, INDEX_HERE, counter, payload, len));
+}
+
+static void send_seq(unsigned path, uint64_t counter, uint32_t seq)
+{
+	uint8_t packet[RIG_MTU];
+
+	send_payload(path, counter, packet, rig_flow_packet(packet, THERE, HERE, seq));
+}
+
+static void expect_seq(uint32_t seq)
+{
+	uint8_t packet[RIG_DATAGRAM];
+	size_t len = rig_read(&end, packet);
+
+	cr_expect(eq(u32, rig_flow_seq(packet, len, THERE, HERE), seq));
+}
+
+/* Sends a good packet over path 0 and waits for it: what came before it there has been dealt with, and
+ * none of it was delivered.
+ */
+static void flush(void)
+{
+	send_seq(0, (uint64_t)LANE_UNORDERED << LANE_SHIFT | flush_counter++, FLUSH_SEQ);
+	expect_seq(FLUSH_SEQ);
+}
+
+static uint64_t drops(enum drop_reason reason)
+{
+	return engine_drops(end.engine, reason);
+}
+
+static void expect_only(enum drop_reason reason, uint64_t count)
+{
+	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+		cr_expect(eq(u64, drops(i), i == reason ? count : 0), "%s", drop_name(i));
+}
+
+static void expect_no_report(void)
+{
+	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
+}
+
+/* ---- datagrams that are refused ---- */
+
+/* Each bit but those of the first byte, which would make it a handshake message. The word of the type is
+ * looked at first, then the index, then the tag.
+ */
+Test(deliver, datagram_with_any_bit_changed_is_dropped)
+{
+	uint8_t packet[64], datagram[RIG_DATAGRAM];
+	size_t len = rig_packet(packet, 4, THERE, HERE, 1, sizeof packet);
+
+	len = rig_seal(datagram, INDEX_HERE, 5, packet, len);
+	for (size_t bit = 8; bit < 8 * len; bit++) {
+		datagram[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		rig_send(far[0], &here[0], datagram, len);
+		datagram[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (bit % 128 == 0)
+			flush();
+	}
+	flush();
+	cr_expect(eq(u64, drops(DROP_MALFORMED), 3 * 8));
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 4 * 8));
+	cr_expect(eq(u64, drops(DROP_NOT_AUTHENTIC), 8 * (len - 8)));
+	/* None of them moved the window: the genuine one is still new. */
+	rig_send(far[0], &here[0], datagram, len);
+	cr_expect(eq(sz, rig_read(&end, datagram), sizeof packet));
+	ASSERT_BYTES(datagram, packet, sizeof packet);
+	cr_expect(eq(u64, drops(DROP_REPLAY), 0));
+	expect_no_report();
+}
+
+Test(deliver, datagram_cut_at_any_length_is_dropped)
+{
+	uint8_t packet[64], datagram[RIG_DATAGRAM];
+	size_t len = rig_packet(packet, 4, THERE, HERE, 1, sizeof packet);
+
+	len = rig_seal(datagram, INDEX_HERE, 5, packet, len);
+	for (size_t cut = 0; cut < len; cut++)
+		rig_send(far[0], &here[0], datagram, cut);
+	flush();
+	cr_expect(eq(u64, drops(DROP_MALFORMED), TRANSPORT_OVERHEAD));
+	cr_expect(eq(u64, drops(DROP_NOT_AUTHENTIC), len - TRANSPORT_OVERHEAD));
+	cr_expect(eq(u64, drops(DROP_INNER_MALFORMED), 0));
+}
+
+Test(deliver, datagram_longer_than_a_slot_is_dropped_whole)
+{
+	uint32_t slot = engine_link(end.engine, 0)->rx.pool.stride;
+	static uint8_t packet[4096], datagram[8192], got[8192];
+	size_t longest = slot - TRANSPORT_OVERHEAD;
+	ssize_t n;
+
+	/* The longest one that fits, and one byte more. */
+	rig_packet(packet, 4, THERE, HERE, 1, longest);
+	rig_send(far[0], &here[0], datagram, rig_seal(datagram, INDEX_HERE, 0, packet, longest));
+	cr_assert(rig_is_readable(end.tun, RIG_WAIT_MS));
+	n = read(end.tun, got, sizeof got);
+	cr_assert(eq(int, (int)n, (int)longest));
+	ASSERT_BYTES(got, packet, longest);
+	rig_packet(packet, 4, THERE, HERE, 1, longest + 1);
+	rig_send(far[0], &here[0], datagram,
+	         rig_seal(datagram, INDEX_HERE, 1, packet, longest + 1));
+	flush();
+	expect_only(DROP_MALFORMED, 1);
+}
+
+Test(deliver, replayed_datagram_is_delivered_once)
+{
+	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
+	size_t len = rig_flow_packet(packet, THERE, HERE, 1);
+
+	len = rig_seal(datagram, INDEX_HERE, 9, packet, len);
+	for (unsigned i = 0; i < 5; i++)
+		rig_send(far[0], &here[0], datagram, len);
+	expect_seq(1);
+	rig_send(far[1], &here[1], datagram, len); /* from elsewhere as well */
+	rig_until(drops(DROP_REPLAY) == 5);
+	flush();
+	expect_only(DROP_REPLAY, 5);
+}
+
+/* Lateness as the window has it: to the word of the newest, 2^13 bits before the peer is bonded and
+ * 2^17 bits after.
+ */
+Test(deliver, datagram_too_late_for_the_window_is_dropped)
+{
+	send_seq(0, OLD, 1);
+	expect_seq(1);
+	send_seq(0, OLD - REPLAY_LATENESS(REPLAY_BITS_STOCK), 2);
+	expect_seq(2);
+	send_seq(0, OLD - REPLAY_BITS_STOCK, 3);
+	flush();
+	expect_only(DROP_REPLAY, 1);
+	cr_assert(eq(int, keypair_widen_windows(kp), 0));
+	send_seq(0, OLD + REPLAY_BITS_BONDED, 4);
+	expect_seq(4);
+	send_seq(0, OLD + REPLAY_BITS_STOCK, 5);
+	expect_seq(5);
+	send_seq(0, 3, 6);
+	flush();
+	expect_only(DROP_REPLAY, 2);
+}
+
+Test(deliver, lanes_nobody_agreed_on_are_refused)
+{
+	unsigned refused = 0;
+
+	for (uint64_t lane = LANE_REPAIR; lane < 256; lane++) {
+		if (lane >= LANE_CONTROL && lane < LANE_COUNT)
+			continue;
+		send_seq(0, lane << LANE_SHIFT, 1);
+		refused++;
+		if (lane % 64 == 0)
+			flush();
+	}
+	send_seq(0, REJECT_AFTER_MESSAGES, 1);
+	flush();
+	expect_only(DROP_REPLAY, refused + 1);
+}
+
+Test(deliver, plain_peer_may_use_no_lane_but_the_first)
+{
+	kp->accepts_lanes = false;
+	send_seq(0, (uint64_t)LANE_UNORDERED << LANE_SHIFT, 1);
+	send_seq(0, (uint64_t)LANE_CONTROL << LANE_SHIFT, 2);
+	send_seq(0, 0, 3);
+	expect_seq(3);
+	expect_only(DROP_REPLAY, 2);
+}
+
+Test(deliver, datagram_for_no_session_or_an_expired_one_is_dropped)
+{
+	struct keypair *old = rig_keypair(&end, peer, false, 0x33, 0x44,
+	                                  clock_boot_ns() - REJECT_AFTER_TIME);
+	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
+	size_t len = rig_flow_packet(packet, THERE, HERE, 1);
+
+	rig_send(far[0], &here[0], datagram, rig_seal(datagram, 0x33, 0, packet, len));
+	rig_send(far[0], &here[0], datagram, rig_seal(datagram, 0x55, 0, packet, len));
+	flush();
+	cr_expect(eq(u64, drops(DROP_KEY_EXPIRED), 1));
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
+	cr_assert(index_remove(engine_index(end.engine), old));
+	rig_send(far[0], &here[0], datagram, rig_seal(datagram, 0x33, 1, packet, len));
+	flush();
+	cr_expect(eq(u64, drops(DROP_KEY_EXPIRED), 1));
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 2));
+	cr_expect(eq(uint, atomic_load(&old->references), 1));
+	keypair_put(old);
+}
+
+/* ---- inner packets ---- */
+
+Test(deliver, padding_is_cut_off_by_the_length_of_the_packet)
+{
+	uint8_t payload[RIG_MTU] = {0}, got[RIG_DATAGRAM];
+
+	for (unsigned i = 0; i < 40; i++) {
+		size_t len = rig_packet(payload, i % 2 ? 4 : 6, THERE, HERE, i, 50 + i / 2);
+
+		send_payload(0, i, payload, len + i % 17);
+		cr_expect(eq(sz, rig_read(&end, got), len));
+		ASSERT_BYTES(got, payload, len);
+	}
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+Test(deliver, payload_that_is_no_whole_ip_packet_is_dropped)
+{
+	uint8_t payload[100];
+	uint64_t counter = 0;
+
+	for (unsigned len = 1; len < 100; len++) { /* total length above what is there */
+		rig_packet(payload, len % 2 ? 4 : 6, THERE, HERE, 1, 100);
+		send_payload(0, counter++, payload, len);
+		if (len % 32 == 0)
+			flush();
+	}
+	for (unsigned version = 0; version < 16; version++) {
+		if (version == 4 || version == 6)
+			continue;
+		rig_packet(payload, 4, THERE, HERE, 1, 100);
+		payload[0] = (uint8_t)(version << 4 | 5);
+		send_payload(0, counter++, payload, 100);
+	}
+	rig_packet(payload, 4, THERE, HERE, 1, 100);
+	store_be16(payload + 2, 19); /* less than its own header */
+	send_payload(0, counter++, payload, 100);
+	flush();
+	expect_only(DROP_INNER_MALFORMED, counter);
+}
+
+Test(deliver, source_must_belong_to_the_peer)
+{
+	struct dp_peer *both[2] = {peer, dp_peer_create(end.engine, NULL)};
+	uint8_t packet[100];
+	uint64_t counter = 0;
+
+	rig_publish_allowedips(&end, both, THERE, 2);
+	for (unsigned version = 4; version <= 6; version += 2) {
+		send_payload(0, counter++, packet,
+		             rig_packet(packet, version, THERE + 1, HERE, 1, 100)); /* another's */
+		send_payload(0, counter++, packet,
+		             rig_packet(packet, version, 99, HERE, 1, 100)); /* nobody's */
+		send_payload(0, counter++, packet,
+		             rig_packet(packet, version, HERE, THERE, 1, 100)); /* destination */
+	}
+	flush();
+	expect_only(DROP_ALLOWED_IPS, 6);
+	engine_publish_allowedips(end.engine, NULL); /* nobody has any */
+	send_seq(0, counter, 1);
+	rig_until(drops(DROP_ALLOWED_IPS) == 7);
+	rig_publish_allowedips(&end, &peer, THERE, 1);
+	flush();
+	rig_put_peer(both[1]);
+}
+
+Test(deliver, plain_peer_delivers_nothing_where_bonding_is_required)
+{
+	atomic_store(&peer->data_refused, true);
+	send_seq(0, 0, 1);
+	rig_until(drops(DROP_BONDING_REQUIRED) == 1);
+	atomic_store(&peer->data_refused, false);
+	flush();
+	expect_only(DROP_BONDING_REQUIRED, 1);
+}
+
+Test(deliver, packets_the_device_refuses_are_counted)
+{
+	int bytes = 4096; /* of send buffer: some packets */
+	uint8_t packet[RIG_DATAGRAM];
+	unsigned delivered = 0;
+
+	cr_assert(eq(int, setsockopt(end.tun_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0));
+	for (uint32_t i = 0; i < 200; i++)
+		send_seq(0, i, i);
+	rig_until(counter_read(&peer->path[0].rx_packets) == 200);
+	while (read(end.tun, packet, sizeof packet) > 0)
+		delivered++;
+	cr_expect(lt(uint, 0, delivered));
+	expect_only(DROP_TUN_FULL, 200 - delivered);
+}
+
+/* ---- several at once ---- */
+
+/* All of it waits in the socket before the RX thread starts, so one reception holds both peers, known and
+ * unknown origins, and rubbish.
+ */
+Test(deliver, mixed_reception_is_sorted_and_each_origin_keeps_its_order)
+{
+	struct dp_peer *both[2] = {peer, dp_peer_create(end.engine, NULL)};
+	struct keypair *other = rig_keypair(&end, both[1], true, 0x33, 0x44, clock_boot_ns());
+	struct link_settings set = {.name = "third", .bind = here[0]};
+	struct link *third = engine_link(end.engine, 2);
+	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
+	uint32_t next[2][2] = {{0, 6}, {1, 7}};
+
+	endpoint_set_port(&set.bind, 0);
+	cr_assert(eq(int, link_open(third, &set), 0));
+	rig_publish_allowedips(&end, both, THERE, 2);
+	for (uint32_t i = 0; i < 120; i++) {
+		unsigned who = i % 2, origin = i / 6 % 2;
+		size_t len = rig_packet(packet, 4, THERE + who, HERE, i, 100 + i);
+
+		len = rig_seal(datagram, who ? 0x33 : INDEX_HERE, i, packet, len);
+		rig_send(far[origin], &third->bound, datagram, len);
+		if (i % 3 == 0)
+			rig_send(far[origin], &third->bound, (const uint8_t *)"\4\0\0\0\1", 5);
+	}
+	rig_start_link(&end, 2);
+	for (uint32_t i = 0; i < 120; i++) {
+		uint8_t got[RIG_DATAGRAM];
+		size_t len = rig_read(&end, got);
+		uint32_t seq = load_be32(got + 20), *want = &next[seq % 2][seq / 6 % 2];
+
+		cr_expect(eq(u32, seq, *want));
+		*want += (*want + 2) / 6 % 2 == seq / 6 % 2 ? 2 : 8; /* over the other origin's */
+		rig_packet(packet, 4, THERE + seq % 2, HERE, seq, 100 + seq);
+		cr_assert(eq(sz, len, 100 + seq));
+		ASSERT_BYTES(got, packet, len);
+	}
+	expect_only(DROP_MALFORMED, 40);
+	engine_stop(end.engine);
+	rig_expect_all_home(&end);
+	rig_publish_allowedips(&end, &peer, THERE, 1);
+	rig_strip_peer(&end, both[1], other);
+	rig_put_peer(both[1]);
+}
+
+/* ---- what the timers and control are told ---- */
+
+Test(deliver, first_packet_under_a_responders_keypair_confirms_it_once)
+{
+	cr_expect(not(atomic_load(&kp->is_confirmed)));
+	send_seq(0, 0, 1);
+	expect_seq(1);
+	rig_await_event(&end, PEER_EVENT_CONFIRMED);
+	cr_expect(atomic_load(&kp->is_confirmed));
+	flush();
+	flush();
+	rig_take_events(&end);
+	cr_expect(eq(uint, end.events & PEER_EVENT_CONFIRMED, 0));
+}
+
+Test(deliver, forged_packet_confirms_nothing_and_is_not_heard)
+{
+	uint8_t packet[64], datagram[RIG_DATAGRAM];
+	size_t len = rig_packet(packet, 4, THERE, HERE, 1, sizeof packet);
+
+	len = rig_seal(datagram, INDEX_HERE, 5, packet, len);
+	datagram[len - 1] ^= 1;
+	rig_send(far[0], &here[0], datagram, len);
+	rig_until(drops(DROP_NOT_AUTHENTIC) == 1);
+	engine_stop(end.engine);
+	rig_take_events(&end);
+	cr_expect(eq(uint, end.events, 0));
+	cr_expect(not(atomic_load(&kp->is_confirmed)));
+	cr_expect(eq(u64, counter_read(&peer->heard_ns), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[0].rx_packets), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[0].heard_ns), 0));
+}
+
+Test(deliver, keepalive_is_heard_but_is_no_data)
+{
+	send_payload(1, 0, "", 0);
+	rig_until(counter_read(&peer->heard_ns) != 0);
+	cr_expect(eq(u64, counter_read(&peer->data_rx_since_ns), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[1].rx_packets), 1));
+	cr_expect(eq(u64, counter_read(&peer->path[1].rx_bytes), TRANSPORT_OVERHEAD));
+	cr_expect(ne(u64, counter_read(&peer->path[1].heard_ns), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[0].rx_packets), 0));
+	send_seq(1, 1, 1);
+	expect_seq(1);
+	rig_await_event(&end, PEER_EVENT_ACTIVE);
+	cr_expect(ne(u64, counter_read(&peer->data_rx_since_ns), 0));
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* A plain peer is where its newest packet came from. */
+Test(deliver, plain_peer_is_followed_by_its_newest_packet_only)
+{
+	struct batch *r;
+
+	atomic_store(&peer->followed_path, 0);
+	send_seq(0, 10, 1);
+	expect_seq(1);
+	rig_until(counter_read(&peer->path[0].rx_packets) == 1);
+	expect_no_report();
+	send_seq(1, 9, 2); /* older: it merely took its time */
+	expect_seq(2);
+	rig_until(counter_read(&peer->path[1].rx_packets) == 1);
+	send_seq(1, 11, 3);
+	expect_seq(3);
+	r = rig_await_report(&end);
+	cr_expect(eq(uint, r->len, 0)); /* merely the origin */
+	cr_expect(eq(ptr, r->peer, peer));
+	cr_expect(eq(uint, r->path_id, 1));
+	cr_expect(endpoint_equal(&r->route.remote, &far_at[1]));
+	cr_expect(eq(ptr, r->route.link, engine_link(end.engine, 1)));
+	cr_expect(eq(u64, r->first_counter, 11));
+	batch_free(r);
+	expect_no_report();
+}
+
+Test(deliver, bonded_peer_is_not_followed)
+{
+	send_seq(0, 10, 1);
+	expect_seq(1);
+	send_seq(1, 11, 3);
+	expect_seq(3);
+	rig_until(counter_read(&peer->path[1].rx_packets) == 1);
+	expect_no_report();
+}
+
+/* ---- frames ---- */
+
+static size_t probe_frame(uint8_t payload[static 64], uint16_t seq)
+{
+	struct frame_probe body = {.path_id = 3, .seq = {0}, .t_tx_us = {1, 2, 3, 4}};
+
+	store_le16(body.seq, seq);
+	return frame_append(payload, 0, 64, FRAME_PROBE, &body, sizeof body);
+}
+
+static uint64_t control_counter(unsigned path, uint64_t seq)
+{
+	return (uint64_t)(LANE_CONTROL + path) << LANE_SHIFT | seq;
+}
+
+static void expect_echo(unsigned path, uint16_t seq)
+{
+	uint8_t payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	cr_expect(eq(sz, rig_unseal(far[path], INDEX_THERE, &counter, payload), 32));
+	cr_expect(eq(u64, counter >> LANE_SHIFT, LANE_CONTROL + path));
+	cr_expect(eq(u8, payload[0], FRAME_MAGIC));
+	cr_expect(eq(u8, payload[1], FRAME_ECHO));
+	cr_expect(eq(u8, payload[4], 3)); /* the asker's own number of its path */
+	cr_expect(eq(u16, load_le16(payload + 6), seq));
+	ASSERT_BYTES(payload + 8, "\1\2\3\4", 4);
+}
+
+Test(deliver, probe_is_answered_on_its_path_and_reported)
+{
+	uint8_t payload[64];
+	struct batch *r;
+
+	for (uint16_t i = 0; i < 6; i++) {
+		unsigned path = i % 2;
+		size_t len = probe_frame(payload, i);
+
+		send_payload(path, control_counter(3, i), payload, len);
+		expect_echo(path, i);
+		r = rig_await_report(&end);
+		cr_expect(eq(uint, r->path_id, path));
+		cr_expect(eq(u64, r->first_counter, control_counter(3, i)));
+		cr_assert(eq(uint, r->len, 1));
+		cr_assert(eq(uint, r->segment[0].len, len));
+		ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
+		batch_free(r);
+	}
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+Test(deliver, probe_from_an_unknown_origin_is_reported_and_not_answered)
+{
+	struct endpoint stranger_at;
+	int stranger = rig_far_socket("127.0.0.1:0", &stranger_at);
+	uint8_t payload[64], datagram[RIG_DATAGRAM];
+	struct batch *r;
+	size_t len;
+
+	len = rig_seal(datagram, INDEX_HERE, control_counter(3, 0), payload,
+	               probe_frame(payload, 1));
+	rig_send(stranger, &here[0], datagram, len);
+	r = rig_await_report(&end);
+	cr_expect(eq(uint, r->path_id, PATH_NONE));
+	cr_expect(endpoint_equal(&r->route.remote, &stranger_at));
+	cr_expect(eq(ptr, r->route.link, engine_link(end.engine, 0)));
+	cr_expect(eq(ptr, r->keypair, kp));
+	batch_free(r);
+	/* An answer would have left before that of a later probe over another path. */
+	send_payload(0, control_counter(3, 1), payload, probe_frame(payload, 2));
+	expect_echo(0, 2);
+	cr_expect(not(rig_is_readable(stranger, 0)));
+	close(stranger);
+}
+
+Test(deliver, frames_from_a_plain_peer_are_no_packets)
+{
+	uint8_t payload[64];
+	size_t len = probe_frame(payload, 1);
+
+	atomic_store(&peer->frames_allowed, false);
+	send_payload(0, control_counter(3, 0), payload, len);
+	send_payload(0, 0, payload, len);
+	flush();
+	expect_only(DROP_INNER_MALFORMED, 2);
+	expect_no_report();
+	cr_expect(not(rig_is_readable(far[0], 0)));
+}
+
+/* All or nothing: the probe before the bad frame is not answered either. */
+Test(deliver, payload_with_one_bad_frame_is_dropped_whole)
+{
+	static const char *const bad[] = {
+		"b1",         "b10a",       "b10a0c", "b10a0c00", "b10a0c000000000000000000000000",
+		"b10a0b000000000000000000000000", /* GOODBYE with a body of 11 */
+		"45",         "b1030000",
+	};
+	uint8_t payload[64];
+	size_t len = probe_frame(payload, 1);
+
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		size_t more = bytes_from_hex(payload + len, bad[i]);
+
+		send_payload(0, control_counter(3, i), payload, len + more);
+	}
+	flush();
+	expect_only(DROP_FRAME_MALFORMED, sizeof bad / sizeof *bad);
+	expect_no_report();
+	cr_expect(not(rig_is_readable(far[0], 0)));
+}
+
+Test(deliver, unknown_frame_is_counted_and_those_beside_it_are_heeded)
+{
+	uint8_t payload[64], body[20] = {1, 2, 3};
+	size_t len = frame_append(payload, 0, sizeof payload, (enum frame_type)99, body, 3);
+	struct frame_probe probe = {.path_id = 3, .seq = {7, 0}, .t_tx_us = {1, 2, 3, 4}};
+	struct batch *r;
+
+	len = frame_append(payload, len, sizeof payload, FRAME_PROBE, &probe, sizeof probe);
+	len = frame_append(payload, len, sizeof payload, (enum frame_type)5, body, 0);
+	send_payload(0, control_counter(3, 0), payload, len);
+	expect_echo(0, 7);
+	r = rig_await_report(&end);
+	ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
+	batch_free(r);
+	expect_only(DROP_FRAME_UNKNOWN, 2);
+}
+
+/* A body longer than we know is read as far as it is known. */
+Test(deliver, probe_of_a_later_version_is_answered)
+{
+	uint8_t payload[64], body[30] = {3, 0, 9, 0, 1, 2, 3, 4};
+	size_t len = frame_append(payload, 0, sizeof payload, FRAME_PROBE, body, sizeof body);
+
+	send_payload(0, control_counter(3, 0), payload, len);
+	expect_echo(0, 9);
+	batch_free(rig_await_report(&end));
+}
+
+/* Control is busy and takes no report: they are bounded, and probes are answered all the same. */
+Test(deliver, probes_are_answered_while_nobody_takes_reports)
+{
+	uint8_t payload[64];
+	unsigned reports = 0;
+	struct batch *r;
+
+	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++) {
+		send_payload(0, control_counter(3, i), payload, probe_frame(payload, i));
+		expect_echo(0, i);
+	}
+	flush();
+	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX);
+	while ((r = engine_take_report(end.engine))) {
+		reports++;
+		batch_free(r);
+	}
+	cr_expect(eq(uint, reports, REPORTS_MAX));
+}
+
+/* The same where a worker delivers: its own memory must hold all reports that may wait, and answers. */
+Test(deliver, worker_answers_probes_while_nobody_takes_reports)
+{
+	struct dp_thread *worker = &end.engine->worker[0].self; /* ours when it has ended */
+	struct dp_thread *rx = &end.engine->control;
+
+	engine_stop(end.engine);
+	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++) {
+		struct batch *b = batch_get(&rx->pool);
+		struct segment *seg = batch_append(b, rx->pool.stride);
+		uint8_t payload[64];
+
+		b->kind = BATCH_OPEN;
+		cr_assert(keypair_get(kp));
+		b->keypair = kp;
+		b->peer = dp_peer_get(peer);
+		b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
+		b->time_ns = clock_boot_ns();
+		seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE,
+		                              control_counter(3, i), payload,
+		                              probe_frame(payload, i));
+		sequencer_enter(&peer->arriving, b);
+		engine_run(worker, b);
+		expect_echo(0, i);
+	}
+	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX);
+}
+
+/* ---- order of sending ---- */
+
+static void await_due(void)
+{
+	uint64_t due_ns, now_ns = clock_boot_ns();
+
+	rig_await_event(&end, PEER_EVENT_REORDER);
+	due_ns = counter_read(&peer->reorder_due_ns);
+	cr_assert(lt(u64, due_ns, now_ns + NS_PER_S));
+	if (due_ns > now_ns)
+		rig_is_readable(-1, (int)((due_ns - now_ns) / NS_PER_MS) + 1);
+}
+
+/* Number 1 is missing, and nothing else comes that would make anybody look. */
+Test(deliver, gap_is_given_up_when_control_looks_again)
+{
+	cr_assert(eq(int, engine_enable_reorder(peer), 0));
+	cr_assert(eq(int, engine_enable_reorder(peer), 0));
+	send_seq(0, 0, 0);
+	expect_seq(0);
+	send_seq(1, 2, 2);
+	send_seq(1, 3, 3);
+	await_due();
+	cr_assert(engine_flush_reorder(peer));
+	expect_seq(2);
+	expect_seq(3);
+	cr_expect(eq(u64, counter_read(&peer->reorder_due_ns), NEVER_NS));
+	send_seq(0, 1, 1); /* late, yet not lost */
+	expect_seq(1);
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* Sends numbers @first on with the second one at last, over two paths that carry data. False when the
+ * machine slept so long that the gap was given up, as it should be.
+ */
+static bool is_filled_in_time(uint32_t first)
+{
+	uint64_t heard = counter_read(&peer->path[1].rx_packets);
+	bool is_early;
+
+	send_seq(0, first, first);
+	expect_seq(first);
+	send_seq(1, first + 1, first + 1);
+	expect_seq(first + 1);
+	send_seq(1, first + 3, first + 3);
+	send_seq(1, first + 4, first + 4);
+	rig_until(counter_read(&peer->path[1].rx_packets) == heard + 3);
+	is_early = rig_is_readable(end.tun, 0);
+	send_seq(0, first + 2, first + 2);
+	if (!is_early)
+		expect_seq(first + 2);
+	expect_seq(first + 3);
+	expect_seq(first + 4);
+	if (is_early)
+		expect_seq(first + 2);
+	return !is_early;
+}
+
+Test(deliver, missing_packet_that_comes_in_time_is_delivered_in_its_place)
+{
+	uint32_t first = 0;
+
+	cr_assert(eq(int, engine_enable_reorder(peer), 0));
+	while (!is_filled_in_time(first)) {
+		first += 5;
+		cr_assert(lt(u32, first, 100));
+	}
+	expect_only(DROP_REASON_COUNT, 0);
+}

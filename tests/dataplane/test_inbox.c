@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "base/rcu.h"
+#include "base/thread.h"
+#include "dataplane/batch.h"
+#include "dataplane/inbox.h"
+
+enum {
+	PRODUCERS = 4,
+	PER_PRODUCER = 50000,
+	POOL_COUNT = 16, /* per producer: small, so that the taker often runs out and sleeps */
+	ROUND_TRIPS = 20000,
+};
+
+static struct inbox inbox;
+
+static void setup(void)
+{
+	rcu_register_thread();
+	inbox_init(&inbox);
+}
+
+static void teardown(void)
+{
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+TestSuite(inbox, .init = setup, .fini = teardown, .timeout = 60);
+
+static void start(struct thread *t, thread_fn fn, void *arg)
+{
+	cr_assert(eq(int, thread_start(t, "inbox", THREAD_WORKER, -1, fn, arg), 0));
+}
+
+Test(inbox, empty_one_gives_nothing)
+{
+	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+	cr_expect(not(inbox_is_asleep(&inbox)));
+}
+
+Test(inbox, batches_come_out_in_the_order_they_went_in)
+{
+	struct batch b[8];
+
+	for (unsigned i = 0; i < 5; i++)
+		inbox_push(&inbox, &b[i]);
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[0]));
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[1]));
+	/* Pushed while a splice is half handed out: behind what was there before. */
+	for (unsigned i = 5; i < 8; i++)
+		inbox_push(&inbox, &b[i]);
+	for (unsigned i = 2; i < 8; i++)
+		cr_expect(eq(ptr, inbox_take(&inbox), &b[i]));
+	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+	/* A batch may come again. */
+	inbox_push(&inbox, &b[3]);
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[3]));
+	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+}
+
+Test(inbox, wait_returns_at_once_while_something_is_there)
+{
+	struct batch b[2];
+
+	inbox_push(&inbox, &b[0]);
+	inbox_push(&inbox, &b[1]);
+	cr_expect(inbox_wait(&inbox));
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[0]));
+	cr_expect(inbox_wait(&inbox)); /* the other is spliced already */
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[1]));
+}
+
+Test(inbox, stopped_one_is_emptied_before_it_ends)
+{
+	struct batch b[2];
+
+	inbox_push(&inbox, &b[0]);
+	inbox_stop(&inbox);
+	inbox_push(&inbox, &b[1]);
+	cr_expect(inbox_wait(&inbox));
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[0]));
+	cr_expect(inbox_wait(&inbox));
+	cr_expect(eq(ptr, inbox_take(&inbox), &b[1]));
+	cr_expect(not(inbox_wait(&inbox)));
+	cr_expect(not(inbox_wait(&inbox)));
+}
+
+/* Takes until the inbox is stopped. */
+struct taker {
+	struct thread thread;
+	unsigned taken;
+	struct batch *last;
+};
+
+static void take_until_stopped(void *arg)
+{
+	struct taker *t = arg;
+	struct batch *b;
+
+	while (inbox_wait(&inbox)) {
+		while ((b = inbox_take(&inbox))) {
+			t->taken++;
+			t->last = b;
+			rcu_quiescent_state();
+		}
+	}
+}
+
+static void until_asleep(void)
+{
+	while (!inbox_is_asleep(&inbox))
+		sched_yield();
+}
+
+Test(inbox, sleeping_taker_is_seen_and_holds_up_no_grace_period)
+{
+	struct taker taker = {0};
+	struct batch b;
+
+	start(&taker.thread, take_until_stopped, &taker);
+	until_asleep();
+	synchronize_rcu(); /* would not end if it slept online */
+	inbox_push(&inbox, &b);
+	until_asleep();
+	inbox_stop(&inbox);
+	thread_join(&taker.thread);
+	cr_expect(eq(uint, taker.taken, 1));
+	cr_expect(eq(ptr, taker.last, &b));
+}
+
+Test(inbox, stop_wakes_a_taker_that_sleeps)
+{
+	struct taker taker = {0};
+
+	start(&taker.thread, take_until_stopped, &taker);
+	until_asleep();
+	inbox_stop(&inbox);
+	thread_join(&taker.thread);
+	cr_expect(eq(uint, taker.taken, 0));
+}
+
+/* ---- many producers ---- */
+
+struct producer {
+	struct thread thread;
+	struct batch_pool pool;
+	unsigned id;
+};
+
+static void produce(void *arg)
+{
+	struct producer *p = arg;
+
+	for (unsigned i = 0; i < PER_PRODUCER; i++) {
+		struct batch *b = batch_get_wait(&p->pool);
+
+		b->lane = (uint8_t)p->id;
+		b->first_counter = i;
+		inbox_push(&inbox, b);
+		rcu_quiescent_state();
+	}
+}
+
+/* A wake-up lost would leave taker and producers asleep for ever: the suite's timeout ends that. */
+Test(inbox, every_producer_keeps_its_order_and_no_wake_up_is_lost)
+{
+	static struct producer producer[PRODUCERS];
+	uint64_t next[PRODUCERS] = {0};
+	unsigned left = PRODUCERS * PER_PRODUCER, disordered = 0;
+
+	for (unsigned i = 0; i < PRODUCERS; i++) {
+		producer[i].id = i;
+		cr_assert(eq(int, batch_pool_init(&producer[i].pool, POOL_COUNT, 1), 0));
+		start(&producer[i].thread, produce, &producer[i]);
+	}
+	while (left) {
+		struct batch *b;
+
+		cr_assert(inbox_wait(&inbox));
+		while ((b = inbox_take(&inbox))) {
+			disordered += b->first_counter != next[b->lane]++;
+			batch_free(b);
+			left--;
+		}
+		rcu_quiescent_state();
+	}
+	for (unsigned i = 0; i < PRODUCERS; i++) {
+		thread_join(&producer[i].thread);
+		cr_expect(eq(u64, next[i], PER_PRODUCER));
+		batch_pool_fini(&producer[i].pool);
+	}
+	cr_expect(eq(uint, disordered, 0));
+	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+}
+
+/* One batch goes to and fro between two threads that both sleep in between. */
+static struct inbox way_back;
+
+static void return_each(void *arg)
+{
+	struct batch *b;
+
+	(void)arg;
+	while (inbox_wait(&inbox)) {
+		while ((b = inbox_take(&inbox)))
+			inbox_push(&way_back, b);
+		rcu_quiescent_state();
+	}
+}
+
+Test(inbox, lone_batch_wakes_its_taker_each_time)
+{
+	struct thread thread;
+	struct batch one, *b = &one;
+
+	inbox_init(&way_back);
+	start(&thread, return_each, NULL);
+	for (unsigned i = 0; i < ROUND_TRIPS; i++) {
+		inbox_push(&inbox, b);
+		do {
+			cr_assert(inbox_wait(&way_back));
+			b = inbox_take(&way_back);
+		} while (!b);
+		cr_assert(eq(ptr, b, &one));
+	}
+	inbox_stop(&inbox);
+	thread_join(&thread);
+}

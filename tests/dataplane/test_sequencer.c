@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../crypto/test_bytes.h"
+#include "base/rcu.h"
+#include "base/thread.h"
+#include "dataplane/batch.h"
+#include "dataplane/inbox.h"
+#include "dataplane/self.h"
+#include "dataplane/sequencer.h"
+
+static void setup(void)
+{
+	rcu_register_thread();
+}
+
+static void teardown(void)
+{
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+TestSuite(sequencer, .init = setup, .fini = teardown, .timeout = 60);
+
+/* ---- by hand ---- */
+
+static struct sequencer lone;
+static struct dp_thread nobody;
+static char log_text[32];
+static size_t log_len;
+
+static void note(struct dp_thread *self, struct batch *b)
+{
+	cr_expect(eq(ptr, self, &nobody));
+	log_text[log_len++] = (char)b->lane;
+}
+
+static void enter_named(struct batch *b, char name)
+{
+	b->lane = (uint8_t)name;
+	sequencer_enter(&lone, b);
+}
+
+static void finish(struct batch *b)
+{
+	sequencer_finish(&lone, &nobody, b, note);
+}
+
+Test(sequencer, finished_run_at_the_head_leaves_the_rest_waits)
+{
+	struct batch b[4];
+
+	sequencer_init(&lone);
+	for (unsigned i = 0; i < 4; i++)
+		enter_named(&b[i], (char)('a' + i));
+	finish(&b[2]);
+	cr_expect(eq(str, log_text, (char *)""));
+	finish(&b[1]);
+	cr_expect(eq(str, log_text, (char *)""));
+	finish(&b[0]);
+	cr_expect(eq(str, log_text, (char *)"abc"));
+	enter_named(&b[0], 'e'); /* used again behind the one that waits */
+	finish(&b[0]);
+	cr_expect(eq(str, log_text, (char *)"abc"));
+	finish(&b[3]);
+	cr_expect(eq(str, log_text, (char *)"abcde"));
+}
+
+Test(sequencer, every_order_of_finishing_gives_the_order_of_entering)
+{
+	static const uint8_t place[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+	                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	struct batch b[3];
+
+	sequencer_init(&lone);
+	for (unsigned i = 0; i < 6; i++) {
+		log_len = 0;
+		memset(log_text, 0, sizeof log_text);
+		for (unsigned k = 0; k < 3; k++)
+			enter_named(&b[k], (char)('a' + k));
+		for (unsigned k = 0; k < 3; k++)
+			finish(&b[place[i][k]]);
+		cr_expect(eq(str, log_text, (char *)"abc"), "order %u", i);
+	}
+}
+
+/* Who emits may enter and finish: that is left to the emitting role it already has. */
+static struct batch follower;
+
+static void note_and_follow(struct dp_thread *self, struct batch *b)
+{
+	note(self, b);
+	if (b->lane == 'z')
+		return;
+	enter_named(&follower, 'z');
+	sequencer_finish(&lone, self, &follower, note_and_follow);
+	log_text[log_len++] = '.';
+}
+
+Test(sequencer, finishing_from_within_emit_is_done_after_it)
+{
+	struct batch b;
+
+	sequencer_init(&lone);
+	enter_named(&b, 'a');
+	sequencer_finish(&lone, &nobody, &b, note_and_follow);
+	cr_expect(eq(str, log_text, (char *)"a.z"));
+}
+
+/* ---- torture ---- */
+
+enum {
+	SEQUENCERS = 3,
+	NUMBERERS = 2,
+	WORKERS = 4,
+	HELD_MAX = 8,    /* a worker finishes up to so many in random order */
+	POOL_COUNT = 96, /* per numbering thread: more than the workers may hold */
+	PER_NUMBERER = 100000,
+};
+
+/* What emit sees of one sequencer. Unlike [A], only the emitting role touches the rest. */
+struct emitted {
+	struct sequencer seq;
+	atomic_flag is_inside; /* [A] somebody emits */
+	unsigned side_by_side;
+	unsigned disordered;
+	uint64_t next[NUMBERERS];      /* number expected of each numbering thread */
+	uint64_t total;
+};
+
+static struct emitted emitted[SEQUENCERS];
+
+struct torturer {
+	struct thread thread;
+	unsigned id;
+	struct inbox inbox; /* of a worker */
+	struct test_random random;
+	struct batch_pool pool; /* of a numbering thread */
+	uint64_t entered[SEQUENCERS];
+};
+
+static struct torturer worker[WORKERS], numberer[NUMBERERS];
+
+static void emit(struct dp_thread *self, struct batch *b)
+{
+	struct emitted *e = &emitted[b->path_id];
+
+	(void)self;
+	e->side_by_side += atomic_flag_test_and_set(&e->is_inside);
+	e->disordered += b->first_counter != e->next[b->lane]++;
+	e->total++;
+	batch_free(b);
+	atomic_flag_clear(&e->is_inside);
+}
+
+static void work(void *arg)
+{
+	struct torturer *w = arg;
+	struct dp_thread self = {.id = w->id};
+
+	while (inbox_wait(&w->inbox)) {
+		struct batch *held[HELD_MAX];
+		unsigned len = 0;
+
+		while (len < HELD_MAX && (held[len] = inbox_take(&w->inbox)))
+			len++;
+		while (len) {
+			unsigned i = (unsigned)(test_random_next(&w->random) % len);
+			struct batch *b = held[i];
+
+			held[i] = held[--len];
+			sequencer_finish(&emitted[b->path_id].seq, &self, b, emit);
+		}
+		rcu_quiescent_state();
+	}
+}
+
+static void number(void *arg)
+{
+	struct torturer *n = arg;
+
+	for (unsigned i = 0; i < PER_NUMBERER; i++) {
+		struct batch *b = batch_get_wait(&n->pool);
+		unsigned to = (unsigned)(test_random_next(&n->random) % WORKERS);
+
+		b->path_id = (uint8_t)(test_random_next(&n->random) % SEQUENCERS);
+		b->lane = (uint8_t)n->id;
+		b->first_counter = n->entered[b->path_id]++;
+		sequencer_enter(&emitted[b->path_id].seq, b);
+		inbox_push(&worker[to].inbox, b);
+		rcu_quiescent_state();
+	}
+}
+
+static void start(struct torturer *t, unsigned id, struct test_random *random, thread_fn fn)
+{
+	t->id = id;
+	t->random.state = test_random_next(random);
+	cr_assert(eq(int, thread_start(&t->thread, "torturer", THREAD_WORKER, -1, fn, t), 0));
+}
+
+static void torture(unsigned numberers)
+{
+	struct test_random random = test_random_seeded("sequencer");
+
+	for (unsigned i = 0; i < SEQUENCERS; i++)
+		sequencer_init(&emitted[i].seq);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		inbox_init(&worker[i].inbox);
+		start(&worker[i], i, &random, work);
+	}
+	for (unsigned i = 0; i < numberers; i++) {
+		cr_assert(eq(int, batch_pool_init(&numberer[i].pool, POOL_COUNT, 1), 0));
+		start(&numberer[i], i, &random, number);
+	}
+	for (unsigned i = 0; i < numberers; i++)
+		thread_join(&numberer[i].thread);
+	for (unsigned i = 0; i < WORKERS; i++)
+		inbox_stop(&worker[i].inbox);
+	for (unsigned i = 0; i < WORKERS; i++)
+		thread_join(&worker[i].thread);
+}
+
+static void expect_all_in_order(unsigned numberers)
+{
+	for (unsigned i = 0; i < SEQUENCERS; i++) {
+		uint64_t entered = 0;
+
+		cr_expect(eq(uint, emitted[i].side_by_side, 0));
+		cr_expect(eq(uint, emitted[i].disordered, 0));
+		for (unsigned k = 0; k < numberers; k++) {
+			cr_expect(eq(u64, emitted[i].next[k], numberer[k].entered[i]));
+			entered += numberer[k].entered[i];
+		}
+		cr_expect(eq(u64, emitted[i].total, entered)); /* nobody is left behind */
+	}
+	for (unsigned i = 0; i < numberers; i++)
+		batch_pool_fini(&numberer[i].pool);
+}
+
+Test(sequencer, workers_in_any_order_emit_in_order_one_at_a_time)
+{
+	torture(1);
+	expect_all_in_order(1);
+}
+
+Test(sequencer, batches_of_two_threads_that_enter_keep_the_order_of_each)
+{
+	torture(2);
+	expect_all_in_order(2);
+}
