@@ -275,9 +275,8 @@ static int run_daemon(const struct options *options, struct launch *launch)
 	if (err)
 		goto err_close_tun;
 	if (!say_ready(launch, control, level)) {
-		control_run(control);
+		status = control_run(control) ? EXIT_START : 0;
 		launch_stopping();
-		status = 0;
 	}
 	control_destroy(control);
 	log_info("interface=%s: stopped", interface);

@@ -4,6 +4,7 @@
  *   our role     marker                 first frame            verdict
  *   responder    seen in initiation     HELLO, by us           bonded at HELLO_ACK
  *   responder    not seen               -                      plain, at once
+ *   both at once, seen in the other's   HELLO, by both         bonded at either
  *   initiator    sent by us             -                      bonded at HELLO; plain after 3 s
  *
  * So a plain peer never gets a frame. A peer that was bonded in the session before is trusted to be
@@ -57,8 +58,9 @@ static void send_hello(struct peer *peer, enum frame_type type)
 	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
 
 	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
-	if (peer->active != PATH_NONE)
-		send_in_lane(peer, peer->active, LANE_ORDERED, type, &hello, sizeof hello, NULL);
+	if (path_to_speak(peer) != PATH_NONE)
+		send_in_lane(peer, path_to_speak(peer), LANE_ORDERED, type, &hello, sizeof hello,
+		             NULL);
 }
 
 void bonding_say_goodbye(struct peer *peer)
@@ -155,7 +157,7 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 		be_stock(peer, now_ns);
 	} else {
 		go_on(peer, now_ns);
-		if (!is_initiator)
+		if (!is_initiator || peer->both_initiated)
 			peer->hello_ns = now_ns;
 	}
 	refuse_data(peer);
@@ -183,10 +185,13 @@ uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
 /* ---- receiving ---- */
 
 /* Another boot id: the peer was restarted and numbers its paths anew. */
-static void note_boot_id(struct peer *peer, const uint8_t boot_id[8])
+static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t now_ns)
 {
+	uint64_t suppressed;
+
 	if (peer->knows_boot_id && memcmp(peer->remote_boot_id, boot_id, 8)) {
-		log_info("peer=%s: was restarted", peer->name);
+		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+			log_info("peer=%s: was restarted", peer->name);
 		for (unsigned i = 0; i < PATHS_MAX; i++)
 			peer->path[i].knows_remote_id = false;
 	}
@@ -200,7 +205,7 @@ static void take_hello(struct peer *peer, const struct frame *f, uint64_t now_ns
 
 	if (hello->version == 0)
 		return;
-	note_boot_id(peer, hello->boot_id);
+	note_boot_id(peer, hello->boot_id, now_ns);
 	be_bonded(peer, now_ns);
 	refuse_data(peer);
 	if (f->type == FRAME_HELLO)
@@ -330,7 +335,7 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 	if (!path)
 		return;
 	path_set_route(peer, path, &r->route, now_ns);
-	path_set_active(peer, path);
+	path_set_active(peer, path, now_ns);
 	if (peer->verdict == VERDICT_STOCK)
 		health_assume_up(&path->health, "the peer has moved here", now_ns);
 }

@@ -14,7 +14,8 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
-#define SAMPLE_NS NS_PER_S
+#define EVENTS_PER_TURN 64u /* of the data plane */
+#define SAMPLE_NS       NS_PER_S
 
 /* Lines that strangers can cause: ten at once, then one per second. */
 #define STRANGER_LINES       10u
@@ -34,12 +35,25 @@ static void on_signal(struct event_source *source, uint32_t events, uint64_t now
 	control->is_stopping = true;
 }
 
+/* A round of the dispatcher may have asked with the keypair before in hand. */
+static void answer_want(struct peer *peer, uint64_t now_ns)
+{
+	const struct keypair *kp = peer->current;
+
+	if (session_is_alive(peer, now_ns) && (!kp->is_initiator || now_ns < kp->rekey_ns) &&
+	    atomic_load(&kp->sent[LANE_ORDERED]) < REKEY_AFTER_MESSAGES &&
+	    atomic_load(&kp->sent[LANE_UNORDERED]) < REKEY_AFTER_MESSAGES)
+		atomic_store(&peer->dp->session_wanted, false);
+	else if (!peer->handshake.is_pending)
+		handshake_initiate(peer, false, now_ns);
+}
+
 static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 {
 	struct peer *peer = dp->control;
 
-	if (events & PEER_EVENT_WANT_SESSION && !peer->handshake.is_pending)
-		handshake_initiate(peer, false, now_ns);
+	if (events & PEER_EVENT_WANT_SESSION)
+		answer_want(peer, now_ns);
 	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
 		int error = atomic_exchange(&dp->path[i].send_errno, 0);
 
@@ -54,21 +68,30 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 	struct control *control = caa_container_of(source, struct control, events);
 	struct dp_peer *dp;
 	struct batch *report;
-	unsigned events;
+	unsigned events, taken = 0;
 
 	(void)ready;
 	engine_events_begin(control->engine);
-	while ((dp = engine_take_event(control->engine, &events))) {
+	if (engine_tun_error(control->engine)) {
+		log_error("interface=%s: the TUN device is gone, %s; stopping", control->interface,
+		          strerror(engine_tun_error(control->engine)));
+		control->is_stopping = true;
+		control->has_failed = true;
+		return;
+	}
+	while (taken++ < EVENTS_PER_TURN && (dp = engine_take_event(control->engine, &events))) {
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
 	}
-	while ((report = engine_take_report(control->engine))) {
+	while (taken++ < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
 		struct peer *peer = report->peer->control;
 
 		bonding_take_report(peer, report, now_ns);
 		peer_service(peer, now_ns);
 		batch_free(report);
 	}
+	if (taken > EVENTS_PER_TURN)
+		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 
 static void netif_changed(const struct netif_event *event, void *arg)
@@ -123,7 +146,7 @@ int control_run(struct control *control)
 	unblock_signals();
 	for (size_t i = 0; i < control->peer_count; i++)
 		bonding_say_goodbye(control->peers[i]);
-	return 0;
+	return control->has_failed ? -EIO : 0;
 }
 
 /* ---- start ---- */

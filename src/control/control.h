@@ -63,12 +63,12 @@ struct control {
 	struct event_source signals, events, netif, answers;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
-	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
-	uint64_t loaded_until_ns;           /* under load: cookies are asked for until then */
-	struct log_limit log_limit;         /* for lines strangers can cause */
+	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
+	struct log_limit log_limit; /* for lines strangers can cause */
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */
 	bool is_stopping;
+	bool has_failed; /* what ended the loop was not a signal */
 };
 
 /* Everything up to the point where the interface is ready: opens sockets, creates peers, publishes
@@ -79,7 +79,8 @@ int control_create(struct config *config, const char *interface, int tun_fd, int
                    struct control **ret);
 
 /* Runs until a SIGTERM or SIGINT arrives on the signal descriptor (a second one ends the process at
- * once), then says goodbye to the peers. The calling thread is the control thread. Returns 0.
+ * once), then says goodbye to the peers. The calling thread is the control thread. Returns 0, or -EIO when
+ * the TUN device was taken away.
  */
 int control_run(struct control *control);
 

@@ -16,18 +16,18 @@
 
 /* ---- sending ---- */
 
-/* TAI64N of now, and in any case newer than the last one of this run: a clock that was set back must
+/* TAI64N of now, and in any case newer than the last one to this peer in this run: a clock that was set back must
  * not make peers refuse us. The step is what the low 24 bits, free for the marker, leave.
  */
-static void next_timestamp(struct control *control, bool with_marker, uint8_t out[TAI64N_LEN])
+static void next_timestamp(struct peer *peer, bool with_marker, uint8_t out[TAI64N_LEN])
 {
 	struct timespec now = clock_wall();
 	uint32_t low = with_marker ? BONDING_MARKER : 0;
 
 	noise_timestamp(out, (uint64_t)now.tv_sec, (uint32_t)now.tv_nsec, low);
-	if (memcmp(out, control->last_timestamp, TAI64N_LEN) <= 0) {
-		uint64_t s = load_be64(control->last_timestamp);
-		uint32_t ns = load_be32(control->last_timestamp + 8) & ~BONDING_MARKER_MASK;
+	if (memcmp(out, peer->last_timestamp, TAI64N_LEN) <= 0) {
+		uint64_t s = load_be64(peer->last_timestamp);
+		uint32_t ns = load_be32(peer->last_timestamp + 8) & ~BONDING_MARKER_MASK;
 
 		ns += BONDING_MARKER_MASK + 1;
 		if (ns > NS_PER_S - (BONDING_MARKER_MASK + 1)) {
@@ -37,7 +37,7 @@ static void next_timestamp(struct control *control, bool with_marker, uint8_t ou
 		store_be64(out, s);
 		store_be32(out + 8, ns | low);
 	}
-	memcpy(control->last_timestamp, out, TAI64N_LEN);
+	memcpy(peer->last_timestamp, out, TAI64N_LEN);
 }
 
 /* A plain peer follows the newest message, so it gets one on its own path only - unless it has become
@@ -57,21 +57,25 @@ static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
 	       peer->active == PATH_NONE;
 }
 
-/* Sends @msg with MACs of its own on @path. */
+/* Sends @msg with MACs of its own over @route. Returns 0 or a negative errno. */
+static int send_over(struct peer *peer, const struct route *route, const void *msg, size_t len,
+                     uint64_t now_ns)
+{
+	struct message_initiation copy; /* the longest */
+
+	memcpy(&copy, msg, len);
+	cookie_add_macs(&peer->cookie_keys, &peer->jar[route->link->id], &copy, len, now_ns);
+	return link_send_handshake(route->link, route, &copy, len);
+}
+
 static bool send_on_path(struct peer *peer, struct path *path, const void *msg, size_t len,
                          uint64_t now_ns)
 {
-	struct message_initiation copy; /* the longest */
-	int r;
+	int r = send_over(peer, &path->route, msg, len, now_ns);
 
-	memcpy(&copy, msg, len);
-	cookie_add_macs(&peer->cookie_keys, &peer->jar[path->uplink->id], &copy, len, now_ns);
-	r = link_send_handshake(path->uplink->link, &path->route, &copy, len);
-	if (r) {
+	if (r && r != -EAGAIN && r != -ENOBUFS)
 		path_refused(peer, path, -r, now_ns);
-		return false;
-	}
-	return true;
+	return r == 0;
 }
 
 static unsigned send_initiation(struct peer *peer, const struct message_initiation *msg,
@@ -122,7 +126,7 @@ static int create_initiation(struct peer *peer, struct message_initiation *msg)
 	if (r)
 		return r;
 	peer->sent_marker = control->config->bonding != BONDING_POLICY_OFF;
-	next_timestamp(control, peer->sent_marker, timestamp);
+	next_timestamp(peer, peer->sent_marker, timestamp);
 	random_bytes(ephemeral, sizeof ephemeral);
 	r = noise_create_initiation(hs->noise, control->identity, peer->remote, ephemeral,
 	                            timestamp, index, msg);
@@ -134,36 +138,38 @@ static int create_initiation(struct peer *peer, struct message_initiation *msg)
 	return r;
 }
 
-void handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
+bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 {
 	struct handshake *hs = &peer->handshake;
 	struct message_initiation msg;
-	uint64_t earliest = hs->sent_ns ? hs->sent_ns + REKEY_TIMEOUT : 0;
+	uint64_t before_ns = hs->sent_ns;
 
 	if (!peer->remote->is_usable)
-		return;
-	if (now_ns < earliest) {
-		if (hs->retry_ns > earliest)
-			hs->retry_ns = earliest;
-		return;
+		return false;
+	if (before_ns && now_ns < before_ns + REKEY_TIMEOUT) {
+		hs->retry_ns = before_ns + REKEY_TIMEOUT;
+		return false;
 	}
 	if (!is_retry)
 		hs->attempts = 0;
 	if (create_initiation(peer, &msg))
-		return;
+		return false;
+	hs->sent_ns =
+		now_ns; /* before sending: a path that refuses makes others ask for a session */
 	if (send_initiation(peer, &msg, now_ns) == 0) {
 		/* No way out at the moment. A path that comes up asks again at once; where none is
 		 * known the peer has to come to us.
 		 */
 		handshake_abandon(peer);
+		hs->sent_ns = before_ns;
 		hs->retry_ns = path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS;
-		return;
+		return false;
 	}
 	hs->attempts++;
-	hs->sent_ns = now_ns;
 	hs->retry_ns = now_ns + REKEY_TIMEOUT + jitter_ns();
 	dp_peer_sent(peer->dp, false, now_ns);
 	log_debug("peer=%s: sent handshake initiation %u", peer->name, hs->attempts);
+	return true;
 }
 
 /* ---- receiving ---- */
@@ -230,21 +236,26 @@ static bool is_fresh(const struct peer *peer, const uint8_t timestamp[TAI64N_LEN
 	       (!peer->initiation_ns || now_ns >= peer->initiation_ns + INITIATIONS_PER_PEER_NS);
 }
 
+static bool leads_to(const struct path *path, const struct route *route)
+{
+	return path->route.link == route->link &&
+	       endpoint_equal(&path->route.remote, &route->remote);
+}
+
 /* The response goes to where the initiation came from; to a bonded peer also over the other paths
  * that work, in case that one is dead in our direction.
  */
 static void send_response(struct peer *peer, const struct route *route,
                           const struct message_response *msg, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
-		bool is_origin = path->is_used && path->route.link == route->link &&
-		                 endpoint_equal(&path->route.remote, &route->remote);
+	bool is_bonded = peer->verdict == VERDICT_BONDED && peer->saw_marker;
 
-		if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
-			continue;
-		if (is_origin || (peer->verdict == VERDICT_BONDED && peer->saw_marker &&
-		                  health_carries_data(&path->health)))
+	send_over(peer, route, msg, sizeof *msg, now_ns);
+	for (unsigned i = 0; is_bonded && i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (is_target(peer, path, true) && health_carries_data(&path->health) &&
+		    !leads_to(path, route))
 			send_on_path(peer, path, msg, sizeof *msg, now_ns);
 	}
 	peer->handshake.sent_ns = now_ns;
@@ -313,12 +324,13 @@ static void receive_initiation(struct control *control, const struct route *rout
 static void receive_response(struct control *control, const struct route *route,
                              const struct message_response *msg, uint64_t now_ns)
 {
+	uint32_t index = load_le32(msg->receiver_index);
 	struct peer *peer;
 	int r;
 
 	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), now_ns))
 		return;
-	peer = index_handshake_owner(engine_index(control->engine), load_le32(msg->receiver_index));
+	peer = index_handshake_owner(engine_index(control->engine), index);
 	if (!peer || !peer->handshake.is_pending) {
 		engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
 		return;
@@ -332,6 +344,7 @@ static void receive_response(struct control *control, const struct route *route,
 	r = session_begin(peer, peer->handshake.noise, true, route, now_ns);
 	handshake_abandon(peer);
 	if (r) {
+		index_release(engine_index(control->engine), index);
 		log_error("peer=%s: no session, %s", peer->name, strerror(-r));
 		return;
 	}

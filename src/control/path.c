@@ -16,6 +16,9 @@
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
 #define CHALLENGE_INTERVAL_NS (NS_PER_S / 4)
 
+/* A path that is down may serve for so long after the peer was heard there, if no other is up. */
+#define DOUBTFUL_NS (2 * NS_PER_S)
+
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S
 
@@ -119,6 +122,7 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 {
 	bool is_same = path->has_target && path->route.link == route->link &&
 	               endpoint_equal(&path->route.remote, &route->remote);
+	uint64_t suppressed;
 
 	if (is_same && endpoint_equal(&path->route.local, &route->local))
 		return;
@@ -129,14 +133,29 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 		return;
 	if (path->has_target) {
 		health_reset(&path->health, now_ns);
-		log_path(peer, path, "new address", "proved by the peer");
+		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+			log_path(peer, path, "new address", "proved by the peer");
 	}
 	path->has_target = true;
 }
 
-void path_set_active(struct peer *peer, struct path *path)
+unsigned path_to_speak(const struct peer *peer)
 {
+	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
+		if (peer->path[i].is_in_table)
+			return i;
+	}
+	return peer->active;
+}
+
+void path_set_active(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	unsigned before = peer->active;
+
 	peer->active = path_id(peer, path);
+	/* It was taken for alive because the peer was there. */
+	if (peer->verdict != VERDICT_BONDED && before != PATH_NONE && before != peer->active)
+		health_reset(&peer->path[before].health, now_ns);
 	if (peer->verdict != VERDICT_BONDED)
 		atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
 }
@@ -224,6 +243,39 @@ static bool can_carry(const struct path *path, uint64_t now_ns)
 	       path->rest_until_ns <= now_ns;
 }
 
+static struct path_candidate candidate(const struct peer *peer, unsigned id)
+{
+	return (struct path_candidate){.path_id = (uint8_t)id,
+	                               .weight = peer->path[id].uplink->config->weight};
+}
+
+/* With no path up, hold-downs and verdicts are worth less than a chance: every path that has answered
+ * since it fell, or else the one where the peer was heard last, if that was lately.
+ */
+static unsigned collect_doubtful(const struct peer *peer,
+                                 struct path_candidate candidates[PATHS_MAX], uint64_t now_ns)
+{
+	uint64_t newest_ns = now_ns > DOUBTFUL_NS ? now_ns - DOUBTFUL_NS : 0;
+	unsigned n = 0, best = PATH_NONE;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+		uint64_t heard_ns = counter_read(&peer->dp->path[i].heard_ns);
+
+		if (!can_carry(path, now_ns))
+			continue;
+		if (health_answers(&path->health))
+			candidates[n++] = candidate(peer, i);
+		if (heard_ns > newest_ns) {
+			newest_ns = heard_ns;
+			best = i;
+		}
+	}
+	if (n == 0 && best != PATH_NONE)
+		candidates[n++] = candidate(peer, best);
+	return n;
+}
+
 /* Bonded: every path that answers; until the first has answered, the one the handshake took. Else
  * the active one alone.
  */
@@ -237,13 +289,13 @@ static unsigned collect(struct peer *peer, struct path_candidate candidates[PATH
 		const struct path *path = &peer->path[i];
 
 		if (can_carry(path, now_ns) && health_carries_data(&path->health))
-			candidates[n++] = (struct path_candidate){
-				.path_id = (uint8_t)i, .weight = path->uplink->config->weight};
+			candidates[n++] = candidate(peer, i);
 	}
 	if (n == 0 && active && can_carry(active, now_ns) &&
 	    (peer->verdict != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
-		candidates[n++] = (struct path_candidate){.path_id = (uint8_t)peer->active,
-		                                          .weight = active->uplink->config->weight};
+		candidates[n++] = candidate(peer, peer->active);
+	if (n == 0 && peer->verdict == VERDICT_BONDED)
+		n = collect_doubtful(peer, candidates, now_ns);
 	return n;
 }
 
@@ -333,7 +385,9 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 /* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
 static void look_for_peer(struct peer *peer, uint64_t now_ns)
 {
-	if (peer->published_mask || peer->handshake.is_pending ||
+	bool waits_for_it = peer->is_unreachable && !peer->config->endpoint_count;
+
+	if (waits_for_it || peer->published_mask || peer->handshake.is_pending ||
 	    peer->handshake.retry_ns != NEVER_NS || !path_is_any_known(peer))
 		return;
 	handshake_initiate(peer, false, now_ns);
@@ -355,6 +409,10 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 			next = due < next ? due : next;
 		}
 	}
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].rest_until_ns > now_ns && peer->path[i].rest_until_ns < next)
+			next = peer->path[i].rest_until_ns;
+	}
 	path_publish(peer, now_ns);
 	if (peer->verdict == VERDICT_BONDED)
 		look_for_peer(peer, now_ns);
@@ -366,8 +424,7 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 /* Errors that say nothing about one destination. */
 static bool is_about_link(int error)
 {
-	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL ||
-	       error == ENETUNREACH;
+	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL;
 }
 
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)

@@ -15,6 +15,10 @@
 /* What an answer may be late beyond the estimate: a scheduler's slice on a loaded machine. */
 #define PROBE_SLACK_NS (150 * NS_PER_MS)
 
+/* Lines one peer can cause by what it sends. */
+#define PEER_LOG_LINES 10u
+#define PEER_LOG_NS    NS_PER_S
+
 static void expired(struct deadline *d, uint64_t now_ns)
 {
 	peer_service(caa_container_of(d, struct peer, deadline), now_ns);
@@ -41,6 +45,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->config = config;
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
+	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
 	peer->active = PATH_NONE;
 	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = peer->resolve_ns = NEVER_NS;
 	set_health(peer, control->config);
@@ -101,6 +106,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next, due;
 
+	if (peer->resolve_ns <= now_ns)
+		uplink_resolve_peer(peer);
 	session_confirmed(peer, now_ns);
 	next = bonding_service(peer, now_ns);
 	due = path_service(peer, now_ns);
@@ -109,10 +116,6 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = service_reorder(peer->dp, now_ns);
 	next = due < next ? due : next;
-	if (peer->resolve_ns <= now_ns) {
-		peer->resolve_ns = NEVER_NS;
-		uplink_resolve_peer(peer);
-	}
 	next = peer->resolve_ns < next ? peer->resolve_ns : next;
 	/* Cannot fail: room for every peer was reserved at the start. */
 	deadline_set(&peer->control->loop.deadlines, &peer->deadline, next);

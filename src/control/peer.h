@@ -85,6 +85,9 @@ struct peer {
 	uint64_t handshakes;                       /* sessions made so far */
 	bool asked_late; /* initiated because of a key about to expire on receive; once per key */
 	uint64_t new_handshake_jitter_ns;
+	bool both_initiated; /* the current session crossed one that the peer, a vtrunkd, began */
+	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
+	struct log_limit log_limit;         /* for lines the peer can cause */
 
 	enum bonding_verdict verdict;
 	bool sent_marker;    /* the newest initiation we sent carried it */
@@ -137,9 +140,10 @@ bool session_is_alive(const struct peer *peer, uint64_t now_ns);
 /* ---- handshake.c ---- */
 
 /* Sends an initiation over the fitting paths unless one was sent less than REKEY_TIMEOUT ago, in which
- * case it is put off until then. @is_retry continues a series, else a new one begins.
+ * case it is put off until then. @is_retry continues a series, else a new one begins. True when one
+ * was sent.
  */
-void handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
+bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
 
 /* Forgets the pending initiation, if any. */
 void handshake_abandon(struct peer *peer);
@@ -173,6 +177,9 @@ const char *verdict_name(enum bonding_verdict verdict);
 
 /* ---- path.c ---- */
 
+/* The path over which to speak to the peer now, or PATH_NONE. */
+unsigned path_to_speak(const struct peer *peer);
+
 /* A path over @uplink to @remote, configured or heard of: the one that exists or a new one, nearly
  * always without target yet. NULL when all slots are taken by better ones.
  */
@@ -192,7 +199,7 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
                     uint64_t now_ns);
 
 /* Everything that is not bonded goes to @path from now on. */
-void path_set_active(struct peer *peer, struct path *path);
+void path_set_active(struct peer *peer, struct path *path, uint64_t now_ns);
 
 /* A frame with a PROBE came from where no path is: asks for proof and then moves or adds one. */
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "control/control.h"
 
+#define REKEY_TIE_NS (3 * NS_PER_S)
+
 /* Nothing is received under it any more. */
 static void drop(struct peer *peer, struct keypair **kp)
 {
@@ -34,6 +36,7 @@ static void publish_current(struct peer *peer)
 static void begin_as_initiator(struct peer *peer, struct keypair *kp)
 {
 	drop(peer, &peer->previous);
+	peer->both_initiated = peer->next && peer->next->accepts_lanes;
 	if (peer->next) {
 		peer->previous = peer->next;
 		peer->next = NULL;
@@ -63,7 +66,18 @@ static void follow(struct peer *peer, const struct route *route, uint64_t now_ns
 	if (!path)
 		return;
 	path_set_route(peer, path, route, now_ns);
-	path_set_active(peer, path);
+	path_set_active(peer, path, now_ns);
+}
+
+/* Where both sides initiate, their sessions are born within a round trip and would be renewed so for
+ * ever; of two vtrunkd the one with the greater key waits a little longer.
+ */
+static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
+{
+	const uint8_t *ours = peer->control->identity->public_key;
+
+	return maybe_bonded && memcmp(ours, peer->config->public_key, KEY_LEN) > 0 ? REKEY_TIE_NS
+	                                                                           : 0;
 }
 
 int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
@@ -78,6 +92,7 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 		return -ENOMEM;
 	kp->owner = peer->dp;
 	kp->accepts_lanes = maybe_bonded;
+	kp->rekey_ns += rekey_delay_ns(peer, maybe_bonded);
 	noise_split(hs, is_initiator, kp->keys->send, kp->keys->receive);
 	r = index_insert(engine_index(peer->control->engine), kp);
 	if (r) {

@@ -28,12 +28,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void send_keepalive(struct peer *peer)
 {
-	unsigned id = peer->active;
+	unsigned id = path_to_speak(peer);
 
-	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
-		if (peer->path[i].is_in_table)
-			id = i;
-	}
 	if (peer->current && id != PATH_NONE)
 		engine_send_late(peer->control->engine, peer->dp, peer->current, id, LANE_ORDERED,
 		                 NULL, 0, NULL);
@@ -52,8 +48,10 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 	handshake_abandon(peer);
 	atomic_store(&peer->dp->session_wanted, false);
 	atomic_store(&peer->dp->data_tx_since_ns, 0);
-	if (is_ours_to_reach)
+	if (is_ours_to_reach) {
 		peer->handshake.retry_ns = now_ns + SERIES_PAUSE_NS;
+		peer->resolve_ns = now_ns; /* its names may lead elsewhere by now */
+	}
 }
 
 static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
@@ -69,25 +67,35 @@ static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
 	return hs->retry_ns;
 }
 
-/* Data went out and nothing authentic came back. A plain peer on one of several links is tried on the
- * others already when a bonded link would be given up.
+/* How long data may go unanswered. A plain peer on one of several links that answered with data until
+ * then is tried on the others already when a bonded link would be given up; one that merely listens
+ * answers with a keepalive, later.
  */
+static uint64_t patience_ns(const struct peer *peer, uint64_t since_ns)
+{
+	uint64_t data_heard_ns = counter_read(&peer->dp->data_heard_ns);
+	bool is_talkative = data_heard_ns && data_heard_ns + KEEPALIVE_TIMEOUT > since_ns;
+
+	if (peer->verdict == VERDICT_BONDED || peer->control->uplink_count < 2 || !is_talkative)
+		return NEW_HANDSHAKE_NS;
+	return earlier(NEW_HANDSHAKE_NS, peer->control->config->health_timeout_ns);
+}
+
+/* Data went out and nothing authentic came back. */
 static uint64_t service_silence(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t since = counter_read(&peer->dp->data_tx_since_ns);
-	uint64_t patience = NEW_HANDSHAKE_NS;
+	uint64_t due = since + patience_ns(peer, since) + peer->new_handshake_jitter_ns;
 
 	if (!since || peer->handshake.is_pending)
 		return NEVER_NS;
-	if (peer->verdict != VERDICT_BONDED && peer->control->uplink_count > 1)
-		patience = earlier(patience, peer->control->config->health_timeout_ns);
-	if (now_ns < since + patience + peer->new_handshake_jitter_ns)
-		return since + patience + peer->new_handshake_jitter_ns;
-	log_info("peer=%s: silent for %.1f s, making a new session", peer->name,
-	         (double)(now_ns - since) / NS_PER_S);
+	if (now_ns < due)
+		return due;
 	peer->new_handshake_jitter_ns = random_below(TIMER_JITTER_NS + 1);
-	handshake_initiate(peer, false, now_ns);
-	return NEVER_NS;
+	if (handshake_initiate(peer, false, now_ns))
+		log_info("peer=%s: silent for %.1f s, making a new session", peer->name,
+		         (double)(now_ns - since) / NS_PER_S);
+	return NEVER_NS; /* one that was put off is service_retry()'s */
 }
 
 static uint64_t service_passive_keepalive(struct peer *peer, uint64_t now_ns)
@@ -132,8 +140,7 @@ static uint64_t service_key_age(struct peer *peer, uint64_t now_ns)
 
 	if (!kp || !kp->is_initiator || peer->asked_late)
 		return NEVER_NS;
-	due = kp->born_ns +
-	      (peer->verdict == VERDICT_BONDED ? REKEY_AFTER_TIME : REKEY_ON_RECEIVE_NS);
+	due = peer->verdict == VERDICT_BONDED ? kp->rekey_ns : kp->born_ns + REKEY_ON_RECEIVE_NS;
 	if (now_ns < due)
 		return due;
 	if (peer->verdict != VERDICT_BONDED && counter_read(&peer->dp->heard_ns) < due)

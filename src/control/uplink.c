@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "control/control.h"
 #include "control/netif.h"
@@ -113,17 +115,24 @@ static int rx_cpu(const struct uplink *uplink)
 	return cpus->count ? cpus->cpu[uplink->id % cpus->count] : -1;
 }
 
-static int open_link(struct uplink *uplink)
+static struct link_settings link_settings(const struct uplink *uplink)
 {
 	const struct config_link *config = uplink->config;
 	struct link_settings set = {.bind = bind_address(uplink),
 	                            .device = config->device,
 	                            .fwmark = config->fwmark,
 	                            .has_fwmark = config->has_fwmark};
+
+	snprintf(set.name, sizeof set.name, "%s", config->name);
+	return set;
+}
+
+static int open_link(struct uplink *uplink)
+{
+	struct link_settings set = link_settings(uplink);
 	struct control *control = uplink->control;
 	int r;
 
-	snprintf(set.name, sizeof set.name, "%s", config->name);
 	memcpy(uplink->link->name, set.name, sizeof set.name);
 	r = link_open(uplink->link, &set);
 	if (r)
@@ -138,6 +147,34 @@ static int open_link(struct uplink *uplink)
 		link_close(uplink->link);
 	}
 	return r;
+}
+
+/* Whether its own address is still ours: a socket of another port can be bound to it. */
+static int check_address(const struct uplink *uplink)
+{
+	struct endpoint at = uplink->link->bound;
+	int fd = socket(endpoint_family(&at), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	endpoint_set_port(&at, 0);
+	r = bind(fd, &at.sa, endpoint_len(&at)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* Its device or address was away. */
+static int reopen_link(struct uplink *uplink)
+{
+	struct link_settings set = link_settings(uplink);
+	int r = check_address(uplink);
+
+	if (r)
+		return r;
+	loop_unwatch(&uplink->control->loop, &uplink->source);
+	r = link_follow_device(uplink->link, &set);
+	return loop_watch(&uplink->control->loop, &uplink->source, EPOLLIN) ? -ENOMEM : r;
 }
 
 /* What no waiting mends is an error of the configuration or of privileges. */
@@ -172,7 +209,7 @@ static int try_uplink(struct uplink *uplink, uint64_t now_ns)
 	if (uplink->config->device && !netif_is_usable(uplink->config->device))
 		r = -ENODEV;
 	else
-		r = uplink->link->is_open ? link_rebind_device(uplink->link) : open_link(uplink);
+		r = uplink->link->is_open ? reopen_link(uplink) : open_link(uplink);
 	if (r) {
 		log_unusable(uplink, r);
 		set_state(uplink, UPLINK_WAITING, strerror(-r), now_ns);
@@ -381,6 +418,7 @@ void uplink_resolve_peer(struct peer *peer)
 
 	while (control->peers[index] != peer)
 		index++;
+	peer->resolve_ns = NEVER_NS;
 	for (size_t e = 0; e < peer->config->endpoint_count; e++) {
 		const char *address = peer->config->endpoints[e].address;
 		struct resolve_answer answer = {.id = index << 32 | e, .count = 1};
@@ -389,6 +427,6 @@ void uplink_resolve_peer(struct peer *peer)
 			uplink_resolved(control, &answer, control->loop.now_ns);
 		else if (endpoint_split(address, host, sizeof host, &port) ||
 		         resolve_request(control->resolver, answer.id, host, port))
-			log_error("peer=%s: cannot ask for the address of %s", peer->name, address);
+			peer->resolve_ns = control->loop.now_ns + RESOLVE_RETRY_NS;
 	}
 }

@@ -41,6 +41,7 @@ struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t
 	kp->remote_index = remote_index;
 	kp->is_initiator = is_initiator;
 	kp->born_ns = now_ns;
+	kp->rekey_ns = now_ns + REKEY_AFTER_TIME;
 	init_windows(kp);
 	atomic_init(&kp->references, 1);
 	return kp;

@@ -40,6 +40,7 @@ struct keypair {
 	uint32_t remote_index;     /* [I] we write it into packets to the peer */
 	bool is_initiator;         /* [I] our role */
 	bool accepts_lanes;        /* [I] the peer may be vtrunkd: lanes above 0 are looked at */
+	uint64_t rekey_ns;         /* [I] the initiator renews it when it sends after this */
 	uint64_t born_ns;          /* [I] */
 	void *owner;               /* [I] the data plane's peer; this room does not look inside */
 	_Atomic bool is_confirmed; /* [A] responder: the initiator has used it */

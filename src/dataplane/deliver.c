@@ -77,6 +77,7 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	const struct frame_probe *probe = (const void *)frame->body;
 	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
 	struct frame_echo echo = {.path_id = probe->path_id};
+	struct batch *answer;
 	uint64_t heard;
 
 	if (d->path_id == PATH_NONE)
@@ -87,8 +88,10 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
 	store_le32(echo.rx_packets, (uint32_t)heard);
 	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
-	send_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id, payload,
-	          sizeof payload, NULL, d->b->time_ns);
+	answer = make_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
+	                   payload, sizeof payload, NULL, d->b->time_ns);
+	if (answer)
+		engine_run(self, answer);
 }
 
 /* Differences of these between paths tell how long a gap is worth waiting for. */

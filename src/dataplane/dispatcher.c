@@ -115,7 +115,7 @@ static void submit_peer(struct dispatcher *d, struct dp_peer *peer, bool more)
 		engine_submit(&d->self, b, more);
 	}
 	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
-	if ((kp->is_initiator && d->self.now_ns >= kp->born_ns + REKEY_AFTER_TIME) ||
+	if ((kp->is_initiator && d->self.now_ns >= kp->rekey_ns) ||
 	    (first & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)
 		want_session(peer);
 	peer->round_len = 0;
@@ -306,6 +306,15 @@ static void take_kicks(struct dispatcher *d)
 	}
 }
 
+/* A device that is merely down gives EIO and comes back; one that was deleted does not. */
+static void note_read_error(struct dispatcher *d, int error)
+{
+	if (error == 0 || error == EAGAIN || error == EINTR || error == EIO)
+		return;
+	atomic_store(&d->self.engine->tun_error, error);
+	engine_wake_control(d->self.engine);
+}
+
 /* Reads packets until the device has no more, or the round is full, or memory is short: a packet needs
  * at most one batch. True: there may be more. All packets count, so that a device that never runs dry
  * cannot keep us from the clock, from kicks and from being quiescent.
@@ -315,8 +324,10 @@ static bool read_round(struct dispatcher *d, int tun_fd, uint32_t size)
 	for (unsigned i = 0; i < ROUND_PACKETS && batch_pool_has_idle(&d->self.pool); i++) {
 		ssize_t n = read(tun_fd, d->packet, size);
 
-		if (n <= 0)
+		if (n <= 0) {
+			note_read_error(d, n < 0 ? errno : 0);
 			return false;
+		}
 		dispatch_packet(d, d->packet, (size_t)n);
 	}
 	return true;
@@ -340,7 +351,8 @@ void dispatcher_main(void *arg)
 	struct dispatcher *d = arg;
 	const struct engine_settings *set = &d->self.engine->set;
 
-	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire)) {
+	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
+	       !atomic_load_explicit(&d->self.engine->tun_error, memory_order_relaxed)) {
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();

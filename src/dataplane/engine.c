@@ -280,7 +280,12 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
                       unsigned path_id, unsigned lane, const void *payload, size_t len,
                       const struct route *remote)
 {
-	return send_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
+	struct batch *b =
+		make_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
+
+	if (b)
+		engine_submit(&engine->control, b, true);
+	return b;
 }
 
 int engine_enable_reorder(struct dp_peer *peer)
@@ -307,7 +312,7 @@ bool engine_flush_reorder(struct dp_peer *peer)
 	b->peer = dp_peer_get(peer);
 	b->time_ns = clock_boot_ns();
 	sequencer_enter(&peer->arriving, b);
-	sequencer_finish(&peer->arriving, self, b, deliver_batch);
+	engine_submit(self, b, true);
 	return true;
 }
 
@@ -333,6 +338,11 @@ void engine_events_begin(struct engine *engine)
 		return;
 	/* From here on whoever posts wakes us again; what was posted before is seen below. */
 	atomic_exchange(&engine->is_control_woken, false);
+}
+
+int engine_tun_error(const struct engine *engine)
+{
+	return atomic_load(&engine->tun_error);
 }
 
 void engine_post_peer(struct engine *engine, struct dp_peer *peer)

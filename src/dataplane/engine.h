@@ -76,7 +76,7 @@ int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct r
 /* Tells the dispatcher that packets staged for @peer may go now. */
 void engine_kick(struct dp_peer *peer);
 
-/* Seals @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at the moment it
+/* Has a worker seal @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at the moment it
  * leaves on path @path_id, behind what was numbered there before. With @remote not NULL it goes
  * there instead. A PROBE or ECHO at the beginning gets its time and counts at that moment. Returns
  * false when no memory is free. @len 0 is a keepalive.
@@ -97,6 +97,12 @@ bool engine_flush_reorder(struct dp_peer *peer);
  */
 int engine_event_fd(const struct engine *engine);
 void engine_events_begin(struct engine *engine);
+
+/* Makes the descriptor readable: there is more than this turn takes. Any thread. */
+void engine_wake_control(struct engine *engine);
+
+/* The errno with which the TUN device failed for good (it was deleted), or 0. */
+int engine_tun_error(const struct engine *engine);
 
 /* The next peer with events (enum peer_event), or NULL. The reference is passed on. */
 struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);

@@ -30,8 +30,8 @@ struct dispatcher {
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
 	struct dp_peer *round;    /* peers with packets not yet submitted */
-	unsigned staged_batches; /* of all peers: never more than half of the pool */
-	uint8_t *packet;         /* where the TUN device is read into */
+	unsigned staged_batches;  /* of all peers: never more than half of the pool */
+	uint8_t *packet;          /* where the TUN device is read into */
 
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] control pushes */
 	struct __cds_wfcq_head kick_head;                    /* [T] */
@@ -48,7 +48,9 @@ struct engine {
 	struct dp_thread control; /* [C] the control thread when it sends */
 	uint32_t slot_bytes;      /* [I] of every pool */
 
-	int event_fd;                                          /* [I] wakes control */
+	_Atomic int
+		tun_error; /* [A] errno with which the TUN device failed for good; 0: it works */
+	int event_fd;      /* [I] wakes control */
 	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
 	struct cds_wfcq_tail peer_tail;                        /* [A] */
 	struct __cds_wfcq_head peer_head;                      /* [C] */
@@ -65,8 +67,6 @@ void engine_submit(struct dp_thread *self, struct batch *b, bool more);
 /* Seals, opens or sends, then lets the sequencer emit. */
 void engine_run(struct dp_thread *self, struct batch *b);
 
-void engine_wake_control(struct engine *engine);
-
 /* Takes over the reference. */
 void engine_post_peer(struct engine *engine, struct dp_peer *peer);
 
@@ -81,10 +81,12 @@ void dispatcher_main(void *arg);
 void seal_batch(struct dp_thread *self, struct batch *b);
 /* seal.c: sequencer_emit of a path. */
 void emit_on_path(struct dp_thread *self, struct batch *b);
-/* seal.c: makes a late batch in @self's pool, lets it enter and leave. False: no memory. */
-bool send_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp, unsigned path_id,
-               unsigned lane, const void *payload, size_t len, const struct route *remote,
-               uint64_t time_ns);
+/* seal.c: a late batch from @self's pool that has entered its path's sequencer and is to be run or
+ * submitted; NULL without memory.
+ */
+struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
+                        unsigned path_id, unsigned lane, const void *payload, size_t len,
+                        const struct route *remote, uint64_t time_ns);
 
 /* open.c: opens every segment in place; forged ones are taken out. */
 void open_batch(struct dp_thread *self, struct batch *b);

@@ -2,6 +2,7 @@
 #include "dataplane/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/ip.h>
@@ -48,6 +49,14 @@ static int ask_local_address(int fd, int family)
 	return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
+/* No DF, as the kernel's WireGuard: behind a filter of ICMP a smaller path MTU would swallow packets. */
+static int allow_fragments(int fd, int family)
+{
+	if (family == AF_INET6)
+		return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+}
+
 /* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's port.
  *
  * The first is bound without SO_REUSEPORT and gets the option afterwards: with it, the system would give
@@ -72,6 +81,8 @@ static int open_socket(const struct link_settings *set, const struct endpoint *a
 		r = set_int(fd, SOL_SOCKET, SO_MARK, (int)set->fwmark);
 	if (!r && is_wildcard)
 		r = ask_local_address(fd, family);
+	if (!r)
+		r = allow_fragments(fd, family);
 	if (!r && bind(fd, &at->sa, endpoint_len(at)) < 0)
 		r = -errno;
 	if (!r && !is_second)
@@ -138,7 +149,7 @@ int link_open(struct link *link, const struct link_settings *set)
 		r = -errno;
 		goto err_handshake;
 	}
-	snprintf(link->device, sizeof link->device, "%s", set->device ? set->device : "");
+	link->ifindex = set->device ? if_nametoindex(set->device) : 0;
 	link->is_open = true;
 	return 0;
 
@@ -159,18 +170,28 @@ void link_close(struct link *link)
 	link->is_open = false;
 }
 
-int link_rebind_device(struct link *link)
+int link_follow_device(struct link *link, const struct link_settings *set)
 {
-	int r;
+	struct link_settings same_port = *set;
+	struct link fresh = {.id = link->id};
+	uint64_t one = 1;
+	int r = 0;
 
-	if (!link->device[0])
+	if (!set->device || if_nametoindex(set->device) == link->ifindex)
 		return 0;
-	r = set_device(link->data_fd, "");
-	if (!r)
-		r = set_device(link->data_fd, link->device);
-	if (!r)
-		r = set_device(link->handshake_fd, "");
-	return r ? r : set_device(link->handshake_fd, link->device);
+	same_port.bind = link->bound;
+	r = link_open(&fresh, &same_port);
+	if (r)
+		return r;
+	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
+	if (dup3(fresh.data_fd, link->data_fd, O_CLOEXEC) < 0 ||
+	    dup3(fresh.handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
+	    write(link->stop_fd, &one, sizeof one) < 0)
+		r = -errno;
+	else
+		link->ifindex = fresh.ifindex;
+	link_close(&fresh);
+	return r;
 }
 
 /* Writes the control data that pins our own address. Returns its length, 0 when there is none. */

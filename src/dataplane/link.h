@@ -30,18 +30,18 @@ struct link_settings {
 };
 
 struct link {
-	struct engine *engine;    /* [I] */
-	unsigned id;              /* [I] 0 .. LINKS_MAX - 1 */
-	char name[NAME_LEN];      /* [I] */
-	char device[16];          /* [I] "": none */
-	int data_fd;              /* [L] */
-	int handshake_fd;         /* [L] [C] */
-	struct endpoint bound;    /* [L] with the port the system gave */
-	bool is_wildcard;         /* [L] bound to no address: our own must be learnt and kept */
-	bool is_open;             /* [C] */
-	struct thread thread;     /* [C] its RX thread */
-	int rx_cpu;               /* [I] -1: anywhere */
-	int stop_fd;              /* [L] eventfd: readable when the RX thread shall end */
+	struct engine *engine; /* [I] */
+	unsigned id;           /* [I] 0 .. LINKS_MAX - 1 */
+	char name[NAME_LEN];   /* [I] */
+	int data_fd;           /* [L] */
+	int handshake_fd;      /* [L] [C] */
+	struct endpoint bound; /* [L] with the port the system gave */
+	bool is_wildcard;      /* [L] bound to no address: our own must be learnt and kept */
+	bool is_open;          /* [C] */
+	unsigned ifindex;      /* [C] of the device the sockets are bound to; 0: none */
+	struct thread thread;  /* [C] its RX thread */
+	int rx_cpu;            /* [I] -1: anywhere */
+	int stop_fd; /* [L] eventfd: wakes the RX thread, to end or to look at its socket anew */
 	_Atomic bool is_stopping; /* set before stop_fd is raised */
 	struct dp_thread rx;      /* the RX thread's own */
 
@@ -60,8 +60,12 @@ int link_open(struct link *link, const struct link_settings *set);
 /* After the RX thread ended and no path target names the link any more. Control. */
 void link_close(struct link *link);
 
-/* Puts SO_BINDTODEVICE on both sockets again, for a device that came back under a new index. */
-int link_rebind_device(struct link *link);
+/* For a link whose device came back: with the same index nothing has to be done, otherwise a new pair of
+ * sockets takes the place of the old one, on the same port. (SO_BINDTODEVICE on a bound socket would
+ * take it out of its group, and the steering with it.) The caller watches handshake_fd anew. Returns 0
+ * or a negative errno; then the old pair stays. Control.
+ */
+int link_follow_device(struct link *link, const struct link_settings *set);
 
 /* Sends the segments of @b, each segment[].len bytes at its offset, in order, to @route->remote from
  * @route->local (when the link is a wildcard one). Returns how many the system took; the rest is

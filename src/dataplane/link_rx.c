@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -167,15 +168,19 @@ static void sort_and_submit(struct link *link, struct reception *rec, struct bat
 	}
 }
 
-/* Sleeps until a datagram or the end comes. */
+/* Sleeps until a datagram, a new socket or the end comes. */
 static void wait_for_datagram(struct link *link)
 {
 	struct pollfd fds[] = {{.fd = link->data_fd, .events = POLLIN},
 	                       {.fd = link->stop_fd, .events = POLLIN}};
 
+	uint64_t count;
+
 	rcu_thread_offline();
 	poll(fds, 2, -1);
 	rcu_thread_online();
+	if (fds[1].revents && read(link->stop_fd, &count, sizeof count) < 0)
+		return; /* somebody else's turn: the loop looks at is_stopping */
 }
 
 void link_rx_main(void *arg)

@@ -107,5 +107,6 @@ void dp_peer_heard(struct dp_peer *peer, bool is_data, uint64_t now_ns)
 	if (!is_data)
 		return;
 	atomic_store_explicit(&peer->data_ns, now_ns, memory_order_relaxed);
+	atomic_store_explicit(&peer->data_heard_ns, now_ns, memory_order_relaxed);
 	begin(peer, &peer->data_rx_since_ns, now_ns);
 }

@@ -94,6 +94,7 @@ struct dp_peer {
 	counter_t sent_ns;           /* [A] newest authenticated packet sent */
 	counter_t heard_ns;          /* [A] newest authenticated packet heard */
 	counter_t data_ns;           /* [A] newest data either way */
+	counter_t data_heard_ns;     /* [A] newest data heard; 0 never */
 	_Atomic bool session_wanted; /* [A] set by the data plane, cleared by control */
 	_Atomic bool timers_armed;   /* [A] control looks at the two since-times anyway */
 

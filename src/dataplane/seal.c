@@ -123,20 +123,20 @@ void emit_on_path(struct dp_thread *self, struct batch *b)
 	batch_free(b);
 }
 
-bool send_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp, unsigned path_id,
-               unsigned lane, const void *payload, size_t len, const struct route *remote,
-               uint64_t time_ns)
+struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
+                        unsigned path_id, unsigned lane, const void *payload, size_t len,
+                        const struct route *remote, uint64_t time_ns)
 {
 	struct batch *b = batch_get(&self->pool);
 	struct segment *seg;
 
 	if (!b) {
 		dp_drop(self, DROP_POOL_EMPTY, 1);
-		return false;
+		return NULL;
 	}
 	if (!keypair_get(kp)) {
 		batch_free(b);
-		return false;
+		return NULL;
 	}
 	b->kind = BATCH_LATE;
 	b->keypair = kp;
@@ -154,6 +154,5 @@ bool send_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
 		memcpy(segment_payload(b, seg), payload, len);
 	seg->len = (uint16_t)len;
 	sequencer_enter(&peer->path[path_id].leaving, b);
-	sequencer_finish(&peer->path[path_id].leaving, self, b, emit_on_path);
-	return true;
+	return b;
 }

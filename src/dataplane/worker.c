@@ -13,8 +13,12 @@ void engine_run(struct dp_thread *self, struct batch *b)
 		open_batch(self, b);
 		sequencer_finish(&b->peer->arriving, self, b, deliver_batch);
 		break;
-	case BATCH_LATE: /* these leave where they are made */
+	case BATCH_LATE:
+		sequencer_finish(&b->peer->path[b->path_id].leaving, self, b, emit_on_path);
+		break;
 	case BATCH_FLUSH:
+		sequencer_finish(&b->peer->arriving, self, b, deliver_batch);
+		break;
 	case BATCH_REPORT:
 		assert(!"not for workers");
 	}

@@ -135,6 +135,13 @@ static inline bool health_carries_data(const struct path_health *h)
 	return h->state == PATH_UP || h->state == PATH_SUSPECT;
 }
 
+/* DOWN and held down, or not proven yet, but has answered since. */
+static inline bool health_answers(const struct path_health *h)
+{
+	return !health_carries_data(h) && h->is_recovering && h->has_answer &&
+	       h->answered_ns > h->since_ns;
+}
+
 /* "unproven", "up", "suspect", "down". */
 const char *path_state_name(enum path_state state);
 

@@ -175,11 +175,13 @@ static void mark_passed(struct reseq *r, uint64_t now_ns)
 	if (r->first_held < r->passed)
 		return;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (is_in_use(r, &r->path[i]) && r->path[i].passed < passed)
+		if (!is_in_use(r, &r->path[i]))
+			continue;
+		if (r->path[i].passed <= r->first_held)
+			return;
+		if (r->path[i].passed < passed)
 			passed = r->path[i].passed;
 	}
-	if (passed <= r->first_held)
-		return;
 	r->passed = passed;
 	r->passed_ns = now_ns;
 }

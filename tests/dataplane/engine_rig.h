@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_rig.h - real engines for tests, without a TUN device and without handshakes.
  *
- * A pair of local sockets that keep packets apart stands for the TUN device: the engine has one end,
- * the test the other. Links are bound to loopback. Keypairs are made by hand with crossed keys. The
- * test's thread is the control thread: registered with RCU, offline while it waits.
+ * A pair of local sockets that keep packets apart stands for the TUN device: the engine has one
+ * end, the test the other. Links are bound to loopback. Keypairs are made by hand with crossed
+ * keys. The test's thread is the control thread: registered with RCU, offline while it waits.
  *
- * Inner packets name their number and are made of it, so whoever receives one can tell what it must
- * look like. Host h has the inner addresses 10.0.0.h and fd00::h.
+ * Inner packets name their number and are made of it, so whoever receives one can tell what it
+ * must look like. Host h has the inner addresses 10.0.0.h and fd00::h.
  */
 #ifndef TEST_ENGINE_RIG_H
 #define TEST_ENGINE_RIG_H
@@ -27,22 +27,22 @@
 #include "crypto/aead.h"
 #include "dataplane/engine_private.h"
 
-#define RIG_MTU         1420u
-#define RIG_PACKET_MIN  48u        /* an IPv6 header, the number and four bytes more */
-#define RIG_BUFFER      (4 << 20)  /* of the sockets; without privileges the system gives less */
-#define RIG_WAIT_MS     10000      /* for what must come; its loss fails the test */
-#define RIG_DATAGRAM    2048u
+#define RIG_MTU        1420u
+#define RIG_PACKET_MIN 48u       /* an IPv6 header, the number and four bytes more */
+#define RIG_BUFFER     (4 << 20) /* of the sockets; without privileges the system gives less */
+#define RIG_WAIT_MS    10000     /* for what must come; its loss fails the test */
+#define RIG_DATAGRAM   2048u
 
 /* Spins until @condition holds: for what has no event, such as a counter. */
-#define rig_until(condition)                                                                       \
-	do {                                                                                       \
-		uint64_t rig_end = clock_boot_ns() + RIG_WAIT_MS * NS_PER_MS;                      \
-                                                                                                   \
-		while (!(condition)) {                                                             \
-			cr_assert(lt(u64, clock_boot_ns(), rig_end), "never: " #condition);        \
-			rcu_quiescent_state();                                                     \
-			sched_yield();                                                             \
-		}                                                                                  \
+#define rig_until(condition)                                                                \
+	do {                                                                                \
+		uint64_t rig_end = clock_boot_ns() + RIG_WAIT_MS * NS_PER_MS;               \
+                                                                                            \
+		while (!(condition)) {                                                      \
+			cr_assert(lt(u64, clock_boot_ns(), rig_end), "never: " #condition); \
+			rcu_quiescent_state();                                              \
+			sched_yield();                                                      \
+		}                                                                           \
 	} while (0)
 
 static inline void rig_setup(void)
@@ -127,8 +127,8 @@ static inline uint32_t rig_flow_seq(const uint8_t *packet, size_t len, unsigned 
 
 struct rig_end {
 	struct engine *engine;
-	int tun;    /* the test's end: what it writes "is routed to" the device */
-	int tun_fd; /* the engine's */
+	int tun;         /* the test's end: what it writes "is routed to" the device */
+	int tun_fd;      /* the engine's */
 	unsigned events; /* taken for any peer and not yet asked for */
 };
 
@@ -149,8 +149,7 @@ static inline void rig_create(struct rig_end *end, unsigned workers, unsigned li
 	struct engine_settings set = {.mtu = RIG_MTU, .workers = workers, .tun_cpu = -1};
 	int fd[2];
 
-	cr_assert(eq(int,
-	             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
 	             0));
 	*end = (struct rig_end){.tun = fd[0], .tun_fd = fd[1]};
 	rig_set_buffers(end->tun);

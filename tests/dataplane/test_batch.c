@@ -54,13 +54,13 @@ Test(batch, slots_are_whole_cache_lines_and_fit)
 	static const struct {
 		unsigned slot_bytes, stride, slots;
 	} cases[] = {
-		{1, 64, 64},        {64, 64, 64},       {65, 128, 64},     {1024, 1024, 64},
-		{1025, 1088, 60},   {1552, 1600, 40},   {16384, 16384, 4}, {32768, 32768, 2},
-		{32769, 32832, 1},  {65472, 65472, 1},  {65535, 65536, 1}, {65536, 65536, 1},
+		{1, 64, 64},       {64, 64, 64},      {65, 128, 64},     {1024, 1024, 64},
+		{1025, 1088, 60},  {1552, 1600, 40},  {16384, 16384, 4}, {32768, 32768, 2},
+		{32769, 32832, 1}, {65472, 65472, 1}, {65535, 65536, 1}, {65536, 65536, 1},
 	};
 
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct batch_pool p;
+		static struct batch_pool p;
 
 		cr_assert(eq(int, batch_pool_init(&p, 1, cases[i].slot_bytes), 0));
 		cr_expect(eq(u32, p.stride, cases[i].stride), "%u", cases[i].slot_bytes);
@@ -204,7 +204,7 @@ Test(batch, references_are_released_once)
 
 Test(batch, null_and_an_empty_pool_are_accepted)
 {
-	struct batch_pool none = {0};
+	static struct batch_pool none;
 
 	batch_free(NULL);
 	batch_pool_fini(&none);
@@ -268,8 +268,8 @@ Test(batch, given_back_by_other_threads_each_is_had_by_one_only)
 	for (unsigned i = 0; i < GIVERS; i++) {
 		inbox_init(&givers[i].inbox);
 		cr_assert(eq(int,
-		             thread_start(&givers[i].thread, "giver", THREAD_WORKER, -1,
-		                          give_back, &givers[i]),
+		             thread_start(&givers[i].thread, "giver", THREAD_WORKER, -1, give_back,
+		                          &givers[i]),
 		             0));
 	}
 	for (unsigned i = 0; i < HAND_OVERS; i++) {

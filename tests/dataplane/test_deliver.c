@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The way in, from datagrams to the device and to control: one engine; the peers are sockets of the test,
- * which seals what it sends.
+/* The way in, from datagrams to the device and to control: one engine; the peers are sockets of
+ * the test, which seals what it sends.
  */
 #include "engine_rig.h"
 
@@ -77,8 +77,8 @@ static void expect_seq(uint32_t seq)
 	cr_expect(eq(u32, rig_flow_seq(packet, len, THERE, HERE), seq));
 }
 
-/* Sends a good packet over path 0 and waits for it: what came before it there has been dealt with, and
- * none of it was delivered.
+/* Sends a good packet over path 0 and waits for it: what came before it there has been dealt with,
+ * and none of it was delivered.
  */
 static void flush(void)
 {
@@ -104,8 +104,8 @@ static void expect_no_report(void)
 
 /* ---- datagrams that are refused ---- */
 
-/* Each bit but those of the first byte, which would make it a handshake message. The word of the type is
- * looked at first, then the index, then the tag.
+/* Each bit but those of the first byte, which would make it a handshake message. The word of the
+ * type is looked at first, then the index, then the tag.
  */
 Test(deliver, datagram_with_any_bit_changed_is_dropped)
 {
@@ -233,8 +233,8 @@ Test(deliver, plain_peer_may_use_no_lane_but_the_first)
 
 Test(deliver, datagram_for_no_session_or_an_expired_one_is_dropped)
 {
-	struct keypair *old = rig_keypair(&end, peer, false, 0x33, 0x44,
-	                                  clock_boot_ns() - REJECT_AFTER_TIME);
+	struct keypair *old =
+		rig_keypair(&end, peer, false, 0x33, 0x44, clock_boot_ns() - REJECT_AFTER_TIME);
 	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
 	size_t len = rig_flow_packet(packet, THERE, HERE, 1);
 
@@ -346,8 +346,8 @@ Test(deliver, packets_the_device_refuses_are_counted)
 
 /* ---- several at once ---- */
 
-/* All of it waits in the socket before the RX thread starts, so one reception holds both peers, known and
- * unknown origins, and rubbish.
+/* All of it waits in the socket before the RX thread starts, so one reception holds both peers,
+ * known and unknown origins, and rubbish.
  */
 Test(deliver, mixed_reception_is_sorted_and_each_origin_keeps_its_order)
 {
@@ -568,9 +568,14 @@ Test(deliver, frames_from_a_plain_peer_are_no_packets)
 Test(deliver, payload_with_one_bad_frame_is_dropped_whole)
 {
 	static const char *const bad[] = {
-		"b1",         "b10a",       "b10a0c", "b10a0c00", "b10a0c000000000000000000000000",
+		"b1",
+		"b10a",
+		"b10a0c",
+		"b10a0c00",
+		"b10a0c000000000000000000000000",
 		"b10a0b000000000000000000000000", /* GOODBYE with a body of 11 */
-		"45",         "b1030000",
+		"45",
+		"b1030000",
 	};
 	uint8_t payload[64];
 	size_t len = probe_frame(payload, 1);
@@ -634,7 +639,9 @@ Test(deliver, probes_are_answered_while_nobody_takes_reports)
 	cr_expect(eq(uint, reports, REPORTS_MAX));
 }
 
-/* The same where a worker delivers: its own memory must hold all reports that may wait, and answers. */
+/* The same where a worker delivers: its own memory must hold all reports that may wait, and
+ * answers.
+ */
 Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 {
 	struct dp_thread *worker = &end.engine->worker[0].self; /* ours when it has ended */
@@ -652,9 +659,9 @@ Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 		b->peer = dp_peer_get(peer);
 		b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
 		b->time_ns = clock_boot_ns();
-		seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE,
-		                              control_counter(3, i), payload,
-		                              probe_frame(payload, i));
+		seg->len =
+			(uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE,
+		                           control_counter(3, i), payload, probe_frame(payload, i));
 		sequencer_enter(&peer->arriving, b);
 		engine_run(worker, b);
 		expect_echo(0, i);
@@ -694,8 +701,8 @@ Test(deliver, gap_is_given_up_when_control_looks_again)
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
-/* Sends numbers @first on with the second one at last, over two paths that carry data. False when the
- * machine slept so long that the gap was given up, as it should be.
+/* Sends numbers @first on with the second one at last, over two paths that carry data. False when
+ * the machine slept so long that the gap was given up, as it should be.
  */
 static bool is_filled_in_time(uint32_t first)
 {

@@ -5,8 +5,8 @@
 #include "engine_rig.h"
 
 enum {
-	PATHS = 4,       /* of the peer; all lead to a socket of their own */
-	HERE = 1,        /* our host number, and from 2 on those of the peers */
+	PATHS = 4, /* of the peer; all lead to a socket of their own */
+	HERE = 1,  /* our host number, and from 2 on those of the peers */
 	THERE = 2,
 	INDEX_HERE = 0x11,
 	INDEX_THERE = 0x22,
@@ -107,7 +107,7 @@ Test(dispatcher, packets_are_numbered_in_order_and_padded_up_to_the_mtu)
 {
 	static const struct {
 		size_t packet, payload;
-	} cases[] = {{48, 48},     {49, 64},     {63, 64},     {64, 64},     {65, 80},
+	} cases[] = {{48, 48},     {49, 64},     {63, 64},     {64, 64},    {65, 80},
 	             {1403, 1408}, {1408, 1408}, {1409, 1420}, {1420, 1420}};
 	uint8_t packet[RIG_MTU], payload[RIG_DATAGRAM];
 
@@ -268,7 +268,9 @@ Test(dispatcher, kick_without_anything_staged_is_harmless)
 	rig_until(!atomic_load(&peer->is_kicked));
 }
 
-/* Before the engine runs the dispatcher's pool is ours: all but @count batches are taken out of it. */
+/* Before the engine runs the dispatcher's pool is ours: all but @count batches are taken out of
+ * it.
+ */
 static struct batch *leave_batches(unsigned count)
 {
 	struct batch_pool *pool = &end.engine->dispatcher.self.pool;
@@ -293,8 +295,8 @@ static void give_batches(struct batch *taken)
 	}
 }
 
-/* A packet for each of four paths needs four batches; there are two beside those that hold the staged
- * ones. No further packet comes that would make the dispatcher look again.
+/* A packet for each of four paths needs four batches; there are two beside those that hold the
+ * staged ones. No further packet comes that would make the dispatcher look again.
  */
 Test(dispatcher, kick_releases_everything_even_when_memory_is_short)
 {
@@ -606,8 +608,9 @@ Test(dispatcher, data_after_rest_is_told_once_until_it_was_answered)
 	cr_expect(eq(uint, end.events, 0));
 }
 
-/* A busy worker's inbox may never be empty. Yet the time of what is sent must be that of its sending,
- * or the timers think the peer silent: while sent_ns stands still hardly anything can have been sent.
+/* A busy worker's inbox may never be empty. Yet the time of what is sent must be that of its
+ * sending, or the timers think the peer silent: while sent_ns stands still hardly anything can
+ * have been sent.
  */
 Test(dispatcher, time_of_sending_is_not_stale_under_load)
 {
@@ -654,6 +657,7 @@ Test(dispatcher, late_batch_is_numbered_in_its_lane_and_padded)
 	uint64_t counter;
 
 	begin_session(true, 0);
+	rig_start(&end);
 	for (unsigned i = 0; i < 3; i++) {
 		cr_assert(send_probe());
 		cr_expect(eq(sz, rig_unseal(far[0], INDEX_THERE, &counter, payload), 32));
@@ -674,6 +678,7 @@ Test(dispatcher, longest_late_batch_fits)
 
 	memset(longest, 7, sizeof longest);
 	begin_session(true, 0);
+	rig_start(&end);
 	cr_assert(engine_send_late(end.engine, peer, kp, 0, LANE_ORDERED, longest, sizeof longest,
 	                           NULL));
 	cr_expect(eq(sz, rig_unseal(far[0], INDEX_THERE, &counter, payload), LATE_LEN_MAX));
@@ -684,17 +689,19 @@ Test(dispatcher, longest_late_batch_fits)
 Test(dispatcher, late_batch_without_session_path_or_counter_is_dropped)
 {
 	begin_session(true, REJECT_AFTER_TIME);
+	rig_start(&end);
 	cr_expect(send_probe());
+	rig_until(drops(DROP_NO_SESSION) == 1);
 	expect_only(DROP_NO_SESSION, 1);
 	end_session();
 	begin_session(true, 0);
 	cr_assert(eq(int, engine_publish_target(peer, 0, NULL), 0));
 	cr_expect(send_probe());
-	cr_expect(eq(u64, drops(DROP_NO_PATH), 1));
+	rig_until(drops(DROP_NO_PATH) == 1);
 	atomic_store(&kp->sent[LANE_CONTROL], REJECT_AFTER_MESSAGES - 1);
 	cr_expect(send_probe());
-	cr_expect(eq(u64, drops(DROP_COUNTER_LIMIT), 1));
+	rig_until(drops(DROP_COUNTER_LIMIT) == 1);
 	cr_expect(send_probe());
-	cr_expect(eq(u64, drops(DROP_NO_SESSION), 2));
+	rig_until(drops(DROP_NO_SESSION) == 2);
 	cr_expect(not(rig_is_readable(far[0], 0)));
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Two engines in one process, joined by links over loopback: what goes into the one comes out of the
- * other.
+/* Two engines in one process, joined by links over loopback: what goes into the one comes out of
+ * the other.
  */
 #include "engine_rig.h"
 
 enum {
 	FLOW_MAX = 4000,
-	WINDOW = 48,       /* packets on their way: no socket buffer overflows, so none may be lost */
-	HELD_MS = 25,      /* the resequencer waits so long for a packet at least */
-	STALL_MS = 200,    /* after a pause near that of a path at rest it may not wait at all */
+	WINDOW = 48,    /* packets on their way: no socket buffer overflows, so none may be lost */
+	HELD_MS = 25,   /* the resequencer waits so long for a packet at least */
+	STALL_MS = 200, /* after a pause near that of a path at rest it may not wait at all */
 	STOP_ROUNDS = 6,
 };
 
@@ -135,8 +135,8 @@ static struct flow *flow_between(struct rig_end *from, unsigned from_host, struc
 	struct flow *f = calloc(1, sizeof *f);
 
 	cr_assert(le(u32, count, FLOW_MAX));
-	*f = (struct flow){.from = from, .to = to, .from_host = from_host, .to_host = to_host,
-	                   .count = count};
+	*f = (struct flow){
+		.from = from, .to = to, .from_host = from_host, .to_host = to_host, .count = count};
 	return f;
 }
 
@@ -453,8 +453,7 @@ static struct frame_echo probe(struct tunnel *t, unsigned path, uint16_t seq,
 	                           payload, len, NULL));
 	r = rig_await_report(&t->b);
 	cr_assert(eq(int, segment_payload(r, &r->segment[0])[1], FRAME_PROBE));
-	memcpy(ret_probe, segment_payload(r, &r->segment[0]) + FRAME_HEADER_LEN,
-	       sizeof *ret_probe);
+	memcpy(ret_probe, segment_payload(r, &r->segment[0]) + FRAME_HEADER_LEN, sizeof *ret_probe);
 	batch_free(r);
 	r = rig_await_report(&t->a);
 	cr_assert(eq(int, segment_payload(r, &r->segment[0])[1], FRAME_ECHO));

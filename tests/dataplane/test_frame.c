@@ -90,8 +90,8 @@ static uint8_t *exact_copy(const uint8_t *payload, size_t len)
 
 Test(frame, known_types_have_the_lengths_of_the_protocol)
 {
-	static const size_t known[256] = {[1] = 16, [2] = 16, [3] = 20, [4] = 20,
-	                                  [6] = 20, [7] = 20, [10] = 12};
+	static const size_t known[256] = {
+		[1] = 16, [2] = 16, [3] = 20, [4] = 20, [6] = 20, [7] = 20, [10] = 12};
 
 	for (unsigned type = 0; type < 256; type++)
 		cr_expect(eq(sz, frame_body_len((uint8_t)type), known[type]), "type %u", type);
@@ -112,8 +112,7 @@ Test(frame, long_body_has_both_bytes_of_its_length)
 	static uint8_t payload[4 + 0x1234], body[0x1234];
 	struct walk w;
 
-	cr_assert(eq(sz,
-	             frame_append(payload, 0, sizeof payload, FRAME_PROBE, body, sizeof body),
+	cr_assert(eq(sz, frame_append(payload, 0, sizeof payload, FRAME_PROBE, body, sizeof body),
 	             sizeof payload));
 	cr_expect(eq(u8, payload[2], 0x34));
 	cr_expect(eq(u8, payload[3], 0x12));
@@ -158,16 +157,16 @@ Test(frame, edges)
 	} cases[] = {
 		{"", 0, FRAME_END},
 		{"00", 0, FRAME_END},
-		{"00b10a0000", 0, FRAME_END},         /* nothing counts behind the end */
-		{"45", 0, FRAME_BAD},                 /* an IP packet is no frame */
-		{"b1", 0, FRAME_BAD},                 /* cut in the header */
+		{"00b10a0000", 0, FRAME_END}, /* nothing counts behind the end */
+		{"45", 0, FRAME_BAD},         /* an IP packet is no frame */
+		{"b1", 0, FRAME_BAD},         /* cut in the header */
 		{"b10a00", 0, FRAME_BAD},
-		{"b10a0000", 1, FRAME_END},           /* a body may be empty here */
-		{"b10a0100", 0, FRAME_BAD},           /* body cut by one */
+		{"b10a0000", 1, FRAME_END}, /* a body may be empty here */
+		{"b10a0100", 0, FRAME_BAD}, /* body cut by one */
 		{"b10a010007", 1, FRAME_END},
-		{"b10affff07", 0, FRAME_BAD},         /* the greatest length */
-		{"b10a000000", 1, FRAME_END},         /* padding of one byte */
-		{"b10a000045", 1, FRAME_BAD},         /* rubbish behind a frame */
+		{"b10affff07", 0, FRAME_BAD}, /* the greatest length */
+		{"b10a000000", 1, FRAME_END}, /* padding of one byte */
+		{"b10a000045", 1, FRAME_BAD}, /* rubbish behind a frame */
 		{"b10a0000b1", 1, FRAME_BAD},
 		{"b1ff0100b1b10a0000", 2, FRAME_END}, /* an unknown type is stepped over */
 	};

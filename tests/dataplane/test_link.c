@@ -231,23 +231,43 @@ Test(link, what_cannot_be_bound_is_told_and_leaves_nothing_open)
 	cr_expect(eq(uint, open_fds(), fds));
 }
 
-Test(link, device_is_bound_and_bound_again)
+Test(link, device_is_bound_and_left_alone_while_it_is_the_same)
 {
 	struct link_settings set = bound_to("127.0.0.1:0");
+	struct endpoint before;
 	char name[IFNAMSIZ] = "";
 	socklen_t len = sizeof name;
 
 	set.device = "lo";
 	cr_assert(eq(int, link_open(&link_a, &set), 0));
+	before = link_a.bound;
 	getsockopt(link_a.data_fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len);
 	cr_expect(eq(str, name, (char *)"lo"));
-	cr_expect(eq(int, link_rebind_device(&link_a), 0));
-	len = sizeof name;
-	getsockopt(link_a.handshake_fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len);
-	cr_expect(eq(str, name, (char *)"lo"));
+	cr_expect(eq(uint, link_a.ifindex, if_nametoindex("lo")));
+	cr_expect(eq(int, link_follow_device(&link_a, &set), 0));
+	cr_expect(endpoint_equal(&before, &link_a.bound));
 
+	set = bound_to("127.0.0.1:0");
 	open_link(&link_b, "127.0.0.1:0");
-	cr_expect(eq(int, link_rebind_device(&link_b), 0)); /* none to bind */
+	cr_expect(eq(int, link_follow_device(&link_b, &set), 0)); /* none to follow */
+}
+
+Test(link, ports_that_the_system_gives_are_never_shared)
+{
+	enum {
+		LINKS = 400
+	};
+	static struct link links[LINKS];
+	static bool is_taken[65536];
+	struct link_settings set = bound_to("127.0.0.1:0");
+
+	for (int i = 0; i < LINKS; i++) {
+		cr_assert(eq(int, link_open(&links[i], &set), 0), "link %d", i);
+		cr_expect(not(is_taken[endpoint_port(&links[i].bound)]), "link %d", i);
+		is_taken[endpoint_port(&links[i].bound)] = true;
+	}
+	for (int i = 0; i < LINKS; i++)
+		link_close(&links[i]);
 }
 
 /* ---- steering ---- */
@@ -353,8 +373,8 @@ Test(link, batch_arrives_byte_for_byte_and_in_order_over_ipv6)
 	expect_delivery("[::1]:0");
 }
 
-/* Sends three datagrams with @local pinned from a link bound to @bind, and looks where they come from.
- * @want "": anywhere but from nobody's address.
+/* Sends three datagrams with @local pinned from a link bound to @bind, and looks where they come
+ * from. @want "": anywhere but from nobody's address.
  */
 static void expect_source(const char *bind, const char *local, const char *far, const char *want)
 {

@@ -127,7 +127,7 @@ struct emitted {
 	atomic_flag is_inside; /* [A] somebody emits */
 	unsigned side_by_side;
 	unsigned disordered;
-	uint64_t next[NUMBERERS];      /* number expected of each numbering thread */
+	uint64_t next[NUMBERERS]; /* number expected of each numbering thread */
 	uint64_t total;
 };
 
@@ -137,6 +137,7 @@ struct torturer {
 	struct thread thread;
 	unsigned id;
 	struct inbox inbox; /* of a worker */
+	struct dp_thread self;
 	struct test_random random;
 	struct batch_pool pool; /* of a numbering thread */
 	uint64_t entered[SEQUENCERS];
@@ -159,7 +160,6 @@ static void emit(struct dp_thread *self, struct batch *b)
 static void work(void *arg)
 {
 	struct torturer *w = arg;
-	struct dp_thread self = {.id = w->id};
 
 	while (inbox_wait(&w->inbox)) {
 		struct batch *held[HELD_MAX];
@@ -172,7 +172,7 @@ static void work(void *arg)
 			struct batch *b = held[i];
 
 			held[i] = held[--len];
-			sequencer_finish(&emitted[b->path_id].seq, &self, b, emit);
+			sequencer_finish(&emitted[b->path_id].seq, &w->self, b, emit);
 		}
 		rcu_quiescent_state();
 	}
