@@ -6,7 +6,7 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/ip.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -173,24 +173,30 @@ void link_close(struct link *link)
 int link_follow_device(struct link *link, const struct link_settings *set)
 {
 	struct link_settings same_port = *set;
-	struct link fresh = {.id = link->id};
+	struct link *fresh; /* not on the stack, which sanitizers align less than it wants */
 	uint64_t one = 1;
-	int r = 0;
+	int r;
 
 	if (!set->device || if_nametoindex(set->device) == link->ifindex)
 		return 0;
+	fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);
+	if (!fresh)
+		return -ENOMEM;
+	memset(fresh, 0, sizeof *fresh);
 	same_port.bind = link->bound;
-	r = link_open(&fresh, &same_port);
+	r = link_open(fresh, &same_port);
 	if (r)
-		return r;
+		goto out;
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
-	if (dup3(fresh.data_fd, link->data_fd, O_CLOEXEC) < 0 ||
-	    dup3(fresh.handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
+	if (dup3(fresh->data_fd, link->data_fd, O_CLOEXEC) < 0 ||
+	    dup3(fresh->handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
 	    write(link->stop_fd, &one, sizeof one) < 0)
 		r = -errno;
 	else
-		link->ifindex = fresh.ifindex;
-	link_close(&fresh);
+		link->ifindex = fresh->ifindex;
+	link_close(fresh);
+out:
+	free(fresh);
 	return r;
 }
 

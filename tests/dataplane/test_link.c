@@ -7,13 +7,17 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../crypto/test_bytes.h"
+#include "base/bytes.h"
 #include "base/rcu.h"
 #include "dataplane/link.h"
+#include "dataplane/tun.h"
 
 /* Documentation ranges (RFC 5737, RFC 3849): no host has them. */
 #define NOBODYS_IPV4 "203.0.113.77:0"
@@ -302,6 +306,102 @@ Test(link, transport_data_goes_to_the_data_socket_all_else_to_the_other)
 {
 	expect_steering("127.0.0.1:0");
 	expect_steering("[::1]:0");
+}
+
+/* ---- a device that goes and comes back ---- */
+
+/* A network namespace of its own, so that nothing outside is touched. */
+static void enter_namespace(void)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	if (unshare(CLONE_NEWNET) < 0)
+		cr_skip_test("needs a network namespace: %s", strerror(errno));
+	if (access("/dev/net/tun", R_OK | W_OK) < 0)
+		cr_skip_test("needs /dev/net/tun: %s", strerror(errno));
+}
+
+/* A TUN device plays the uplink: what is written to it comes in there. 10.88.0.1/24. */
+static int create_device(void)
+{
+	struct ifreq addr = {.ifr_name = "vtl0"}, mask = addr, flags = addr;
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct endpoint at = endpoint_of("10.88.0.1:0"), wide = endpoint_of("255.255.255.0:0");
+	char name[TUN_NAME_LEN];
+	int fd = tun_open("vtl0", 500, name);
+
+	cr_assert(le(int, 0, fd), "%s", strerror(-fd));
+	memcpy(&addr.ifr_addr, &at.in4, sizeof at.in4);
+	memcpy(&mask.ifr_netmask, &wide.in4, sizeof wide.in4);
+	flags.ifr_flags = IFF_UP;
+	cr_assert(eq(int, ioctl(sock, SIOCSIFADDR, &addr), 0));
+	cr_assert(eq(int, ioctl(sock, SIOCSIFNETMASK, &mask), 0));
+	cr_assert(eq(int, ioctl(sock, SIOCSIFFLAGS, &flags), 0));
+	close(sock);
+	return fd;
+}
+
+/* A datagram of one byte from 10.88.0.2 to @port. */
+static void come_in(int device, uint16_t port, uint8_t byte)
+{
+	uint8_t packet[29] = {0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, 10, 88, 0, 2, 10, 88, 0, 1};
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += load_be16(packet + i);
+	store_be16(packet + 10, (uint16_t) ~(sum % 0xffff));
+	store_be16(packet + 20, 5555);
+	store_be16(packet + 22, port);
+	store_be16(packet + 24, 9);
+	packet[28] = byte;
+	cr_assert(eq(int, (int)write(device, packet, sizeof packet), (int)sizeof packet));
+}
+
+static void expect_coming_in(int device)
+{
+	uint16_t port = endpoint_port(&link_a.bound);
+	struct arrival arrival;
+	uint8_t got[8];
+
+	for (uint8_t type = 0; type < 8; type++) {
+		int want = type == 4 ? link_a.data_fd : link_a.handshake_fd;
+
+		come_in(device, port, type);
+		cr_assert(eq(sz, receive(want, got, sizeof got, &arrival), 1), "type %u", type);
+		cr_expect(eq(u8, got[0], type));
+	}
+	cr_expect(not(is_readable(link_a.data_fd, 0)));
+	cr_expect(not(is_readable(link_a.handshake_fd, 0)));
+}
+
+Test(link, device_that_comes_back_gets_the_same_port_and_steering)
+{
+	struct link_settings set = bound_to("0.0.0.0:0");
+	struct endpoint before;
+	unsigned fds, ifindex;
+	int device;
+
+	enter_namespace();
+	device = create_device();
+	set.device = "vtl0";
+	cr_assert(eq(int, link_open(&link_a, &set), 0));
+	before = link_a.bound;
+	ifindex = link_a.ifindex;
+	expect_coming_in(device);
+	close(device); /* and with it the interface */
+	device = create_device();
+	cr_assert(ne(uint, if_nametoindex("vtl0"), ifindex));
+	fds = open_fds();
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(eq(int, link_follow_device(&link_a, &set), 0));
+		cr_expect(eq(uint, link_a.ifindex, if_nametoindex("vtl0")));
+		cr_expect(endpoint_equal(&link_a.bound, &before));
+		cr_expect(eq(uint, open_fds(), fds));
+		expect_coming_in(device);
+	}
+	close(device);
+	cr_expect(eq(int, link_follow_device(&link_a, &set), -ENODEV));
+	cr_expect(link_a.is_open);
 }
 
 /* ---- sending batches ---- */

@@ -189,7 +189,7 @@ Test(reorder, asks_to_be_run_when_the_wait_is_over)
 	put(&first_kp, 2, 102);
 	put(&first_kp, 4, 104);
 	due_ns = run_at(NOW_NS);
-	cr_assert(gt(u64, due_ns, NOW_NS));
+	cr_assert(lt(u64, NOW_NS, due_ns));
 	cr_assert(le(u64, due_ns, NOW_NS + RESEQ_WAIT_MAX_NS));
 	cr_expect(eq(u64, run_at(due_ns - 1), due_ns));
 	EXPECT_DELIVERED(100);

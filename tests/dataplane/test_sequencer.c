@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -251,4 +252,76 @@ Test(sequencer, batches_of_two_threads_that_enter_keep_the_order_of_each)
 {
 	torture(2);
 	expect_all_in_order(2);
+}
+
+/* ---- two at a time ---- */
+
+/* In each round two threads finish one batch each at nearly the same moment. When both are back, both
+ * batches must have left: no later finish would come and take along one left behind.
+ */
+enum {
+	ROUNDS = 100000,
+	JITTER = 40, /* turns of an empty loop */
+};
+
+static struct batch pair[2];
+static _Atomic unsigned round_begun, round_ended;
+static unsigned emitted_pairs; /* [emitting role] */
+
+static void count(struct dp_thread *self, struct batch *b)
+{
+	(void)self;
+	(void)b;
+	emitted_pairs++;
+}
+
+static void finish_after_jitter(struct test_random *random, struct batch *b)
+{
+	for (unsigned i = (unsigned)(test_random_next(random) % JITTER); i; i--)
+		caa_cpu_relax();
+	sequencer_finish(&lone, &nobody, b, count);
+}
+
+static void await(_Atomic unsigned *at, unsigned value)
+{
+	for (unsigned i = 0; atomic_load(at) != value; i++) {
+		if (i > 1000)
+			sched_yield(); /* the other one has no processor */
+		else
+			caa_cpu_relax();
+	}
+}
+
+static void finish_the_second(void *arg)
+{
+	struct test_random random = {*(uint64_t *)arg};
+
+	rcu_thread_offline();
+	for (unsigned round = 1; round <= ROUNDS; round++) {
+		await(&round_begun, round);
+		finish_after_jitter(&random, &pair[1]);
+		atomic_store(&round_ended, round);
+	}
+	rcu_thread_online();
+}
+
+Test(sequencer, finishing_at_the_same_moment_leaves_nobody_behind)
+{
+	struct test_random random = test_random_seeded("sequencer");
+	struct thread other;
+
+	sequencer_init(&lone);
+	cr_assert(eq(
+		int,
+		thread_start(&other, "other", THREAD_WORKER, -1, finish_the_second, &random.state),
+		0));
+	for (unsigned round = 1; round <= ROUNDS; round++) {
+		enter_named(&pair[round % 2], 'a');
+		enter_named(&pair[1 - round % 2], 'b');
+		atomic_store(&round_begun, round);
+		finish_after_jitter(&random, &pair[0]);
+		await(&round_ended, round);
+		cr_assert(eq(uint, emitted_pairs, 2 * round));
+	}
+	thread_join(&other);
 }

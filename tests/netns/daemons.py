@@ -102,6 +102,9 @@ class Daemon:
         check(len(peers) == 1, f"{self.name} has {len(peers)} peers")
         return peers[0]
 
+    def link(self, name):
+        return next(link for link in self.status()["links"] if link["name"] == name)
+
     def path(self, link):
         """The status of the only peer's path over @link ("link-1"); None if there is none."""
         return next((path for path in self.peer()["paths"] if path["link"] == link), None)

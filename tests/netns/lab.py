@@ -125,20 +125,36 @@ class Lab:
             for i in self.links:
                 self.rebind(i, 40000 + i)
 
+    def _lay_cable(self, i, host, near, far, side):
+        mac = f"02:00:00:{i:02x}:0{side}"
+        require(["ip", "link", "add", near, "address", f"{mac}:01", "netns", host.name, "type",
+                 "veth", "peer", "name", far, "address", f"{mac}:02", "netns", self.wan.name])
+
+    def _client_lines(self, i):
+        return [*self._host_lines(f"up{i}", f"10.71.{i}", f"fd71:{i}:", 2, 1),
+                *self._neighbours(f"up{i}"),
+                f"route add 10.72.{i}.0/24 via 10.71.{i}.1",
+                f"-6 route add fd72:{i}::/64 via fd71:{i}::1",
+                f"route add default via 10.71.{i}.1 metric {100 + i}",
+                f"-6 route add default via fd71:{i}::1 metric {100 + i}",
+                f"route add default via 10.71.{i}.1 table {100 + i}",
+                f"-6 route add default via fd71:{i}::1 dev up{i} table {100 + i}"]
+
+    def pull_client_device(self, i):
+        """The client's device of link i is gone, as a modem that was unplugged."""
+        self.client.ip(f"link delete up{i}")
+
+    def push_client_device(self, i):
+        """And comes back, with the same name and addresses and another index."""
+        self._lay_cable(i, self.client, f"up{i}", f"in{i}", "c")
+        self.wan.ip(*self._host_lines(f"in{i}", f"10.71.{i}", f"fd71:{i}:", 1, 2),
+                    *self._neighbours(f"in{i}"))
+        self.client.ip(*self._client_lines(i))
+
     def _make_link(self, i):
-        for host, near, far, side in ((self.client, f"up{i}", f"in{i}", "c"),
-                                      (self.server, f"wan{i}", f"out{i}", "d")):
-            mac = f"02:00:00:{i:02x}:0{side}"
-            require(["ip", "link", "add", near, "address", f"{mac}:01", "netns", host.name, "type",
-                     "veth", "peer", "name", far, "address", f"{mac}:02", "netns", self.wan.name])
-        self.client.ip(*self._host_lines(f"up{i}", f"10.71.{i}", f"fd71:{i}:", 2, 1),
-                       *self._neighbours(f"up{i}"),
-                       f"route add 10.72.{i}.0/24 via 10.71.{i}.1",
-                       f"-6 route add fd72:{i}::/64 via fd71:{i}::1",
-                       f"route add default via 10.71.{i}.1 metric {100 + i}",
-                       f"-6 route add default via fd71:{i}::1 metric {100 + i}",
-                       f"route add default via 10.71.{i}.1 table {100 + i}",
-                       f"-6 route add default via fd71:{i}::1 dev up{i} table {100 + i}",
+        self._lay_cable(i, self.client, f"up{i}", f"in{i}", "c")
+        self._lay_cable(i, self.server, f"wan{i}", f"out{i}", "d")
+        self.client.ip(*self._client_lines(i),
                        f"rule add from 10.71.{i}.2 lookup {100 + i}",
                        f"-6 rule add from fd71:{i}::2 lookup {100 + i}")
         self.server.ip(*self._host_lines(f"wan{i}", f"10.72.{i}", f"fd72:{i}:", 1, 2),

@@ -172,6 +172,25 @@ def test_restarted_stock_peer_is_found_again():
         check(client.peer()["handshakes"] >= 2, "no new handshake")
 
 
+@limit(90)
+def test_stock_peer_may_come_from_any_number_of_ports():
+    """More restarts than there are paths; each comes from a port of its own."""
+    with Lab(links=1) as lab:
+        (own, public), (private, stock_public) = generate_key(), generate_key()
+        lab.daemon(lab.server, "gateway", {
+            "network": {"addresses": [f"{SERVER4}/24"]},
+            "wireguard": {
+                "private_key": own,
+                "links": [{"name": "any", "bind": f"0.0.0.0:{PORT}"}],
+                "peers": [{"public_key": stock_public, "allowed_ips": [f"{CLIENT4}/32"]}]}}).start()
+        for start in range(20):
+            stock = WireGuardGo(lab, lab.client, f"stock-{start}", private, [f"{CLIENT4}/24"])
+            stock.set("peer", public, "allowed-ips", f"{SERVER4}/32",
+                      "endpoint", f"{lab.server_address(1)}:{PORT}")
+            wait_until(f"start {start} passes", lambda: lab.client.ping(SERVER4), 5)
+            stock.stop()
+
+
 @long
 @limit(220)
 def test_keys_rotate_after_two_minutes():

@@ -3,7 +3,7 @@
 import time
 
 from checks import check, note, wait_until
-from lab import CLIENT4, Lab, SERVER4
+from lab import CLIENT4, Lab, PORT, SERVER4
 from traffic import TcpStream, UdpStream
 
 STALL_S = 2.0  # what a cut may cost a TCP connection with default health settings
@@ -158,3 +158,40 @@ def test_links_dying_in_turn_keep_the_connection():
                 check(stream.stall() < STALL_S, f"cut of link {i}: {stream.stall():.2f} s")
                 lab.restore(i)
                 client.wait_path(f"link-{i}", "up", 15)
+
+
+def device_link(lab):
+    """A client whose only link is bound to its device, not to an address."""
+    link = {"name": "link-1", "bind": f"0.0.0.0:{PORT}", "device": "up1",
+            "endpoint": f"{lab.server_address(1)}:{PORT}"}
+    client, server = lab.pair(client={"wireguard": {"links": [link]}})
+    server.start()
+    client.start()
+    client.wait_bonded(["link-1"])
+    return client
+
+
+def check_passes_data_again(lab, client):
+    """Data, not only handshakes: these take another socket."""
+    wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 15)
+    check(lab.client.ping(SERVER4, 5) == 5, "data is lost after the device came back")
+    check(client.peer()["bonding"] == "bonded", "bonding is lost")
+    check(client.drops()["malformed"] == 0, "data came to the socket of handshakes")
+
+
+def test_device_whose_carrier_returns_carries_data():
+    with Lab(links=1) as lab:
+        client = device_link(lab)
+        lab.unplug(1)
+        wait_until("the link waits", lambda: client.link("link-1")["state"] == "waiting", 5)
+        lab.plug(1)
+        check_passes_data_again(lab, client)
+
+
+def test_device_that_was_made_anew_carries_data():
+    with Lab(links=1) as lab:
+        client = device_link(lab)
+        lab.pull_client_device(1)
+        wait_until("the link waits", lambda: client.link("link-1")["state"] == "waiting", 5)
+        lab.push_client_device(1)
+        check_passes_data_again(lab, client)

@@ -5,7 +5,7 @@ import signal
 import time
 
 from checks import check, note, wait_until
-from lab import Lab, SERVER4
+from lab import Lab, PORT, SERVER4
 from traffic import UdpStream
 
 LINKS = ["link-1", "link-2"]
@@ -102,3 +102,30 @@ def test_running_daemon_keeps_its_interface():
         check(status == 2, f"the second daemon exits with {status}")
         check(client.process.is_running() and client.status(), "the first one is gone")
         check(lab.client.ping(SERVER4), "its tunnel is broken")
+
+
+def test_deleted_interface_ends_the_daemon():
+    with Lab(links=1) as lab:
+        client, _ = lab.tunnel()
+        client.process.expected = 2
+        lab.client.ip(f"link delete {client.interface}")
+        status = client.process.popen.wait(5)
+        check(status == 2, f"the daemon ends with {status}")
+        check(not os.path.exists(client.socket_path), "its control socket is left")
+
+
+def test_both_ends_that_begin_at_once_are_bonded():
+    """Both have the other's address and start together, so that initiations may cross."""
+    with Lab(links=1) as lab:
+        client, server = lab.pair(server={"wireguard": {"links": [
+            {"name": "link-1", "bind": f"{lab.server_address(1)}:{PORT}",
+             "endpoint": f"{lab.client_address(1)}:{PORT}"}]}},
+            client={"wireguard": {"links": [
+                {"name": "link-1", "bind": f"{lab.client_address(1)}:{PORT}",
+                 "endpoint": f"{lab.server_address(1)}:{PORT}"}]}})
+        for daemon in (client, server):
+            daemon.start(wait=False)
+        for daemon in (client, server):
+            daemon.wait_ready()
+        for daemon in (client, server):
+            daemon.wait_bonded(["link-1"])

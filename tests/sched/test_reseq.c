@@ -36,7 +36,7 @@ static void run_at(uint64_t now_ns)
 	while (reseq_take(&reseq, now_ns, &ticket))
 		say(ticket);
 	due_ns = reseq_deadline_ns(&reseq, now_ns);
-	cr_assert(gt(u64, due_ns, now_ns));
+	cr_assert(lt(u64, now_ns, due_ns));
 	cr_assert(eq(int, due_ns == NEVER_NS, reseq.held == 0));
 }
 
@@ -395,6 +395,22 @@ Test(reseq, gaps_that_were_passed_wait_for_the_margin_together)
 	cr_expect(eq(str, out, "5 7 9 11 13 15 17 19 21 "));
 }
 
+Test(reseq, the_margin_begins_when_the_last_path_has_passed)
+{
+	uint64_t now_ns = be_taught(), margin_ns = reseq.margin_ns;
+
+	put_at(5, A, now_ns);
+	now_ns += NS_PER_MS;
+	put_at(6, B, now_ns);
+	cr_expect(eq(u64, reseq_deadline_ns(&reseq, now_ns), now_ns + margin_ns));
+	put_at(8, A, now_ns); /* 7 is another gap, which B may bring */
+	now_ns += margin_ns;
+	run_at(now_ns);
+	cr_expect(eq(str, out, "5 6 "));
+	put_at(9, B, now_ns);
+	cr_expect(eq(u64, reseq_deadline_ns(&reseq, now_ns), now_ns + margin_ns));
+}
+
 Test(reseq, what_was_passed_in_the_old_order_says_nothing_of_the_new_one)
 {
 	uint64_t now_ns = be_taught();
@@ -407,7 +423,7 @@ Test(reseq, what_was_passed_in_the_old_order_says_nothing_of_the_new_one)
 	reseq_restart(&reseq);
 	put_at(1, A, now_ns);
 	put_at(2, B, now_ns);
-	cr_expect(gt(u64, reseq.margin_ns, 0));
+	cr_expect(lt(u64, 0, reseq.margin_ns));
 	cr_expect(eq(u64, reseq_deadline_ns(&reseq, now_ns), now_ns + reseq.margin_ns));
 }
 
