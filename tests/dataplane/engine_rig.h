@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,8 +52,19 @@ static inline void rig_setup(void)
 	rcu_register_thread();
 }
 
+/* Criterion does not count what fails in a suite's .fini, where most leaks show. */
+static bool rig_has_leak;
+
+static inline void rig_expect_count(const char *what, unsigned got, unsigned want)
+{
+	cr_expect(eq(uint, got, want), "%s", what);
+	rig_has_leak |= got != want;
+}
+
 static inline void rig_teardown(void)
 {
+	if (rig_has_leak)
+		abort();
 	rcu_barrier();
 	rcu_unregister_thread();
 }
@@ -243,16 +255,17 @@ static inline void rig_expect_all_home(struct rig_end *end)
 	rig_take_events(end);
 	while ((report = engine_take_report(e)))
 		batch_free(report);
-	cr_expect(eq(uint, rig_pool_count(&e->control.pool), e->control.pool.count));
-	cr_expect(eq(uint, rig_pool_count(&e->dispatcher.self.pool) + e->dispatcher.staged_batches,
-	             e->dispatcher.self.pool.count));
+	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
+	rig_expect_count("dispatcher's pool",
+	                 rig_pool_count(&e->dispatcher.self.pool) + e->dispatcher.staged_batches,
+	                 e->dispatcher.self.pool.count);
 	for (unsigned i = 0; i < e->set.workers; i++)
-		cr_expect(eq(uint, rig_pool_count(&e->worker[i].self.pool),
-		             e->worker[i].self.pool.count));
+		rig_expect_count("worker's pool", rig_pool_count(&e->worker[i].self.pool),
+		                 e->worker[i].self.pool.count);
 	for (unsigned i = 0; i < LINKS_MAX; i++)
 		if (e->link[i].rx.pool.batches)
-			cr_expect(eq(uint, rig_pool_count(&e->link[i].rx.pool),
-			             e->link[i].rx.pool.count));
+			rig_expect_count("link's pool", rig_pool_count(&e->link[i].rx.pool),
+			                 e->link[i].rx.pool.count);
 }
 
 /* After engine_stop(), and when its peers and keypairs were put. */
@@ -318,8 +331,8 @@ static inline void rig_drop_keypair(struct rig_end *end, struct keypair *kp)
 {
 	if (!kp)
 		return;
-	cr_expect(index_remove(engine_index(end->engine), kp));
-	cr_expect(eq(uint, atomic_load(&kp->references), 1), "keypair leaked");
+	rig_expect_count("keypair in the table", index_remove(engine_index(end->engine), kp), 1);
+	rig_expect_count("references to the keypair", atomic_load(&kp->references), 1);
 	keypair_put(kp);
 }
 
@@ -336,7 +349,7 @@ static inline void rig_strip_peer(struct rig_end *end, struct dp_peer *peer, str
 /* After rig_destroy(): ours must be the last reference. */
 static inline void rig_put_peer(struct dp_peer *peer)
 {
-	cr_expect(eq(uint, atomic_load(&peer->references), 1), "peer leaked");
+	rig_expect_count("references to the peer", atomic_load(&peer->references), 1);
 	dp_peer_put(peer);
 }
 

@@ -538,6 +538,19 @@ Test(engine, destroy_accepts_nothing_and_what_never_ran)
 	rig_destroy(&end);
 }
 
+Test(engine, kick_that_nobody_heeded_is_let_go)
+{
+	struct rig_end end;
+	struct dp_peer *peer;
+
+	rig_create(&end, 1, 0, NULL);
+	peer = dp_peer_create(end.engine, NULL);
+	engine_kick(peer);
+	engine_stop(end.engine);
+	rig_destroy(&end);
+	rig_put_peer(peer);
+}
+
 Test(engine, memory_and_workers_are_told)
 {
 	struct rig_end end;
