@@ -14,7 +14,7 @@ typedef _Atomic uint64_t counter_t;
 static inline void counter_add(counter_t *c, uint64_t n)
 {
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	                      memory_order_relaxed);
 }
 
 /* For a counter with several writers. */

@@ -21,22 +21,22 @@ int crypto_init(void);
 
 /* @dst takes @len + AEAD_TAG_LEN bytes and may be @src. */
 void aead_seal(uint8_t *dst, const uint8_t *src, size_t len, const void *ad, size_t ad_len,
-	       uint64_t counter, const uint8_t key[static KEY_LEN]);
+               uint64_t counter, const uint8_t key[static KEY_LEN]);
 
 /* @len counts the tag; @dst takes @len - AEAD_TAG_LEN bytes, may be @src, and holds nothing of the
  * message unless true is returned. False when @len is too short or the tag is wrong.
  */
 bool aead_open(uint8_t *dst, const uint8_t *src, size_t len, const void *ad, size_t ad_len,
-	       uint64_t counter, const uint8_t key[static KEY_LEN]);
+               uint64_t counter, const uint8_t key[static KEY_LEN]);
 
 void xaead_seal(uint8_t *dst, const uint8_t *src, size_t len, const void *ad, size_t ad_len,
-		const uint8_t nonce[static XNONCE_LEN], const uint8_t key[static KEY_LEN]);
+                const uint8_t nonce[static XNONCE_LEN], const uint8_t key[static KEY_LEN]);
 bool xaead_open(uint8_t *dst, const uint8_t *src, size_t len, const void *ad, size_t ad_len,
-		const uint8_t nonce[static XNONCE_LEN], const uint8_t key[static KEY_LEN]);
+                const uint8_t nonce[static XNONCE_LEN], const uint8_t key[static KEY_LEN]);
 
 /* X25519 (RFC 7748). False when the result is all zero, that is @public_key has a low order. */
 bool dh(uint8_t out[static KEY_LEN], const uint8_t private_key[static KEY_LEN],
-	const uint8_t public_key[static KEY_LEN]);
+        const uint8_t public_key[static KEY_LEN]);
 void dh_public(uint8_t public_key[static KEY_LEN], const uint8_t private_key[static KEY_LEN]);
 
 /* The bits RFC 7748 wants set and clear in a private key. */

@@ -48,21 +48,21 @@ void cookie_keys_init(struct cookie_keys *keys, const uint8_t public_key[static 
  * network order, @source_len 6 or 18 bytes.
  */
 enum cookie_verdict cookie_check(struct cookie_checker *checker, const void *msg, size_t len,
-				 const void *source, size_t source_len, uint64_t now_ns);
+                                 const void *source, size_t source_len, uint64_t now_ns);
 
 /* The reply to @msg, of @len bytes, whose sender called itself @sender_index. */
 void cookie_reply_create(struct cookie_checker *checker, const void *msg, size_t len,
-			 uint32_t sender_index, const void *source, size_t source_len,
-			 uint64_t now_ns, struct message_cookie_reply *ret);
+                         uint32_t sender_index, const void *source, size_t source_len,
+                         uint64_t now_ns, struct message_cookie_reply *ret);
 
 /* Fills in both MACs of an outgoing @msg; MAC2 is zero without a cookie younger than
  * COOKIE_SECRET_TIME - COOKIE_LATENCY. Remembers MAC1 in @jar.
  */
 void cookie_add_macs(const struct cookie_keys *keys, struct cookie_jar *jar, void *msg, size_t len,
-		     uint64_t now_ns);
+                     uint64_t now_ns);
 
 /* True, and stores the cookie, when @reply answers the message whose MAC1 the jar remembers. */
 bool cookie_reply_consume(const struct cookie_keys *keys, struct cookie_jar *jar,
-			  const struct message_cookie_reply *reply, uint64_t now_ns);
+                          const struct message_cookie_reply *reply, uint64_t now_ns);
 
 #endif

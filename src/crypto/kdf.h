@@ -12,6 +12,6 @@
  * always wanted. Scratch is wiped.
  */
 void kdf(const uint8_t chain[static HASH_LEN], const void *input, size_t len, uint8_t *t1,
-	 uint8_t *t2, uint8_t *t3);
+         uint8_t *t2, uint8_t *t3);
 
 #endif

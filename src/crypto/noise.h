@@ -54,44 +54,44 @@ void noise_identity_init(struct noise_identity *self, const uint8_t private_key[
 
 /* @preshared_key NULL: none. */
 void noise_remote_init(struct noise_remote *remote, const struct noise_identity *self,
-		       const uint8_t public_key[static KEY_LEN], const uint8_t *preshared_key);
+                       const uint8_t public_key[static KEY_LEN], const uint8_t *preshared_key);
 
 /* Fills @msg but for its MACs. @ephemeral is a fresh random private key. Returns 0, or -EKEYREJECTED
  * when the peer's key is of low order.
  */
 int noise_create_initiation(struct noise_handshake *hs, const struct noise_identity *self,
-			    const struct noise_remote *remote,
-			    const uint8_t ephemeral[static KEY_LEN],
-			    const uint8_t timestamp[static TAI64N_LEN], uint32_t local_index,
-			    struct message_initiation *msg);
+                            const struct noise_remote *remote,
+                            const uint8_t ephemeral[static KEY_LEN],
+                            const uint8_t timestamp[static TAI64N_LEN], uint32_t local_index,
+                            struct message_initiation *msg);
 
 /* First half: decrypts the sender's static key. Costs one DH. Returns 0, -EKEYREJECTED (low order) or
  * -EBADMSG (not for us, or forged).
  */
 int noise_open_initiation(struct noise_initiation *ret, const struct noise_identity *self,
-			  const struct message_initiation *msg);
+                          const struct message_initiation *msg);
 
 /* Second half, with the keys of the peer that the first half named: proves the sender and gives the
  * time stamp. Returns 0, -EKEYREJECTED or -EBADMSG.
  */
 int noise_accept_initiation(struct noise_initiation *init, const struct noise_remote *remote,
-			    const struct message_initiation *msg,
-			    uint8_t ret_timestamp[static TAI64N_LEN]);
+                            const struct message_initiation *msg,
+                            uint8_t ret_timestamp[static TAI64N_LEN]);
 
 /* @hs as accepted; fills @msg but for its MACs. Returns 0 or -EKEYREJECTED. */
 int noise_create_response(struct noise_handshake *hs, const struct noise_remote *remote,
-			  const uint8_t ephemeral[static KEY_LEN], uint32_t local_index,
-			  struct message_response *msg);
+                          const uint8_t ephemeral[static KEY_LEN], uint32_t local_index,
+                          struct message_response *msg);
 
 /* @hs as created; unchanged unless 0 is returned, so that a forged response harms nothing. Returns 0,
  * -EKEYREJECTED or -EBADMSG.
  */
 int noise_consume_response(struct noise_handshake *hs, const struct noise_identity *self,
-			   const struct noise_remote *remote, const struct message_response *msg);
+                           const struct noise_remote *remote, const struct message_response *msg);
 
 /* The two transport keys; wipes @hs. Whitepaper 5.4.5. */
 void noise_split(struct noise_handshake *hs, bool is_initiator, uint8_t ret_send[static KEY_LEN],
-		 uint8_t ret_receive[static KEY_LEN]);
+                 uint8_t ret_receive[static KEY_LEN]);
 
 /* TAI64N of a wall time (seconds and nanoseconds), the nanoseconds rounded down to a multiple of
  * 2^24 as the kernel does, then @low24 put into the bits that are free.
