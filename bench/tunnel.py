@@ -15,12 +15,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "netns"))
 
-from checks import Settings, wait_until  # noqa: E402 (the line above makes it findable)
-from daemons import WireGuardGo, generate_key  # noqa: E402
-from lab import CLIENT4, Lab, SERVER4  # noqa: E402
+from checks import Settings  # noqa: E402 (the line above makes it findable)
+from lab import Lab, SERVER4  # noqa: E402
 from traffic import iperf  # noqa: E402
 
-PORT = 51820
 WARM_UP_S = 1
 
 
@@ -50,13 +48,7 @@ def run_vtrunkd(streams, seconds):
 
 def run_wireguard_go(streams, seconds):
     with Lab(links=1) as lab:
-        (client_key, client_public), (server_key, server_public) = generate_key(), generate_key()
-        server = WireGuardGo(lab, lab.server, "server", server_key, [f"{SERVER4}/24"])
-        server.set("listen-port", PORT, "peer", client_public, "allowed-ips", f"{CLIENT4}/32")
-        client = WireGuardGo(lab, lab.client, "client", client_key, [f"{CLIENT4}/24"])
-        client.set("peer", server_public, "allowed-ips", f"{SERVER4}/32", "endpoint",
-                   f"{lab.server_address(1)}:{PORT}")
-        wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 10)
+        client, server = lab.stock_pair()
         return measure(lab, [client.process.pid, server.process.pid], streams, seconds)
 
 

@@ -154,8 +154,8 @@ bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 		hs->attempts = 0;
 	if (create_initiation(peer, &msg))
 		return false;
-	hs->sent_ns =
-		now_ns; /* before sending: a path that refuses makes others ask for a session */
+	/* Before sending: a path that refuses makes others ask for a session. */
+	hs->sent_ns = now_ns;
 	if (send_initiation(peer, &msg, now_ns) == 0) {
 		/* No way out at the moment. A path that comes up asks again at once; where none is
 		 * known the peer has to come to us.
@@ -236,12 +236,6 @@ static bool is_fresh(const struct peer *peer, const uint8_t timestamp[TAI64N_LEN
 	       (!peer->initiation_ns || now_ns >= peer->initiation_ns + INITIATIONS_PER_PEER_NS);
 }
 
-static bool leads_to(const struct path *path, const struct route *route)
-{
-	return path->route.link == route->link &&
-	       endpoint_equal(&path->route.remote, &route->remote);
-}
-
 /* The response goes to where the initiation came from; to a bonded peer also over the other paths
  * that work, in case that one is dead in our direction.
  */
@@ -255,7 +249,7 @@ static void send_response(struct peer *peer, const struct route *route,
 		struct path *path = &peer->path[i];
 
 		if (is_target(peer, path, true) && health_carries_data(&path->health) &&
-		    !leads_to(path, route))
+		    !route_is_same_way(&path->route, route))
 			send_on_path(peer, path, msg, sizeof *msg, now_ns);
 	}
 	peer->handshake.sent_ns = now_ns;

@@ -32,8 +32,7 @@ struct path *path_find(struct peer *peer, const struct route *route)
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (path->is_used && path->route.link == route->link &&
-		    endpoint_equal(&path->route.remote, &route->remote))
+		if (path->is_used && route_is_same_way(&path->route, route))
 			return path;
 	}
 	return NULL;
@@ -120,8 +119,7 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
 void path_set_route(struct peer *peer, struct path *path, const struct route *route,
                     uint64_t now_ns)
 {
-	bool is_same = path->has_target && path->route.link == route->link &&
-	               endpoint_equal(&path->route.remote, &route->remote);
+	bool is_same = path->has_target && route_is_same_way(&path->route, route);
 	uint64_t suppressed;
 
 	if (is_same && endpoint_equal(&path->route.local, &route->local))
@@ -224,8 +222,8 @@ void path_proved(struct peer *peer, const struct route *route, const struct fram
 	struct path *path = &peer->path[f->path_id % PATHS_MAX];
 	bool is_first = !path->has_target;
 
-	if (!path->is_used || !path->has_challenge || route->link != path->challenge_route.link ||
-	    !endpoint_equal(&route->remote, &path->challenge_route.remote) ||
+	if (!path->is_used || !path->has_challenge ||
+	    !route_is_same_way(route, &path->challenge_route) ||
 	    !secret_equal(f->token, path->challenge, sizeof path->challenge))
 		return;
 	path->has_challenge = false;

@@ -59,6 +59,12 @@ struct route {
 	struct endpoint local; /* our address, port ignored; family AF_UNSPEC: not known, any */
 };
 
+/* The same link and the same remote address, whichever of our own it is. */
+static inline bool route_is_same_way(const struct route *a, const struct route *b)
+{
+	return a->link == b->link && endpoint_equal(&a->remote, &b->remote);
+}
+
 struct batch {
 	struct cds_wfcq_node inbox_node; /* in a worker's or the control thread's inbox */
 	struct cds_wfcq_node order_node; /* in a sequencer */

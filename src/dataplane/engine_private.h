@@ -48,9 +48,8 @@ struct engine {
 	struct dp_thread control; /* [C] the control thread when it sends */
 	uint32_t slot_bytes;      /* [I] of every pool */
 
-	_Atomic int
-		tun_error; /* [A] errno with which the TUN device failed for good; 0: it works */
-	int event_fd;      /* [I] wakes control */
+	_Atomic int tun_error; /* [A] with which the TUN device failed for good; 0: it works */
+	int event_fd;          /* [I] wakes control */
 	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
 	struct cds_wfcq_tail peer_tail;                        /* [A] */
 	struct __cds_wfcq_head peer_head;                      /* [C] */

@@ -40,7 +40,6 @@ struct link {
 	bool is_open;          /* [C] */
 	unsigned ifindex;      /* [C] of the device the sockets are bound to; 0: none */
 	struct thread thread;  /* [C] its RX thread */
-	int rx_cpu;            /* [I] -1: anywhere */
 	int stop_fd; /* [L] eventfd: wakes the RX thread, to end or to look at its socket anew */
 	_Atomic bool is_stopping; /* set before stop_fd is raised */
 	struct dp_thread rx;      /* the RX thread's own */

@@ -50,8 +50,7 @@ unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path_target *target = rcu_dereference(peer->path[i].target);
 
-		if (target && target->route.link == route->link &&
-		    endpoint_equal(&target->route.remote, &route->remote))
+		if (target && route_is_same_way(&target->route, route))
 			return i;
 	}
 	return PATH_NONE;

@@ -83,8 +83,7 @@ struct dp_peer {
 	_Atomic bool is_kicked;                      /* [A] kick_node is in use */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
-	struct reorder
-		*reorder; /* [U] order of sending, for a bonded peer: used by [E]; NULL: none */
+	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
 	counter_t reorder_due_ns; /* [E] writes: when packets that wait are to be looked at again */
 	_Atomic bool reorder_armed; /* [A] control looks at reorder_due_ns anyway */
 

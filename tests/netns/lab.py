@@ -34,8 +34,8 @@ import socket
 import struct
 import tempfile
 
-from checks import Failure, Settings, check, require
-from daemons import Daemon, generate_key, merged
+from checks import Failure, Settings, check, require, wait_until
+from daemons import Daemon, WireGuardGo, generate_key, merged
 from namespace import Namespace
 
 PORT = 51820  # the server's, on every link
@@ -368,4 +368,15 @@ class Lab:
         names = [f"link-{i}" for i in self.links]
         client.wait_bonded(names)
         server.wait_bonded(names)
+        return client, server
+
+    def stock_pair(self):
+        """Two wireguard-go over link 1, whose tunnel passes; returns (client, server)."""
+        (client_key, client_public), (server_key, server_public) = generate_key(), generate_key()
+        server = WireGuardGo(self, self.server, "server", server_key, [f"{SERVER4}/24"])
+        server.set("listen-port", PORT, "peer", client_public, "allowed-ips", f"{CLIENT4}/32")
+        client = WireGuardGo(self, self.client, "client", client_key, [f"{CLIENT4}/24"])
+        client.set("peer", server_public, "allowed-ips", f"{SERVER4}/32", "endpoint",
+                   f"{self.server_address(1)}:{PORT}")
+        wait_until("the tunnel passes", lambda: self.client.ping(SERVER4), 10)
         return client, server

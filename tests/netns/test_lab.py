@@ -4,8 +4,7 @@ import os
 import threading
 
 from checks import check, limit, wait_until
-from daemons import WireGuardGo, generate_key
-from lab import CLIENT4, Lab, PORT, SERVER4, SERVER_ANY4, SERVER_ANY6
+from lab import Lab, SERVER4, SERVER_ANY4, SERVER_ANY6
 from traffic import Capture, Forger, TcpStream, UdpStream, family_of, iperf
 
 
@@ -129,13 +128,7 @@ def test_names_of_a_namespace_resolve_there_only():
 @limit(30)
 def test_two_stock_peers_make_a_tunnel():
     with Lab(links=1) as lab:
-        (client_key, client_public), (server_key, server_public) = generate_key(), generate_key()
-        server = WireGuardGo(lab, lab.server, "server", server_key, [f"{SERVER4}/24"])
-        server.set("listen-port", PORT, "peer", client_public, "allowed-ips", f"{CLIENT4}/32")
-        client = WireGuardGo(lab, lab.client, "client", client_key, [f"{CLIENT4}/24"])
-        client.set("peer", server_public, "allowed-ips", f"{SERVER4}/32", "endpoint",
-                   f"{lab.server_address(1)}:{PORT}")
-        wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 10)
+        lab.stock_pair()
         rate = iperf(lab, lab.client, lab.server, SERVER4, seconds=1)
         check(rate > 20, f"{rate:.0f} Mbit/s")
 
