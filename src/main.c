@@ -247,7 +247,7 @@ static int say_ready(struct launch *launch, const struct control *control, enum 
 
 static int run_daemon(const struct options *options, struct launch *launch)
 {
-	char interface[IF_NAMESIZE];
+	struct tun tun;
 	struct control *control;
 	struct config *config;
 	int status = start_crypto();
@@ -265,12 +265,12 @@ static int run_daemon(const struct options *options, struct launch *launch)
 		log_error("cannot listen to signals: %s", strerror(-signal_fd));
 		goto err_free_config;
 	}
-	int tun_fd = interface_open(config, interface);
-	if (tun_fd < 0)
+	unsigned workers = config->workers ? config->workers : engine_auto_workers();
+	if (interface_open(config, workers, &tun))
 		goto err_close_signals;
 	if (adopt_thread(config))
 		goto err_close_tun;
-	int err = control_create(config, interface, tun_fd, signal_fd, &control);
+	int err = control_create(config, workers, &tun, signal_fd, &control);
 	config = NULL; /* control's, also when it failed */
 	if (err)
 		goto err_close_tun;
@@ -279,9 +279,9 @@ static int run_daemon(const struct options *options, struct launch *launch)
 		launch_stopping();
 	}
 	control_destroy(control);
-	log_info("interface=%s: stopped", interface);
+	log_info("interface=%s: stopped", tun.name);
 err_close_tun:
-	close(tun_fd);
+	tun_close(&tun);
 err_close_signals:
 	close(signal_fd);
 err_free_config:

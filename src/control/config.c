@@ -74,6 +74,8 @@ struct raw_cpus {
 struct raw_dataplane {
 	char *workers;
 	struct raw_cpus cpus;
+	int crypto, offloads;
+	uint32_t busy_poll_us;
 };
 
 struct raw_logging {
@@ -112,6 +114,12 @@ static const cyaml_strval_t mode_words[] = {
 	{"bonded", 1 + BONDING_AGGREGATE},    {"redundant", 1 + BONDING_REDUNDANT},
 	{"failover", 1 + BONDING_FAILOVER},
 };
+static const cyaml_strval_t crypto_words[] = {
+	{"auto", 1 + CIPHER_AUTO},
+	{"sodium", 1 + CIPHER_SODIUM},
+	{"ipsec-mb", 1 + CIPHER_IPSEC_MB},
+};
+static const cyaml_strval_t offload_words[] = {{"auto", 1}, {"off", 2}};
 static const cyaml_strval_t level_words[] = {
 	{"error", 1 + LOG_LEVEL_ERROR},
 	{"warning", 1 + LOG_LEVEL_WARNING},
@@ -195,6 +203,9 @@ static const cyaml_schema_field_t cpus_fields[] = {
 static const cyaml_schema_field_t dataplane_fields[] = {
 	STRING(raw_dataplane, workers),
 	MAPPING(raw_dataplane, cpus, cpus_fields),
+	WORD(raw_dataplane, crypto, crypto_words),
+	UINT(raw_dataplane, busy_poll_us),
+	WORD(raw_dataplane, offloads, offload_words),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t logging_fields[] = {
@@ -522,6 +533,9 @@ static void build_dataplane(struct config *config, const struct raw_dataplane *r
 	build_cpus(&config->cpus_tun, cpus->tun, cpus->tun_count);
 	build_cpus(&config->cpus_rx, cpus->rx, cpus->rx_count);
 	build_cpus(&config->cpus_workers, cpus->workers, cpus->workers_count);
+	config->crypto = raw->crypto ? (enum cipher_library)(raw->crypto - 1) : CIPHER_AUTO;
+	config->busy_poll_us = raw->busy_poll_us;
+	config->has_offloads = raw->offloads != 2;
 }
 
 static int build_config(struct config *config, const char *path, const struct raw_config *raw,

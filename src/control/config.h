@@ -17,6 +17,7 @@
 #include "base/endpoint.h"
 #include "base/log.h"
 #include "base/prefix.h"
+#include "crypto/cipher.h"
 #include "sched/path_table.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
@@ -91,6 +92,9 @@ struct config {
 
 	unsigned workers; /* 0: auto */
 	struct config_cpus cpus_control, cpus_tun, cpus_rx, cpus_workers;
+	enum cipher_library crypto; /* as wanted: it may not be available here */
+	unsigned busy_poll_us;      /* 0 .. 1,000; 0: sleep at once when there is nothing to do */
+	bool has_offloads;          /* TUN and UDP segmentation where the kernel has them */
 
 	enum log_level log_level;
 	enum log_format log_format;

@@ -108,6 +108,9 @@ static const struct config_rule cpus_keys[] = {
 static const struct config_rule dataplane_keys[] = {
 	{"workers", CONFIG_WORD | CONFIG_INTEGER, .min = 1, .max = 64, WORDS("auto")},
 	{"cpus", CONFIG_MAPPING, .inner = cpus_keys},
+	{"crypto", CONFIG_WORD, WORDS("auto", "sodium", "ipsec-mb")},
+	{"busy_poll_us", CONFIG_INTEGER, .min = 0, .max = 1000},
+	{"offloads", CONFIG_WORD, WORDS("auto", "off")},
 	{0},
 };
 

@@ -79,6 +79,7 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 		control->has_failed = true;
 		return;
 	}
+	uplinks_tell_trains(control);
 	while (taken++ < EVENTS_PER_TURN && (dp = engine_take_event(control->engine, &events))) {
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
@@ -222,18 +223,43 @@ static int cpu_of(const struct config_cpus *cpus, unsigned i)
 	return cpus->count ? cpus->cpu[i % cpus->count] : -1;
 }
 
-static int create_engine(struct control *control, int tun_fd)
+/* The library that seals and opens transport data. */
+static int choose_cipher(const struct config *config, enum cipher_library *ret)
+{
+	const char *wanted = cipher_library_name(config->crypto);
+	int r = cipher_choose(config->crypto, ret);
+
+	if (r == -ENOTSUP)
+		log_error("dataplane.crypto: %s is not built in, or this processor lacks what it "
+		          "needs (AVX2); auto takes what there is",
+		          wanted);
+	else if (r)
+		log_error("dataplane.crypto: %s fails its known answers", wanted);
+	return r;
+}
+
+static int create_engine(struct control *control, unsigned workers, const struct tun *tun)
 {
 	const struct config *config = control->config;
-	struct engine_settings set = {.tun_fd = tun_fd,
+	struct engine_settings set = {.tun = *tun,
 	                              .mtu = config->mtu,
-	                              .workers = config->workers ? config->workers
-	                                                         : engine_auto_workers(),
-	                              .tun_cpu = cpu_of(&config->cpus_tun, 0)};
+	                              .workers = workers,
+	                              .hand_over = config->workers || workers > 1,
+	                              .busy_poll_us = config->busy_poll_us};
+	int r = choose_cipher(config, &set.cipher);
 
+	if (r)
+		return r;
+	for (unsigned i = 0; i < tun->queues; i++)
+		set.tun_cpu[i] = cpu_of(&config->cpus_tun, i);
 	for (unsigned i = 0; i < set.workers; i++)
 		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
-	return engine_create(&set, &control->engine);
+	r = engine_create(&set, &control->engine);
+	if (!r)
+		log_info("interface=%s: %u crypto worker%s with %s, %u TUN queue%s",
+		         control->interface, set.workers, set.workers == 1 ? "" : "s",
+		         cipher_library_name(set.cipher), tun->queues, tun->queues == 1 ? "" : "s");
+	return r;
 }
 
 static int create_identity(struct control *control)
@@ -277,7 +303,8 @@ static int watch_all(struct control *control, int signal_fd)
 }
 
 /* The steps after memory and descriptors are there; @ret_what names the one that failed. */
-static int start(struct control *control, int tun_fd, int signal_fd, const char **ret_what)
+static int start(struct control *control, unsigned workers, const struct tun *tun, int signal_fd,
+                 const char **ret_what)
 {
 	int r;
 
@@ -286,7 +313,7 @@ static int start(struct control *control, int tun_fd, int signal_fd, const char 
 	if (r)
 		return r;
 	*ret_what = "packet memory";
-	r = create_engine(control, tun_fd);
+	r = create_engine(control, workers, tun);
 	if (r)
 		return r;
 	*ret_what = "peers";
@@ -318,7 +345,7 @@ static int start(struct control *control, int tun_fd, int signal_fd, const char 
 	return engine_start(control->engine);
 }
 
-int control_create(struct config *config, const char *interface, int tun_fd, int signal_fd,
+int control_create(struct config *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret)
 {
 	struct control *control = calloc(1, sizeof *control);
@@ -332,13 +359,13 @@ int control_create(struct config *config, const char *interface, int tun_fd, int
 	control->config = config;
 	control->log_limit =
 		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
-	strncpy(control->interface, interface, sizeof control->interface - 1);
+	memcpy(control->interface, tun->name, sizeof control->interface);
 	r = loop_init(&control->loop);
 	control->started_ns = control->sampled_ns = control->loop.now_ns;
 	if (!r)
-		r = start(control, tun_fd, signal_fd, &what);
+		r = start(control, workers, tun, signal_fd, &what);
 	if (r) {
-		log_error("interface=%s: cannot start %s, %s", interface, what, strerror(-r));
+		log_error("interface=%s: cannot start %s, %s", tun->name, what, strerror(-r));
 		control_destroy(control);
 		return r;
 	}

@@ -72,10 +72,10 @@ struct control {
 };
 
 /* Everything up to the point where the interface is ready: opens sockets, creates peers, publishes
- * tables. The TUN device is open and set up. Takes over @config, also on failure. Returns 0 or a
+ * tables. The TUN device is open and set up; its descriptors stay the caller's. Takes over @config, also on failure. Returns 0 or a
  * negative errno, logged.
  */
-int control_create(struct config *config, const char *interface, int tun_fd, int signal_fd,
+int control_create(struct config *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret);
 
 /* Runs until a SIGTERM or SIGINT arrives on the signal descriptor (a second one ends the process at
@@ -96,6 +96,7 @@ struct peer *control_find_peer(struct control *control, const uint8_t key[static
  * -EADDRINUSE, -EACCES, -EPERM.
  */
 int uplinks_open(struct control *control, uint64_t now_ns);
+void uplinks_tell_trains(struct control *control);
 bool uplink_is_usable(const struct uplink *uplink);
 void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns);
 void uplink_netif_event(struct control *control, const struct netif_event *event);

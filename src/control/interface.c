@@ -2,12 +2,12 @@
 #include "control/interface.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "control/config.h"
 #include "control/netif.h"
-#include "dataplane/tun.h"
+#include "dataplane/engine.h"
 
 #define QUEUE_PKTS \
 	1000u /* 12 ms of 1 Gbit/s in full packets: longer than a thread is kept waiting */
@@ -102,24 +102,45 @@ static int set_up(struct netif *netif, const struct config *config)
 	return r;
 }
 
-int interface_open(const struct config *config, char ret_name[static IF_NAMESIZE])
+/* What the device cannot do is worth knowing where speed matters. */
+static void log_offloads(const struct tun *tun, const struct config *config)
 {
-	int fd = tun_open(config->interface, QUEUE_PKTS, ret_name);
-	struct netif netif;
+	if (!config->has_offloads || (tun->takes.tcp4 && tun->takes.udp4))
+		return;
+	if (tun->takes.tcp4)
+		log_info("interface=%s: the kernel has no segmentation offload for UDP on TUN "
+		         "devices (Linux 6.2 has), only TCP uses it",
+		         tun->name);
+	else
+		log_warning("interface=%s: the TUN device has no segmentation offload, packets "
+		            "pass one by one",
+		            tun->name);
+}
 
-	if (fd < 0) {
+int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun)
+{
+	struct tun_settings set = {.name = config->interface,
+	                           .queue_len_pkts = QUEUE_PKTS,
+	                           .queues = engine_queues_for(workers),
+	                           .has_offloads = config->has_offloads};
+	struct netif netif;
+	int r = tun_open(ret_tun, &set);
+
+	if (r) {
 		log_error("interface=%s: cannot create the TUN device: %s%s",
-		          *config->interface ? config->interface : "auto", strerror(-fd),
-		          open_hint(fd));
-		return fd;
+		          *config->interface ? config->interface : "auto", strerror(-r),
+		          open_hint(r));
+		return r;
 	}
-	int r = netif_init(&netif, ret_name);
+	r = netif_init(&netif, ret_tun->name);
 	if (!r)
 		r = set_up(&netif, config);
 	if (r) {
-		log_error("interface=%s: cannot %s", ret_name, netif_error(&netif));
-		close(fd);
+		log_error("interface=%s: cannot %s", ret_tun->name, netif_error(&netif));
+		tun_close(ret_tun);
+	} else {
+		log_offloads(ret_tun, config);
 	}
 	netif_fini(&netif);
-	return r ? r : fd;
+	return r;
 }

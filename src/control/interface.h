@@ -3,19 +3,18 @@
  * routes, and up.
  *
  * Nothing has to be undone: the kernel removes the device, and all that hangs on it, when its
- * descriptor is closed.
+ * descriptors are closed.
  */
 #ifndef CONTROL_INTERFACE_H
 #define CONTROL_INTERFACE_H
 
-#include <net/if.h>
-
 struct config;
+struct tun;
 
-/* Returns the descriptor, which the caller closes, with the device's name in @ret_name; or a
- * negative errno, logged: -EPERM without CAP_NET_ADMIN, -EBUSY when the device is in use, ...
+/* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need. Returns 0
+ * or a negative errno, logged: -EPERM without CAP_NET_ADMIN, -EBUSY when the device is in use, ...
  * Before threads start.
  */
-int interface_open(const struct config *config, char ret_name[static IF_NAMESIZE]);
+int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun);
 
 #endif

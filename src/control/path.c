@@ -325,7 +325,7 @@ void path_publish(struct peer *peer, uint64_t now_ns)
 		peer->published_mask = mask;
 		peer->has_table = true;
 	}
-	if (mask && session_is_alive(peer, now_ns) && counter_read(&peer->dp->staged_len))
+	if (mask && session_is_alive(peer, now_ns) && dp_peer_staged(peer->dp))
 		engine_kick(peer->dp);
 }
 

@@ -220,7 +220,7 @@ static bool put_peer_traffic(json_t *o, const struct dp_peer *dp)
 	}
 	return put(o, "rx_packets", number(rx_packets)) && put(o, "rx_bytes", number(rx_bytes)) &&
 	       put(o, "tx_packets", number(tx_packets)) && put(o, "tx_bytes", number(tx_bytes)) &&
-	       put(o, "staged_packets", count(&dp->staged_len));
+	       put(o, "staged_packets", number(dp_peer_staged(dp)));
 }
 
 static json_t *build_peer(const struct peer *peer, uint64_t now_ns)

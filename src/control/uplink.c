@@ -69,6 +69,31 @@ static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
 	}
 }
 
+/* Trains that the system refused: once per link and cause, since they are given up then. */
+void uplinks_tell_trains(struct control *control)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		struct link *link = control->uplink[i].link;
+		unsigned max;
+
+		/* Relaxed: a peek, the exchange takes it. */
+		if (!atomic_load_explicit(&link->train_errno, memory_order_relaxed))
+			continue;
+		int error = atomic_exchange(&link->train_errno, 0);
+		max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
+		if (max)
+			log_warning(
+				"link=%s: the path takes no trains of datagrams above %u bytes, "
+				"%s; those leave one by one",
+				link->name, max, strerror(error));
+		else
+			log_warning(
+				"link=%s: the device takes no trains of datagrams, %s; they leave "
+				"one by one",
+				link->name, strerror(error));
+	}
+}
+
 /* ---- opening ---- */
 
 static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -121,7 +146,8 @@ static struct link_settings link_settings(const struct uplink *uplink)
 	struct link_settings set = {.bind = bind_address(uplink),
 	                            .device = config->device,
 	                            .fwmark = config->fwmark,
-	                            .has_fwmark = config->has_fwmark};
+	                            .has_fwmark = config->has_fwmark,
+	                            .has_offloads = uplink->control->config->has_offloads};
 
 	snprintf(set.name, sizeof set.name, "%s", config->name);
 	return set;

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "crypto/secret.h"
 
 #define WIDE_WORDS REPLAY_WORDS(REPLAY_BITS_BONDED)
+#define WIDE_BYTES (2 * WIDE_WORDS * sizeof(uint64_t)) /* of lanes 0 and 1 */
 
 _Static_assert(sizeof(struct keypair_keys) <= SECRET_CELL_LEN, "the keys fit a cell");
 _Static_assert(LANE_CONTROL + 16 == LANE_COUNT, "a control lane for each of control_bits");
@@ -69,7 +71,10 @@ static void destroy(struct rcu_head *head)
 
 	secret_free(kp->keys);
 	/* Relaxed: the last reference was put after the control thread's offer. */
-	free(atomic_load_explicit(&kp->wide_bits, memory_order_relaxed));
+	uint64_t *bits = atomic_load_explicit(&kp->wide_bits, memory_order_relaxed);
+
+	if (bits)
+		munmap(bits, WIDE_BYTES);
 	free(kp);
 }
 
@@ -91,9 +96,11 @@ int keypair_widen_windows(struct keypair *kp)
 {
 	if (atomic_load_explicit(&kp->wide_bits, memory_order_relaxed))
 		return 0; /* only this thread ever stores it */
-	uint64_t *bits = malloc(2 * WIDE_WORDS * sizeof *bits);
+	/* Pages of a mapping are there when counters reach them: a peer at rest needs few. */
+	uint64_t *bits =
+		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!bits)
+	if (bits == MAP_FAILED)
 		return -ENOMEM;
 	/* Release: the allocation comes before its use; partner in adopt_wide_windows(). */
 	atomic_store_explicit(&kp->wide_bits, bits, memory_order_release);

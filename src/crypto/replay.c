@@ -57,10 +57,9 @@ bool replay_accept(struct replay_window *win, uint64_t counter)
 
 void replay_widen(struct replay_window *win, uint64_t *storage, uint32_t words)
 {
-	struct replay_window wide;
+	struct replay_window wide = {.seen = storage, .words = words};
 
-	assert(words > win->words);
-	replay_init(&wide, storage, words);
+	assert(words > win->words && (words & (words - 1)) == 0);
 	if (win->next > 0) {
 		uint64_t newest_word = (win->next - 1) / WORD_BITS;
 

@@ -34,8 +34,9 @@ void replay_init(struct replay_window *win, uint64_t *storage, uint32_t words);
  */
 bool replay_accept(struct replay_window *win, uint64_t counter);
 
-/* Moves to a wider ring without forgetting or accepting anything twice; @storage is cleared first.
- * @words must be greater than the present ones. The old storage may be reused afterwards. What is
+/* Moves to a wider ring without forgetting or accepting anything twice. @storage is all zero: fresh
+ * memory of the system is touched only as counters reach it. @words must be greater than the present
+ * ones. The old storage may be reused afterwards. What is
  * older than the old ring's first word, (newest & ~63) - REPLAY_LATENESS(old bits), is no longer
  * known and stays refused.
  */

@@ -3,6 +3,7 @@
 
 #include "dataplane/batch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -18,21 +19,25 @@ static uint32_t align_up(uint32_t n, uint32_t to)
 	return (n + to - 1) / to * to;
 }
 
-int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes)
+uint32_t batch_bytes_for(uint32_t slot_bytes)
 {
-	size_t bytes = (size_t)count * BATCH_DATA_BYTES;
+	uint32_t stride = align_up(slot_bytes, CACHE_LINE);
 
-	*pool = (struct batch_pool){.count = count};
+	return stride < BATCH_BYTES_MAX / BATCH_MAX ? stride * BATCH_MAX : BATCH_BYTES_MAX;
+}
+
+int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes)
+{
+	*pool = (struct batch_pool){.count = count, .bytes = align_up(bytes, CACHE_LINE)};
 	pool->stride = align_up(slot_bytes, CACHE_LINE);
-	pool->slots = BATCH_DATA_BYTES / pool->stride;
+	pool->slots = pool->bytes / pool->stride;
 	if (pool->slots > BATCH_MAX)
 		pool->slots = BATCH_MAX;
-	if (pool->slots == 0)
-		pool->slots = 1;
+	assert(pool->slots > 0);
 	pool->batches = calloc(count, sizeof *pool->batches);
 	if (!pool->batches)
 		return -ENOMEM;
-	pool->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	pool->memory = mmap(NULL, (size_t)count * pool->bytes, PROT_READ | PROT_WRITE,
 	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->memory == MAP_FAILED) {
 		free(pool->batches);
@@ -44,7 +49,7 @@ int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes
 		struct batch *b = &pool->batches[i];
 
 		b->home = pool;
-		b->data = pool->memory + (size_t)i * BATCH_DATA_BYTES;
+		b->data = pool->memory + (size_t)i * pool->bytes;
 		b->next = pool->idle;
 		pool->idle = b;
 	}
@@ -77,7 +82,7 @@ void batch_pool_fini(struct batch_pool *pool)
 	if (!pool->batches)
 		return;
 	take_returned(pool);
-	munmap(pool->memory, (size_t)pool->count * BATCH_DATA_BYTES);
+	munmap(pool->memory, (size_t)pool->count * pool->bytes);
 	free(pool->batches);
 	*pool = (struct batch_pool){0};
 }
@@ -100,6 +105,7 @@ struct batch *batch_get(struct batch_pool *pool)
 	pool->idle = b->next;
 	b->next = NULL;
 	b->len = 0;
+	b->used = 0;
 	b->path_id = PATH_NONE;
 	b->path_mask = 0;
 	b->has_remote = false;

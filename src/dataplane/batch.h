@@ -5,7 +5,8 @@
  * crypto call, one system call. It belongs to one peer, one keypair and one direction, on send also
  * to one path. It owns a fixed buffer; its segments are datagrams in that buffer, each with room for
  * the transport header before the payload and for padding and tag behind it, so that sealing and
- * opening need no copy.
+ * opening need no copy. On receive a whole GRO train lies in the buffer as it came, datagram behind
+ * datagram.
  *
  *      offset            offset + 16                                offset + 16 + len
  *      | transport header | payload: IP packet or frames             | padding, tag |
@@ -31,10 +32,11 @@ struct dp_peer;
 struct keypair;
 struct link;
 
-#define CACHE_LINE       64
-#define BATCH_DATA_BYTES 65536u /* the longest GRO train, or the longest datagram */
-#define PATH_NONE        0xffu
-#define PATH_ANY         0xfeu
+#define CACHE_LINE      64
+#define TRAIN_BYTES     65536u  /* the longest GRO train, or the longest datagram */
+#define BATCH_BYTES_MAX 131072u /* what BATCH_MAX full packets need, unless they are jumbo ones */
+#define PATH_NONE       0xffu
+#define PATH_ANY        0xfeu
 
 enum batch_kind {
 	BATCH_SEAL,   /* IP packets on their way out: sealed by a worker, then sent in order */
@@ -86,8 +88,9 @@ struct batch {
 	uint64_t rx_packets;     /* report: heard on the path before this one */
 
 	unsigned len;
+	uint32_t used; /* bytes of the buffer up to the end of the last segment's slot */
 	struct segment segment[BATCH_MAX];
-	uint8_t *data; /* BATCH_DATA_BYTES, aligned to CACHE_LINE; set once */
+	uint8_t *data; /* of the pool's bytes, aligned to CACHE_LINE; set once */
 };
 
 static inline uint8_t *segment_header(const struct batch *b, const struct segment *seg)
@@ -107,7 +110,8 @@ static inline uint8_t *segment_payload(const struct batch *b, const struct segme
  */
 struct batch_pool {
 	unsigned count;        /* [I] */
-	unsigned slots;        /* [I] datagrams that fit into one batch */
+	uint32_t bytes;        /* [I] of each batch's buffer */
+	unsigned slots;        /* [I] datagrams of any length that fit into one batch */
 	uint32_t stride;       /* [I] bytes from slot to slot, a multiple of CACHE_LINE */
 	struct batch *batches; /* [I] */
 	uint8_t *memory;       /* [I] */
@@ -117,10 +121,15 @@ struct batch_pool {
 	_Atomic uint32_t is_waiting;                        /* [A] futex: the owner sleeps */
 };
 
-/* @slot_bytes is the longest datagram to be stored. Memory is mapped now and touched when first
- * used. Returns 0 or -ENOMEM.
+/* @count batches of @bytes each, rounded up to CACHE_LINE; @slot_bytes, at most as many, is the longest
+ * datagram to be stored. Memory is mapped now and touched when first used. Returns 0 or -ENOMEM.
  */
-int batch_pool_init(struct batch_pool *pool, unsigned count, unsigned slot_bytes);
+int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes);
+
+/* The bytes of a buffer that holds BATCH_MAX datagrams of @slot_bytes, or as many of them as
+ * BATCH_BYTES_MAX allows.
+ */
+uint32_t batch_bytes_for(uint32_t slot_bytes);
 
 /* All batches must have come home. */
 void batch_pool_fini(struct batch_pool *pool);
@@ -139,14 +148,17 @@ void batch_free(struct batch *b);
 /* Whether batch_get() would succeed. The pool's owner. */
 bool batch_pool_has_idle(struct batch_pool *pool);
 
-/* Prepares the next slot and returns its segment; the caller checked that b->len < slots. */
+/* Prepares the next slot and returns its segment; the caller checked that b->len < slots, and all
+ * segments of the batch are made this way.
+ */
 static inline struct segment *batch_append(struct batch *b, uint32_t stride)
 {
 	struct segment *seg = &b->segment[b->len];
 
-	seg->offset = b->len * stride;
+	seg->offset = b->used;
 	seg->len = 0;
 	seg->rank = 0;
+	b->used += stride;
 	b->len++;
 	return seg;
 }

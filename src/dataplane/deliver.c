@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/reorder.h"
 
@@ -18,10 +20,11 @@ struct delivery {
 	struct batch *b;
 	struct dp_peer *peer;
 	struct reorder *reorder; /* or NULL */
-	unsigned path_id;        /* or PATH_NONE */
-	unsigned authentic;      /* datagrams new and authentic so far */
-	uint64_t bytes;          /* of their UDP payload */
-	uint64_t newest;         /* greatest counter among them */
+	struct reorder_sink sink;
+	unsigned path_id;   /* or PATH_NONE */
+	unsigned authentic; /* datagrams new and authentic so far */
+	uint64_t bytes;     /* of their UDP payload */
+	uint64_t newest;    /* greatest counter among them */
 	bool has_data;
 };
 
@@ -41,8 +44,8 @@ static size_t inner_len(const uint8_t *packet, size_t len)
 	return 0;
 }
 
-/* Hands an IP packet to the kernel if its source belongs to the peer. */
-static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet,
+/* Puts an IP packet on its way to the kernel if its source belongs to the peer. */
+static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t *packet,
                            size_t len)
 {
 	const struct allowedips *table = rcu_dereference(self->engine->allowedips);
@@ -60,12 +63,25 @@ static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, const u
 		dp_drop(self, DROP_ALLOWED_IPS, 1);
 		return;
 	}
-	while (write(self->tun_fd, packet, total) < 0) {
+	coalescer_add(self->coalescer, packet, total);
+}
+
+void write_to_tun(void *context, const struct iovec *iov, unsigned len)
+{
+	struct dp_thread *self = context;
+	unsigned skipped = self->engine->set.tun.has_header ? 0 : 1;
+
+	while (writev(self->tun_fd, iov + skipped, (int)(len - skipped)) < 0) {
 		if (errno != EINTR) {
-			dp_drop(self, DROP_TUN_FULL, 1);
+			dp_drop(self, DROP_TUN_FULL, len - 1);
 			return;
 		}
 	}
+}
+
+static void flush_to_tun(struct dp_thread *self)
+{
+	coalescer_flush(self->coalescer);
 }
 
 /* Answers a probe at once, on the path where it came in: the shorter it is held, the truer the round
@@ -167,20 +183,19 @@ static void take_frames(struct dp_thread *self, const struct delivery *d, const 
 }
 
 /* Every number of the ordered lane has its place in the order, also where there is no packet. */
-static void put_in_order(struct dp_thread *self, struct delivery *d, uint64_t counter,
-                         const uint8_t *packet, size_t len)
+static void put_in_order(const struct delivery *d, uint64_t counter, uint8_t *packet, size_t len)
 {
 	if (d->reorder && counter >> LANE_SHIFT == LANE_ORDERED)
-		reorder_put(d->reorder, self, d->peer, d->b->keypair, counter, d->path_id, packet,
-		            len, d->b->time_ns, deliver_packet);
+		reorder_put(d->reorder, &d->sink, d->b->keypair, counter, d->path_id, packet, len,
+		            d->b->time_ns);
 	else if (len)
-		deliver_packet(self, d->peer, packet, len);
+		deliver_packet(d->sink.self, d->peer, packet, len);
 }
 
 static void deliver_segment(struct dp_thread *self, struct delivery *d, const struct segment *seg)
 {
 	const struct message_transport *header = (void *)segment_header(d->b, seg);
-	const uint8_t *payload = segment_payload(d->b, seg);
+	uint8_t *payload = segment_payload(d->b, seg);
 	uint64_t counter = load_le64(header->counter);
 	bool is_frames;
 
@@ -198,16 +213,15 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 		take_frames(self, d, payload, seg->len, counter);
 	else if (seg->len) /* a keepalive has none */
 		d->has_data = true;
-	put_in_order(self, d, counter, payload, is_frames ? 0 : seg->len);
+	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
 }
 
 /* Lets packets go that have waited long enough, and sees to it that somebody looks again. */
-static void run_reorder(struct dp_thread *self, const struct delivery *d)
+static void run_reorder(const struct delivery *d)
 {
 	struct dp_peer *peer = d->peer;
-	uint64_t due_ns;
+	uint64_t due_ns = reorder_run(d->reorder, &d->sink, d->b->time_ns);
 
-	due_ns = reorder_run(d->reorder, self, peer, d->b->time_ns, deliver_packet);
 	/* Sequentially consistent with control's disarming, as in dp_peer_sent(). */
 	if (due_ns == NEVER_NS) {
 		atomic_store_explicit(&peer->reorder_due_ns, due_ns, memory_order_relaxed);
@@ -259,8 +273,11 @@ void deliver_batch(struct dp_thread *self, struct batch *b)
 	struct delivery d = {.b = b,
 	                     .peer = b->peer,
 	                     .reorder = rcu_dereference(b->peer->reorder),
+	                     .sink = {self, b->peer, deliver_packet, flush_to_tun},
 	                     .path_id = PATH_NONE};
 
+	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
+	self->tun_fd = self->engine->set.tun.fd[dp_peer_queue(b->peer)];
 	if (b->kind == BATCH_OPEN) {
 		d.path_id = dp_peer_find_path(b->peer, &b->route);
 		for (unsigned i = 0; i < b->len; i++)
@@ -269,6 +286,8 @@ void deliver_batch(struct dp_thread *self, struct batch *b)
 	if (d.authentic)
 		account(self, &d);
 	if (d.reorder)
-		run_reorder(self, &d);
+		run_reorder(&d);
+	else
+		flush_to_tun(self);
 	batch_free(b);
 }

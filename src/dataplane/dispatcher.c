@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* dispatcher.c - the TUN reader: from IP packets to numbered batches, one per peer and path.
  *
- * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS), puts each
- * packet into the open batch of the path picked for it, then numbers the packets of each peer with
- * one reservation and submits the batches. So a batch waits no longer than its round, and an idle
- * daemon handles a lone packet at once. Packets without a session or path are staged until control
- * kicks us.
+ * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS reads, or one long
+ * super-packet), cuts it into packets, puts each into the open batch of the path picked for it, then
+ * numbers the packets of each peer with one reservation and submits the batches. So a batch waits no
+ * longer than its round, and an idle daemon handles a lone packet at once. Packets without a session or
+ * path are staged until control kicks us.
+ *
+ * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it knows
+ * of a peer for itself (struct outbound). They share the counters of the keypair and the order of leaving
+ * on a path: packets of different flows may leave in another order than they were numbered in.
  */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/super_packet.h"
 
 #define ROUND_PACKETS BATCH_MAX
+
+/* A super-packet from this length on is worth a batch of its own. */
+#define LONG_BYTES 16384u
 
 static bool is_ip_packet(const uint8_t *packet, size_t len)
 {
@@ -26,56 +35,66 @@ static bool is_ip_packet(const uint8_t *packet, size_t len)
 	return len >= 40 && packet[0] >> 4 == 6 && 40u + load_be16(packet + 4) <= len;
 }
 
-static void append_packet(struct batch *b, uint32_t stride, const uint8_t *packet, size_t len)
+/* A packet that is to be put somewhere: the next of a super-packet, or one that was staged. */
+struct source {
+	struct super_packet *cut; /* or NULL */
+	const uint8_t *packet;
+	size_t len;
+};
+
+static void append_packet(struct batch *b, uint32_t stride, const struct source *from)
 {
 	struct segment *seg = batch_append(b, stride);
 
-	memcpy(segment_payload(b, seg), packet, len);
-	seg->len = (uint16_t)len;
+	if (from->cut)
+		super_packet_next(from->cut, segment_payload(b, seg));
+	else
+		memcpy(segment_payload(b, seg), from->packet, from->len);
+	seg->len = (uint16_t)from->len;
 }
 
 /* ---- staging ---- */
 
-static void drop_oldest_staged(struct dispatcher *d, struct dp_peer *peer)
+static void drop_oldest_staged(struct dispatcher *d, struct outbound *out)
 {
-	struct batch *b = peer->staged;
+	struct batch *b = out->staged;
 
 	dp_drop(&d->self, DROP_STAGED_FULL, 1);
-	counter_add(&peer->staged_len, (uint64_t)-1);
-	if (++peer->staged_skip < b->len)
+	counter_add(&out->staged_len, (uint64_t)-1);
+	if (++out->staged_skip < b->len)
 		return;
-	peer->staged = b->next;
-	peer->staged_skip = 0;
+	out->staged = b->next;
+	out->staged_skip = 0;
 	d->staged_batches--;
 	batch_free(b);
 }
 
-/* Keeps a packet until a session and a path exist; the oldest one gives way. */
-static void stage_packet(struct dispatcher *d, struct dp_peer *peer, const uint8_t *packet,
-                         size_t len)
+/* Keeps a packet until a session and a path exist; the oldest one gives way. False when there is no
+ * memory for it.
+ */
+static bool stage_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
-	struct batch *b = peer->staged ? peer->staged_tail : NULL;
+	struct batch *b = out->staged ? out->staged_tail : NULL;
 
 	if (!b || b->len == d->self.pool.slots) {
 		struct batch *fresh = NULL;
 
 		if (d->staged_batches < d->self.pool.count / 2)
 			fresh = batch_get(&d->self.pool);
-		if (!fresh) {
-			dp_drop(&d->self, DROP_STAGED_FULL, 1);
-			return;
-		}
-		if (peer->staged)
+		if (!fresh)
+			return false;
+		if (out->staged)
 			b->next = fresh;
 		else
-			peer->staged = fresh;
-		peer->staged_tail = b = fresh;
+			out->staged = fresh;
+		out->staged_tail = b = fresh;
 		d->staged_batches++;
 	}
-	append_packet(b, d->self.pool.stride, packet, len);
-	counter_add(&peer->staged_len, 1);
-	if (counter_read(&peer->staged_len) > STAGED_MAX)
-		drop_oldest_staged(d, peer);
+	append_packet(b, d->self.pool.stride, from);
+	counter_add(&out->staged_len, 1);
+	if (counter_read(&out->staged_len) > STAGED_MAX)
+		drop_oldest_staged(d, out);
+	return true;
 }
 
 /* Asks for a session once; control clears the wish when the attempt has ended either way. */
@@ -89,17 +108,18 @@ static void want_session(struct dp_peer *peer)
 
 /* ---- rounds ---- */
 
-/* Numbers and submits what the round holds for @peer. */
-static void submit_peer(struct dispatcher *d, struct dp_peer *peer, bool more)
+/* Numbers and submits what the round holds for @out. */
+static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 {
-	struct keypair *kp = peer->round_keypair;
-	uint64_t first = keypair_reserve(kp, peer->round_lane, peer->round_len);
+	struct dp_peer *peer = out->peer;
+	struct keypair *kp = out->round_keypair;
+	uint64_t first = keypair_reserve(kp, out->round_lane, out->round_len);
 
-	for (unsigned mask = peer->round_paths; mask; mask &= mask - 1) {
-		struct dp_path *path = &peer->path[__builtin_ctz(mask)];
-		struct batch *b = path->open;
+	for (unsigned mask = out->round_paths; mask; mask &= mask - 1) {
+		unsigned path_id = (unsigned)__builtin_ctz(mask);
+		struct batch *b = out->open[path_id];
 
-		path->open = NULL;
+		out->open[path_id] = NULL;
 		if (first == UINT64_MAX) {
 			dp_drop_batch(&d->self, b, DROP_COUNTER_LIMIT);
 			continue;
@@ -111,46 +131,47 @@ static void submit_peer(struct dispatcher *d, struct dp_peer *peer, bool more)
 		b->keypair = kp;
 		b->peer = dp_peer_get(peer);
 		b->first_counter = first;
-		sequencer_enter(&path->leaving, b);
+		sequencer_enter(&peer->path[path_id].leaving, b);
 		engine_submit(&d->self, b, more);
 	}
 	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
 	if ((kp->is_initiator && d->self.now_ns >= kp->rekey_ns) ||
 	    (first & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)
 		want_session(peer);
-	peer->round_len = 0;
-	peer->round_paths = 0;
+	out->round_len = 0;
+	out->round_paths = 0;
 }
 
 /* Submits everything. @more: the TUN device held more than one round takes. */
 static void end_round(struct dispatcher *d, bool more)
 {
 	while (d->round) {
-		struct dp_peer *peer = d->round;
+		struct outbound *out = d->round;
 
-		d->round = peer->round_next;
-		if (peer->round_len)
-			submit_peer(d, peer, more);
-		peer->round_keypair = NULL;
+		d->round = out->round_next;
+		if (out->round_len)
+			submit_peer(d, out, more);
+		out->round_keypair = NULL;
 	}
 }
 
-/* Enters @peer into the round with the keypair of this moment. False: it cannot send now. */
-static bool join_round(struct dispatcher *d, struct dp_peer *peer, const struct path_table *table)
+/* Enters @out into the round with the keypair of this moment. False: it cannot send now. */
+static bool join_round(struct dispatcher *d, struct outbound *out, const struct path_table *table)
 {
-	struct keypair *kp = rcu_dereference(peer->current);
+	struct keypair *kp = rcu_dereference(out->peer->current);
 	bool has_lanes;
 
 	if (!kp)
 		return false;
 	has_lanes = atomic_load_explicit(&kp->send_lanes, memory_order_relaxed);
-	peer->round_lane =
+	out->round_lane =
 		has_lanes && table->mode != BONDING_AGGREGATE ? LANE_UNORDERED : LANE_ORDERED;
-	if (!keypair_can_send(kp, d->self.now_ns, peer->round_lane))
+	if (!keypair_can_send(kp, d->self.now_ns, out->round_lane))
 		return false;
-	peer->round_keypair = kp;
-	peer->round_next = d->round;
-	d->round = peer;
+	out->round_keypair = kp;
+	out->round_next = d->round;
+	d->round = out;
+	run_tick(&out->run, d->self.now_ns);
 	return true;
 }
 
@@ -163,24 +184,38 @@ static uint16_t mask_of(const struct path_table *table)
 	return mask;
 }
 
-/* The open batch for the next packet of @len bytes. May end the round to get memory, and then joins
- * a new one; NULL when the peer cannot send.
- */
-static struct batch *open_batch_for(struct dispatcher *d, struct dp_peer *peer, size_t len)
+/* The slot of the path for a packet of @bytes: that of the present run, or a newly picked one. */
+static unsigned choose_slot(struct outbound *out, const struct path_table *table, uint32_t bytes)
 {
-	const struct path_table *table = rcu_dereference(peer->path_table);
-	unsigned path_id, slot = 0;
+	int slot;
+
+	if (table->mode != BONDING_AGGREGATE || table->len == 1)
+		return 0;
+	slot = run_slot(&out->run, table);
+	if (slot >= 0) {
+		pick_charge(&out->pick, table, (unsigned)slot, bytes);
+	} else {
+		slot = (int)pick_path(&out->pick, table, bytes);
+		run_begin(&out->run, table, (unsigned)slot);
+	}
+	run_sent(&out->run, bytes);
+	return (unsigned)slot;
+}
+
+/* The open batch for the next packet of @len bytes; NULL when the peer cannot send. */
+static struct batch *open_batch_for(struct dispatcher *d, struct outbound *out, size_t len)
+{
+	const struct path_table *table = rcu_dereference(out->peer->path_table);
+	unsigned path_id;
 	struct batch *b;
 
 	if (!table || table->len == 0)
 		return NULL;
-	if (!peer->round_keypair && !join_round(d, peer, table))
+	if (!out->round_keypair && !join_round(d, out, table))
 		return NULL;
-	if (table->mode == BONDING_AGGREGATE && table->len > 1)
-		slot = pick_path(&peer->pick, table, (uint32_t)len);
-	path_id = table->slot[slot].path_id;
+	path_id = table->slot[choose_slot(out, table, (uint32_t)len)].path_id;
 	assert(path_id < PATHS_MAX);
-	b = peer->path[path_id].open;
+	b = out->open[path_id];
 	if (b)
 		return b;
 	b = batch_get(&d->self.pool);
@@ -190,102 +225,146 @@ static struct batch *open_batch_for(struct dispatcher *d, struct dp_peer *peer, 
 	b->path_id = (uint8_t)path_id;
 	b->path_mask =
 		table->mode == BONDING_REDUNDANT ? mask_of(table) : (uint16_t)(1u << path_id);
-	peer->path[path_id].open = b;
-	peer->round_paths |= (uint16_t)(1u << path_id);
+	out->open[path_id] = b;
+	out->round_paths |= (uint16_t)(1u << path_id);
 	return b;
 }
 
-/* True when the packet is on its way; false when @peer cannot send at this moment. */
-static bool add_to_round(struct dispatcher *d, struct dp_peer *peer, const uint8_t *packet,
-                         size_t len)
+/* True when the packet is on its way; false when the peer cannot send at this moment. A full batch ends
+ * the round.
+ */
+static bool add_to_round(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
-	struct batch *b = open_batch_for(d, peer, len);
+	struct batch *b = open_batch_for(d, out, from->len);
 
 	if (!b)
 		return false;
-	append_packet(b, d->self.pool.stride, packet, len);
-	b->segment[b->len - 1].rank = (uint16_t)peer->round_len++;
+	append_packet(b, d->self.pool.stride, from);
+	b->segment[b->len - 1].rank = (uint16_t)out->round_len++;
 	if (b->len == d->self.pool.slots)
 		end_round(d, true);
 	return true;
 }
 
 /* Lets staged packets go, as many as can. */
-static void release_staged(struct dispatcher *d, struct dp_peer *peer)
+static void release_staged(struct dispatcher *d, struct outbound *out)
 {
-	while (peer->staged) {
-		struct batch *b = peer->staged;
+	while (out->staged) {
+		struct batch *b = out->staged;
 
-		while (peer->staged_skip < b->len) {
-			const struct segment *seg = &b->segment[peer->staged_skip];
+		while (out->staged_skip < b->len) {
+			const struct segment *seg = &b->segment[out->staged_skip];
+			struct source from = {.packet = segment_payload(b, seg), .len = seg->len};
 
-			if (!add_to_round(d, peer, segment_payload(b, seg), seg->len))
+			if (!add_to_round(d, out, &from))
 				return;
-			peer->staged_skip++;
-			counter_add(&peer->staged_len, (uint64_t)-1);
+			out->staged_skip++;
+			counter_add(&out->staged_len, (uint64_t)-1);
 		}
-		peer->staged = b->next;
-		peer->staged_skip = 0;
+		out->staged = b->next;
+		out->staged_skip = 0;
 		d->staged_batches--;
 		batch_free(b);
 	}
 }
 
-static void dispatch_packet(struct dispatcher *d, const uint8_t *packet, size_t len)
-{
-	const struct allowedips *table = rcu_dereference(d->self.engine->allowedips);
-	struct dp_peer *peer = NULL;
-
-	if (!is_ip_packet(packet, len)) {
-		dp_drop(&d->self, DROP_INNER_MALFORMED, 1);
-		return;
-	}
-	/* The device's MTU may have been raised since the slots were cut. */
-	if (len + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->self.engine->slot_bytes) {
-		dp_drop(&d->self, DROP_TOO_BIG, 1);
-		return;
-	}
-	if (table)
-		peer = allowedips_lookup_dst(table, packet);
-	if (!peer) {
-		dp_drop(&d->self, DROP_NO_PEER, 1);
-		return;
-	}
-	if (atomic_load_explicit(&peer->data_refused, memory_order_relaxed)) {
-		dp_drop(&d->self, DROP_BONDING_REQUIRED, 1);
-		return;
-	}
-	/* Staged packets go first, or the flow would be out of order. */
-	if (peer->staged)
-		release_staged(d, peer);
-	if (!peer->staged && add_to_round(d, peer, packet, len))
-		return;
-	stage_packet(d, peer, packet, len);
-	want_session(peer);
-}
-
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
- * senders feel. The batch that came home goes back at once; it only had to come.
+ * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline for
+ * RCU, so what the round holds goes first.
  */
 static void wait_for_memory(struct dispatcher *d)
 {
-	if (!batch_pool_has_idle(&d->self.pool))
-		batch_free(batch_get_wait(&d->self.pool));
+	if (batch_pool_has_idle(&d->self.pool))
+		return;
+	end_round(d, true);
+	batch_free(batch_get_wait(&d->self.pool));
+}
+
+/* The same in the midst of a super-packet to @peer, which must outlast the wait. */
+static void keep_memory(struct dispatcher *d, struct dp_peer *peer)
+{
+	if (batch_pool_has_idle(&d->self.pool))
+		return;
+	dp_peer_get(peer);
+	wait_for_memory(d);
+	dp_peer_put(peer);
+}
+
+/* Sends or stages one packet; false when neither can be done. */
+static bool dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
+{
+	/* Staged packets go first, or the flow would be out of order. */
+	if (out->staged)
+		release_staged(d, out);
+	if (!out->staged && add_to_round(d, out, from))
+		return true;
+	want_session(out->peer);
+	return stage_packet(d, out, from);
+}
+
+static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
+{
+	const struct allowedips *table = rcu_dereference(d->self.engine->allowedips);
+	struct dp_peer *peer = table ? allowedips_lookup_dst(table, packet) : NULL;
+
+	if (!peer) {
+		dp_drop(&d->self, DROP_NO_PEER, packets);
+		return NULL;
+	}
+	if (atomic_load_explicit(&peer->data_refused, memory_order_relaxed)) {
+		dp_drop(&d->self, DROP_BONDING_REQUIRED, packets);
+		return NULL;
+	}
+	return peer;
+}
+
+/* What one read of the device gave. */
+static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
+                     const uint8_t *packet, size_t len)
+{
+	struct super_packet cut;
+	unsigned packets =
+		is_ip_packet(packet, len) ? super_packet_begin(&cut, header, packet, len) : 0;
+	struct dp_peer *peer;
+
+	if (!packets) {
+		dp_drop(&d->self, DROP_INNER_MALFORMED, 1);
+		return;
+	}
+	/* The device's MTU may have been raised since the slots were cut. The first is the longest. */
+	if (super_packet_next_len(&cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD >
+	    d->self.engine->slot_bytes) {
+		dp_drop(&d->self, DROP_TOO_BIG, packets);
+		return;
+	}
+	peer = find_peer(d, packet, packets);
+	if (!peer)
+		return;
+	while ((len = super_packet_next_len(&cut))) {
+		struct source from = {.cut = &cut, .len = len};
+
+		keep_memory(d, peer);
+		if (!dispatch_packet(d, &peer->out[d->self.id], &from)) {
+			dp_drop(&d->self, DROP_STAGED_FULL, packets);
+			return;
+		}
+		packets--;
+	}
 }
 
 /* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind. With
  * a batch at hand one packet at least can go, unless the peer cannot send.
  */
-static void release_kicked(struct dispatcher *d, struct dp_peer *peer)
+static void release_kicked(struct dispatcher *d, struct outbound *out)
 {
 	uint64_t before;
 
 	do {
-		before = counter_read(&peer->staged_len);
+		before = counter_read(&out->staged_len);
 		wait_for_memory(d);
-		release_staged(d, peer);
+		release_staged(d, out);
 		end_round(d, false);
-	} while (peer->staged && counter_read(&peer->staged_len) < before);
+	} while (out->staged && counter_read(&out->staged_len) < before);
 }
 
 /* Takes kicks off the queue. The mark goes first, so a kick that comes meanwhile is not lost. */
@@ -298,11 +377,11 @@ static void take_kicks(struct dispatcher *d)
 		return;
 	while ((node = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)) &&
 	       node != CDS_WFCQ_WOULDBLOCK) {
-		struct dp_peer *peer = caa_container_of(node, struct dp_peer, kick_node);
+		struct outbound *out = caa_container_of(node, struct outbound, kick_node);
 
-		atomic_store(&peer->is_kicked, false);
-		release_kicked(d, peer);
-		dp_peer_put(peer);
+		atomic_store(&out->is_kicked, false);
+		release_kicked(d, out);
+		dp_peer_put(out->peer);
 	}
 }
 
@@ -315,27 +394,45 @@ static void note_read_error(struct dispatcher *d, int error)
 	engine_wake_control(d->self.engine);
 }
 
-/* Reads packets until the device has no more, or the round is full, or memory is short: a packet needs
- * at most one batch. True: there may be more. All packets count, so that a device that never runs dry
- * cannot keep us from the clock, from kicks and from being quiescent.
+/* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at the end,
+ * with *@header all zero when the device gives none.
  */
-static bool read_round(struct dispatcher *d, int tun_fd, uint32_t size)
+static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
+{
+	const struct tun *tun = &d->self.engine->set.tun;
+	size_t header_len = tun->has_header ? sizeof *header : 0;
+	struct iovec iov[] = {{header, header_len}, {d->packet, SUPER_PACKET_BYTES_MAX}};
+	ssize_t n = readv(tun->fd[d->self.id], iov, 2);
+
+	if (n <= 0 || (size_t)n <= header_len) {
+		note_read_error(d, n < 0 ? errno : 0);
+		return 0;
+	}
+	return (size_t)n - header_len;
+}
+
+/* Reads packets until the device has no more, or the round is full, or memory is short. True: there may
+ * be more. All reads count, so that a device that never runs dry cannot keep us from the clock, from
+ * kicks and from being quiescent.
+ */
+static bool read_round(struct dispatcher *d)
 {
 	for (unsigned i = 0; i < ROUND_PACKETS && batch_pool_has_idle(&d->self.pool); i++) {
-		ssize_t n = read(tun_fd, d->packet, size);
+		struct virtio_net_hdr header = {0};
+		size_t len = read_packet(d, &header);
 
-		if (n <= 0) {
-			note_read_error(d, n < 0 ? errno : 0);
+		if (!len)
 			return false;
-		}
-		dispatch_packet(d, d->packet, (size_t)n);
+		dispatch(d, &header, d->packet, len);
+		if (len >= LONG_BYTES)
+			return true;
 	}
 	return true;
 }
 
-static void wait_for_packet(struct dispatcher *d, int tun_fd)
+static void wait_for_packet(struct dispatcher *d)
 {
-	struct pollfd fds[] = {{.fd = tun_fd, .events = POLLIN},
+	struct pollfd fds[] = {{.fd = d->self.engine->set.tun.fd[d->self.id], .events = POLLIN},
 	                       {.fd = d->kick_fd, .events = POLLIN}};
 
 	rcu_thread_offline();
@@ -349,19 +446,21 @@ static void wait_for_packet(struct dispatcher *d, int tun_fd)
 void dispatcher_main(void *arg)
 {
 	struct dispatcher *d = arg;
-	const struct engine_settings *set = &d->self.engine->set;
+	uint64_t busy_ns = d->self.engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
 
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
 	       !atomic_load_explicit(&d->self.engine->tun_error, memory_order_relaxed)) {
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();
-		more = read_round(d, set->tun_fd, INNER_MTU_MAX);
+		more = read_round(d);
+		if (d->round)
+			busy_until_ns = d->self.now_ns + busy_ns;
 		end_round(d, more);
 		rcu_quiescent_state();
 		wait_for_memory(d);
-		if (!more)
-			wait_for_packet(d, set->tun_fd);
+		if (!more && d->self.now_ns >= busy_until_ns)
+			wait_for_packet(d);
 		else if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
 			take_kicks(d);
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/reorder.h"
 
@@ -11,17 +12,20 @@
 
 #include "base/clock.h"
 
-/* Batches per pool. A dispatcher or RX thread has at most this many in flight: 64 KiB each, mapped
- * but touched only as far as used, and the last one given back is taken first. Workers need theirs
- * for answers and for the reports that wait for control. Not tuned yet.
+/* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
+ * and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to receive into.
+ * Workers need theirs for answers and for the reports that wait for control. Not tuned yet.
  */
 #define POOL_DISPATCHER 256u
-#define POOL_RX         128u
+#define POOL_RX         (128u + BATCH_MAX)
 #define POOL_WORKER     (REPORTS_MAX + 32u)
 #define POOL_CONTROL    64u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
+
+/* Workers that one dispatcher can feed: it takes a third of the time that sealing takes. */
+#define WORKERS_PER_QUEUE 2u
 
 unsigned engine_auto_workers(void)
 {
@@ -32,10 +36,34 @@ unsigned engine_auto_workers(void)
 	return cpus - 2 < WORKERS_MAX ? cpus - 2 : WORKERS_MAX;
 }
 
-static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches)
+unsigned engine_queues_for(unsigned workers)
 {
-	*self = (struct dp_thread){.engine = engine, .id = id, .tun_fd = engine->set.tun_fd};
-	return batch_pool_init(&self->pool, batches, engine->slot_bytes);
+	unsigned queues = (workers + WORKERS_PER_QUEUE - 1) / WORKERS_PER_QUEUE;
+
+	return queues < TUN_QUEUES_MAX ? queues : TUN_QUEUES_MAX;
+}
+
+/* What every thread has that may be handed a batch. */
+static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches,
+                     uint32_t batch_bytes)
+{
+	*self = (struct dp_thread){.engine = engine, .id = id};
+	self->cipher = cipher_create(engine->set.cipher);
+	self->coalescer = malloc(sizeof *self->coalescer);
+	if (!self->cipher || !self->coalescer)
+		return -ENOMEM;
+	coalescer_init(self->coalescer, &engine->set.tun.takes, write_to_tun, self);
+	return batch_pool_init(&self->pool, batches, batch_bytes, engine->slot_bytes);
+}
+
+/* Also after an init that failed or never was. */
+static void fini_self(struct dp_thread *self)
+{
+	cipher_destroy(self->cipher);
+	free(self->coalescer);
+	self->cipher = NULL;
+	self->coalescer = NULL;
+	batch_pool_fini(&self->pool);
 }
 
 static uint32_t slot_bytes(uint32_t mtu)
@@ -43,33 +71,58 @@ static uint32_t slot_bytes(uint32_t mtu)
 	uint32_t inner = mtu > INNER_BYTES_MIN ? mtu : INNER_BYTES_MIN;
 	uint32_t bytes = inner + PADDING_MULTIPLE + TRANSPORT_OVERHEAD;
 
-	return bytes < BATCH_DATA_BYTES ? bytes : BATCH_DATA_BYTES;
+	return bytes < TRAIN_BYTES ? bytes : TRAIN_BYTES;
+}
+
+static void *alloc_zeroed(size_t bytes)
+{
+	void *at = aligned_alloc(CACHE_LINE, bytes);
+
+	return at ? memset(at, 0, bytes) : NULL;
 }
 
 static int init_workers(struct engine *engine)
 {
-	engine->worker = aligned_alloc(CACHE_LINE, engine->set.workers * sizeof *engine->worker);
+	engine->worker = alloc_zeroed(engine->set.workers * sizeof *engine->worker);
 	if (!engine->worker)
 		return -ENOMEM;
-	memset(engine->worker, 0, engine->set.workers * sizeof *engine->worker);
 	for (unsigned i = 0; i < engine->set.workers; i++) {
-		inbox_init(&engine->worker[i].inbox);
-		if (init_self(engine, &engine->worker[i].self, i, POOL_WORKER))
+		inbox_init(&engine->worker[i].inbox, engine->set.busy_poll_us);
+		if (init_self(engine, &engine->worker[i].self, i, POOL_WORKER, engine->slot_bytes))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int init_dispatcher(struct engine *engine)
+static int init_dispatcher(struct engine *engine, unsigned id)
 {
-	struct dispatcher *d = &engine->dispatcher;
+	struct dispatcher *d = &engine->dispatcher[id];
 
-	__cds_wfcq_init(&d->kick_head, &d->kick_tail);
-	d->packet = malloc(INNER_MTU_MAX);
-	if (!d->packet || init_self(engine, &d->self, 0, POOL_DISPATCHER))
+	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
+	if (!d->packet ||
+	    init_self(engine, &d->self, id, POOL_DISPATCHER, batch_bytes_for(engine->slot_bytes)))
 		return -ENOMEM;
 	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return d->kick_fd < 0 ? -errno : 0;
+}
+
+static int init_dispatchers(struct engine *engine)
+{
+	unsigned queues = engine->set.tun.queues;
+	int r = 0;
+
+	engine->dispatcher = alloc_zeroed(queues * sizeof *engine->dispatcher);
+	if (!engine->dispatcher)
+		return -ENOMEM;
+	for (unsigned i = 0; i < queues; i++) {
+		struct dispatcher *d = &engine->dispatcher[i];
+
+		__cds_wfcq_init(&d->kick_head, &d->kick_tail);
+		d->kick_fd = -1;
+	}
+	for (unsigned i = 0; i < queues && !r; i++)
+		r = init_dispatcher(engine, i);
+	return r;
 }
 
 int engine_create(const struct engine_settings *set, struct engine **ret)
@@ -80,18 +133,18 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
-	engine->dispatcher.kick_fd = engine->event_fd = -1;
+	engine->event_fd = -1;
 	__cds_wfcq_init(&engine->peer_head, &engine->peer_tail);
 	__cds_wfcq_init(&engine->report_head, &engine->report_tail);
 	for (unsigned i = 0; i < LINKS_MAX; i++) {
 		engine->link[i].engine = engine;
 		engine->link[i].id = i;
 	}
-	r = init_dispatcher(engine);
+	r = init_dispatchers(engine);
 	if (!r)
 		r = init_workers(engine);
 	if (!r)
-		r = init_self(engine, &engine->control, 0, POOL_CONTROL);
+		r = init_self(engine, &engine->control, 0, POOL_CONTROL, engine->slot_bytes);
 	if (!r && !(engine->index = index_create(PEERS_MAX)))
 		r = -ENOMEM;
 	if (!r && (engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
@@ -106,18 +159,20 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 
 int engine_start(struct engine *engine)
 {
-	struct dispatcher *d = &engine->dispatcher;
+	const struct engine_settings *set = &engine->set;
 	char name[24];
 	int r = 0;
 
-	for (unsigned i = 0; i < engine->set.workers && !r; i++) {
+	for (unsigned i = 0; i < set->workers && !r; i++) {
 		snprintf(name, sizeof name, "vt-crypto-%u", i);
-		r = thread_start(&engine->worker[i].thread, name, THREAD_WORKER,
-		                 engine->set.worker_cpu[i], worker_main, &engine->worker[i]);
+		r = thread_start(&engine->worker[i].thread, name, THREAD_WORKER, set->worker_cpu[i],
+		                 worker_main, &engine->worker[i]);
 	}
-	if (!r)
-		r = thread_start(&d->thread, "vt-tun", THREAD_TUN, engine->set.tun_cpu,
-		                 dispatcher_main, d);
+	for (unsigned i = 0; i < set->tun.queues && !r; i++) {
+		snprintf(name, sizeof name, "vt-tun-%u", i);
+		r = thread_start(&engine->dispatcher[i].thread, name, THREAD_TUN, set->tun_cpu[i],
+		                 dispatcher_main, &engine->dispatcher[i]);
+	}
 	return r;
 }
 
@@ -133,26 +188,30 @@ static void raise_fd(int fd)
 int engine_link_start(struct engine *engine, struct link *link, int cpu)
 {
 	char name[16];
-	int r = init_self(engine, &link->rx, link->id, POOL_RX);
+	int r = init_self(engine, &link->rx, link->id, POOL_RX, TRAIN_BYTES);
 
-	if (r)
+	if (r) {
+		fini_self(&link->rx);
 		return r;
+	}
 	snprintf(name, sizeof name, "vt-rx-%.9s", link->name);
 	r = thread_start(&link->thread, name, THREAD_RX, cpu, link_rx_main, link);
 	if (r)
-		batch_pool_fini(&link->rx.pool);
+		fini_self(&link->rx);
 	return r;
 }
 
 /* The calling thread goes offline while it joins: the others may wait for a grace period. */
 void engine_stop(struct engine *engine)
 {
-	struct dispatcher *d = &engine->dispatcher;
-
 	rcu_thread_offline();
-	atomic_store_explicit(&d->is_stopping, true, memory_order_release);
-	raise_fd(d->kick_fd);
-	thread_join(&d->thread);
+	for (unsigned i = 0; i < engine->set.tun.queues; i++) {
+		struct dispatcher *d = &engine->dispatcher[i];
+
+		atomic_store_explicit(&d->is_stopping, true, memory_order_release);
+		raise_fd(d->kick_fd);
+		thread_join(&d->thread);
+	}
 	for (unsigned i = 0; i < LINKS_MAX; i++) {
 		struct link *link = &engine->link[i];
 
@@ -169,11 +228,9 @@ void engine_stop(struct engine *engine)
 	rcu_thread_online();
 }
 
-/* What was told and asked and nobody came to: references and batches are in it. */
+/* What was told and nobody came to: references and batches are in it. */
 static void discard_events(struct engine *engine)
 {
-	struct dispatcher *d = &engine->dispatcher;
-	struct cds_wfcq_node *kick;
 	struct dp_peer *peer;
 	struct batch *b;
 	unsigned events;
@@ -182,30 +239,49 @@ static void discard_events(struct engine *engine)
 		dp_peer_put(peer);
 	while ((b = engine_take_report(engine)))
 		batch_free(b);
+}
+
+static void discard_kicks(struct dispatcher *d)
+{
+	struct cds_wfcq_node *kick;
+
 	while ((kick = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)))
-		dp_peer_put(caa_container_of(kick, struct dp_peer, kick_node));
+		dp_peer_put(caa_container_of(kick, struct outbound, kick_node)->peer);
+}
+
+static void fini_dispatcher(struct dispatcher *d)
+{
+	fini_self(&d->self);
+	free(d->packet);
+	if (d->kick_fd >= 0)
+		close(d->kick_fd);
 }
 
 void engine_destroy(struct engine *engine)
 {
+	unsigned queues, workers;
+
 	if (!engine)
 		return;
+	queues = engine->dispatcher ? engine->set.tun.queues : 0;
+	workers = engine->worker ? engine->set.workers : 0;
 	discard_events(engine);
+	for (unsigned i = 0; i < queues; i++)
+		discard_kicks(&engine->dispatcher[i]);
 	engine_publish_allowedips(engine, NULL);
 	index_destroy(engine->index);
 	rcu_barrier();
 	for (unsigned i = 0; i < LINKS_MAX; i++) {
 		link_close(&engine->link[i]);
-		batch_pool_fini(&engine->link[i].rx.pool);
+		fini_self(&engine->link[i].rx);
 	}
-	for (unsigned i = 0; engine->worker && i < engine->set.workers; i++)
-		batch_pool_fini(&engine->worker[i].self.pool);
+	for (unsigned i = 0; i < workers; i++)
+		fini_self(&engine->worker[i].self);
+	fini_self(&engine->control);
+	for (unsigned i = 0; i < queues; i++)
+		fini_dispatcher(&engine->dispatcher[i]);
 	free(engine->worker);
-	batch_pool_fini(&engine->control.pool);
-	batch_pool_fini(&engine->dispatcher.self.pool);
-	free(engine->dispatcher.packet);
-	if (engine->dispatcher.kick_fd >= 0)
-		close(engine->dispatcher.kick_fd);
+	free(engine->dispatcher);
 	if (engine->event_fd >= 0)
 		close(engine->event_fd);
 	free(engine);
@@ -264,16 +340,22 @@ int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct r
 	return 0;
 }
 
+static void kick(struct dispatcher *d, struct outbound *out)
+{
+	if (atomic_exchange(&out->is_kicked, true))
+		return;
+	dp_peer_get(out->peer);
+	cds_wfcq_node_init(&out->kick_node);
+	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
+	raise_fd(d->kick_fd);
+}
+
 void engine_kick(struct dp_peer *peer)
 {
-	struct dispatcher *d = &peer->engine->dispatcher;
+	struct engine *engine = peer->engine;
 
-	if (atomic_exchange(&peer->is_kicked, true))
-		return;
-	dp_peer_get(peer);
-	cds_wfcq_node_init(&peer->kick_node);
-	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &peer->kick_node);
-	raise_fd(d->kick_fd);
+	for (unsigned i = 0; i < engine->set.tun.queues; i++)
+		kick(&engine->dispatcher[i], &peer->out[i]);
 }
 
 bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
@@ -395,16 +477,37 @@ struct batch *engine_take_report(struct engine *engine)
 
 /* ---- statistics ---- */
 
+/* Calls @visit for what every thread carries along. */
+static void for_each_self(const struct engine *engine,
+                          void (*visit)(const struct dp_thread *self, void *arg), void *arg)
+{
+	visit(&engine->control, arg);
+	for (unsigned i = 0; i < engine->set.tun.queues; i++)
+		visit(&engine->dispatcher[i].self, arg);
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		visit(&engine->worker[i].self, arg);
+	for (unsigned i = 0; i < LINKS_MAX; i++)
+		visit(&engine->link[i].rx, arg);
+}
+
+struct drop_sum {
+	enum drop_reason reason;
+	uint64_t packets;
+};
+
+static void add_drops(const struct dp_thread *self, void *arg)
+{
+	struct drop_sum *sum = arg;
+
+	sum->packets += counter_read(&self->drops[sum->reason]);
+}
+
 uint64_t engine_drops(const struct engine *engine, enum drop_reason reason)
 {
-	uint64_t sum = counter_read(&engine->control.drops[reason]) +
-	               counter_read(&engine->dispatcher.self.drops[reason]);
+	struct drop_sum sum = {.reason = reason};
 
-	for (unsigned i = 0; i < engine->set.workers; i++)
-		sum += counter_read(&engine->worker[i].self.drops[reason]);
-	for (unsigned i = 0; i < LINKS_MAX; i++)
-		sum += counter_read(&engine->link[i].rx.drops[reason]);
-	return sum;
+	for_each_self(engine, add_drops, &sum);
+	return sum.packets;
 }
 
 void engine_count_drop(struct engine *engine, enum drop_reason reason)
@@ -412,15 +515,18 @@ void engine_count_drop(struct engine *engine, enum drop_reason reason)
 	dp_drop(&engine->control, reason, 1);
 }
 
+static void add_memory(const struct dp_thread *self, void *arg)
+{
+	struct engine_memory *sum = arg;
+
+	sum->batches += self->pool.count;
+	sum->bytes += (size_t)self->pool.count * self->pool.bytes;
+}
+
 struct engine_memory engine_memory(const struct engine *engine)
 {
-	struct engine_memory sum = {.batches = engine->control.pool.count +
-	                                       engine->dispatcher.self.pool.count};
+	struct engine_memory sum = {0};
 
-	for (unsigned i = 0; i < engine->set.workers; i++)
-		sum.batches += engine->worker[i].self.pool.count;
-	for (unsigned i = 0; i < LINKS_MAX; i++)
-		sum.batches += engine->link[i].rx.pool.count;
-	sum.bytes = (size_t)sum.batches * BATCH_DATA_BYTES;
+	for_each_self(engine, add_memory, &sum);
 	return sum;
 }

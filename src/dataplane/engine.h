@@ -5,8 +5,8 @@
  *                           ├──► inboxes ──► workers ──┤
  *      links ──► RX threads ┘                           └──► TUN, reports to control
  *
- * The dispatcher reads the TUN device, finds the peer by allowed IPs, picks a path, numbers packets
- * and makes batches; RX threads read datagrams and find the keypair by receiver index. Workers seal
+ * Dispatchers read the TUN device, find the peer by allowed IPs, pick a path, number packets and make
+ * batches; RX threads read datagrams and find the keypair by receiver index. Workers seal
  * and open. Sequencers keep the order behind them. An idle worker's job is done in place by whoever
  * has the batch in hand. docs/threads.md tells it at length.
  *
@@ -16,6 +16,7 @@
 #ifndef DATAPLANE_ENGINE_H
 #define DATAPLANE_ENGINE_H
 
+#include "crypto/cipher.h"
 #include "crypto/keypair.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/batch.h"
@@ -24,28 +25,35 @@
 #include "dataplane/index.h"
 #include "dataplane/link.h"
 #include "dataplane/peer.h"
+#include "dataplane/tun.h"
 #include "sched/path_table.h"
 
 #define WORKERS_MAX 64u
 
 struct engine_settings {
-	int tun_fd;       /* open, non-blocking; stays the caller's */
-	uint32_t mtu;     /* of the TUN device, bytes */
-	unsigned workers; /* 1 .. WORKERS_MAX */
-	int tun_cpu;      /* -1: anywhere */
+	struct tun tun;              /* open; the descriptors stay the caller's */
+	uint32_t mtu;                /* of the TUN device, bytes */
+	unsigned workers;            /* 1 .. WORKERS_MAX */
+	bool hand_over;              /* to workers under backlog, rather than all in place */
+	enum cipher_library cipher;  /* as cipher_choose() gave it */
+	unsigned busy_poll_us;       /* how long threads look for work before they sleep */
+	int tun_cpu[TUN_QUEUES_MAX]; /* -1: anywhere */
 	int worker_cpu[WORKERS_MAX];
 };
 
 /* Workers for this machine when the configuration leaves it to us. */
 unsigned engine_auto_workers(void);
 
+/* TUN queues, each with a dispatcher, for so many workers. */
+unsigned engine_queues_for(unsigned workers);
+
 /* Allocates everything; no thread runs yet. Returns 0 or -ENOMEM. */
 int engine_create(const struct engine_settings *set, struct engine **ret);
 
-/* Starts the workers and the dispatcher. Returns 0 or a negative errno; then engine_stop() cleans. */
+/* Starts the workers and the dispatchers. Returns 0 or a negative errno; then engine_stop() cleans. */
 int engine_start(struct engine *engine);
 
-/* Stops dispatcher and RX threads, lets the workers finish what is in their inboxes, stops them.
+/* Stops dispatchers and RX threads, lets the workers finish what is in their inboxes, stops them.
  * Afterwards nothing sends or delivers any more. Safe on an engine that was never started.
  */
 void engine_stop(struct engine *engine);
@@ -73,7 +81,7 @@ void engine_publish_paths(struct dp_peer *peer, struct path_table *table);
 /* Where path @path_id leads from now on; NULL frees the slot. Returns 0 or -ENOMEM. */
 int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route);
 
-/* Tells the dispatcher that packets staged for @peer may go now. */
+/* Tells the dispatchers that packets staged for @peer may go now. */
 void engine_kick(struct dp_peer *peer);
 
 /* Has a worker seal @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at the moment it

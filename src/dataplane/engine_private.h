@@ -16,6 +16,9 @@
  */
 #define REPORTS_MAX 64u
 
+/* The longest packet that the kernel makes of several unless an administrator asks for more. */
+#define SUPER_PACKET_BYTES_MAX 65536u
+
 /* One crypto worker. */
 struct worker {
 	struct inbox inbox;
@@ -23,15 +26,15 @@ struct worker {
 	struct thread thread; /* [C] */
 };
 
-/* The dispatcher: reads the TUN device. [T] unless said otherwise. */
+/* A dispatcher: reads one queue of the TUN device, self.id. [T] unless said otherwise. */
 struct dispatcher {
 	struct dp_thread self;
 	struct thread thread;     /* [C] */
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
-	struct dp_peer *round;    /* peers with packets not yet submitted */
+	struct outbound *round;   /* peers with packets not yet submitted */
 	unsigned staged_batches;  /* of all peers: never more than half of the pool */
-	uint8_t *packet;          /* where the TUN device is read into */
+	uint8_t *packet;          /* SUPER_PACKET_BYTES_MAX: what is read lands here */
 
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] control pushes */
 	struct __cds_wfcq_head kick_head;                    /* [T] */
@@ -44,9 +47,9 @@ struct engine {
 	struct allowedips *allowedips; /* [U] NULL: nobody */
 	struct link link[LINKS_MAX];   /* see link.h */
 	struct worker *worker;         /* [I] set.workers of them */
-	struct dispatcher dispatcher;
-	struct dp_thread control; /* [C] the control thread when it sends */
-	uint32_t slot_bytes;      /* [I] of every pool */
+	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
+	struct dp_thread control;      /* [C] the control thread when it sends */
+	uint32_t slot_bytes;           /* [I] of every pool */
 
 	_Atomic int tun_error; /* [A] with which the TUN device failed for good; 0: it works */
 	int event_fd;          /* [I] wakes control */
@@ -91,5 +94,7 @@ struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct key
 void open_batch(struct dp_thread *self, struct batch *b);
 /* deliver.c: sequencer_emit of a peer's arrivals. */
 void deliver_batch(struct dp_thread *self, struct batch *b);
+/* deliver.c: coalesce_write; @context is the struct dp_thread. */
+void write_to_tun(void *context, const struct iovec *iov, unsigned len);
 
 #endif

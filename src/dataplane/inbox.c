@@ -7,9 +7,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void inbox_init(struct inbox *in)
+#include "base/clock.h"
+#include "vtrunkd/limits.h"
+
+void inbox_init(struct inbox *in, unsigned busy_poll_us)
 {
-	*in = (struct inbox){0};
+	*in = (struct inbox){.busy_ns = busy_poll_us * NS_PER_US};
 	__cds_wfcq_init(&in->head, &in->tail);
 	__cds_wfcq_init(&in->taken_head, &in->taken_tail);
 }
@@ -46,8 +49,22 @@ static bool is_empty(struct inbox *in)
 	       cds_wfcq_empty(&in->head, &in->tail);
 }
 
+/* Is not asleep meanwhile: whoever pushes spares the system call. False when nothing came. */
+static bool look_for_work(struct inbox *in)
+{
+	uint64_t end_ns = clock_boot_ns() + in->busy_ns;
+
+	while (is_empty(in) && !atomic_load(&in->is_stopping) && clock_boot_ns() < end_ns) {
+		rcu_quiescent_state();
+		caa_cpu_relax();
+	}
+	return !is_empty(in);
+}
+
 bool inbox_wait(struct inbox *in)
 {
+	if (in->busy_ns && look_for_work(in))
+		return true;
 	atomic_store(&in->is_asleep, 1);
 	cmm_smp_mb(); /* with the barrier in inbox_push(): one of the two sees the other */
 	while (is_empty(in) && atomic_load(&in->is_asleep)) {

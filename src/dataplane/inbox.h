@@ -24,12 +24,14 @@ struct inbox {
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head head; /* [O] */
 	_Alignas(CACHE_LINE) _Atomic uint32_t is_asleep;  /* [A] futex */
 	_Atomic bool is_stopping;                         /* [A] */
+	uint64_t busy_ns;                                 /* set once */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head
 		taken_head;              /* [O] spliced, not yet handed out */
 	struct cds_wfcq_tail taken_tail; /* [O] */
 };
 
-void inbox_init(struct inbox *in);
+/* @busy_poll_us: how long the taker looks for work before it sleeps. */
+void inbox_init(struct inbox *in, unsigned busy_poll_us);
 
 /* Passes @b on, and wakes the taker if it sleeps. Any thread. */
 void inbox_push(struct inbox *in, struct batch *b);
@@ -39,7 +41,8 @@ void inbox_push(struct inbox *in, struct batch *b);
  */
 struct batch *inbox_take(struct inbox *in);
 
-/* Sleeps until something was pushed or inbox_stop() was called, offline for RCU. Returns false when
+/* Looks for work for a while, then sleeps until something was pushed or inbox_stop() was called, offline
+ * for RCU. Returns false when
  * stopping and empty. The taker.
  */
 bool inbox_wait(struct inbox *in);

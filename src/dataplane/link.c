@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -118,6 +119,18 @@ static bool is_wildcard(const struct endpoint *ep)
 	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+/* Trains in one piece where the kernel can: since Linux 4.18 it sends them, since 5.0 it receives them.
+ * The limit of a kernel that cannot is found by asking for one.
+ */
+static void use_trains(struct link *link)
+{
+	bool can_send = set_int(link->data_fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
+
+	atomic_store_explicit(&link->train_max, can_send ? UINT16_MAX : 0, memory_order_relaxed);
+	atomic_store_explicit(&link->train_errno, 0, memory_order_relaxed);
+	link->has_gro = set_int(link->data_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
+}
+
 int link_open(struct link *link, const struct link_settings *set)
 {
 	socklen_t len = sizeof link->bound;
@@ -149,6 +162,9 @@ int link_open(struct link *link, const struct link_settings *set)
 		r = -errno;
 		goto err_handshake;
 	}
+	atomic_store_explicit(&link->train_max, 0, memory_order_relaxed);
+	if (set->has_offloads)
+		use_trains(link);
 	link->ifindex = set->device ? if_nametoindex(set->device) : 0;
 	link->is_open = true;
 	return 0;
@@ -192,39 +208,16 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	    dup3(fresh->handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
 	    write(link->stop_fd, &one, sizeof one) < 0)
 		r = -errno;
-	else
+	else {
 		link->ifindex = fresh->ifindex;
+		/* Another device may do what the one before could not. */
+		atomic_store_explicit(&link->train_max, atomic_load(&fresh->train_max),
+		                      memory_order_relaxed);
+	}
 	link_close(fresh);
 out:
 	free(fresh);
 	return r;
-}
-
-/* Writes the control data that pins our own address. Returns its length, 0 when there is none. */
-static size_t put_local(struct msghdr *msg, void *control, const struct endpoint *local)
-{
-	struct cmsghdr *c;
-
-	msg->msg_control = control;
-	msg->msg_controllen = LINK_CONTROL_LEN;
-	c = CMSG_FIRSTHDR(msg);
-	if (endpoint_family(local) == AF_INET6) {
-		struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
-		                           .ipi6_ifindex = local->in6.sin6_scope_id};
-
-		c->cmsg_level = IPPROTO_IPV6;
-		c->cmsg_type = IPV6_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof info);
-		memcpy(CMSG_DATA(c), &info, sizeof info);
-		return CMSG_SPACE(sizeof info);
-	}
-	struct in_pktinfo info = {.ipi_spec_dst = local->in4.sin_addr};
-
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof info);
-	memcpy(CMSG_DATA(c), &info, sizeof info);
-	return CMSG_SPACE(sizeof info);
 }
 
 void link_read_local(const struct msghdr *msg, struct endpoint *ret_local)
@@ -247,111 +240,6 @@ void link_read_local(const struct msghdr *msg, struct endpoint *ret_local)
 				ret_local->in6.sin6_scope_id = info.ipi6_ifindex;
 		}
 	}
-}
-
-/* The own address pinned in a route may be gone; then the system shall choose. */
-static bool is_about_source(int error)
-{
-	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
-	       error == EHOSTUNREACH;
-}
-
-/* Lack of room is the everyday loss of a full queue; the rest says that the link does not work. */
-static void note_refusal(struct dp_thread *self, struct link *link, int error, unsigned packets,
-                         int *ret_error)
-{
-	if (error == EAGAIN || error == ENOBUFS) {
-		dp_drop(self, DROP_SEND_BUFFER, packets);
-		return;
-	}
-	counter_add_shared(&link->tx_errors, packets);
-	if (error == EMSGSIZE) {
-		dp_drop(self, DROP_TOO_BIG, packets);
-		return;
-	}
-	dp_drop(self, DROP_SEND_ERROR, packets);
-	*ret_error = error;
-}
-
-unsigned link_send(struct dp_thread *self, const struct route *route, const struct batch *b,
-                   int *ret_error)
-{
-	struct link *link = route->link;
-	struct mmsghdr msg[BATCH_MAX];
-	struct iovec iov[BATCH_MAX];
-	_Alignas(struct cmsghdr) uint8_t control[LINK_CONTROL_LEN];
-	bool is_pinned = link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC;
-	size_t control_len = 0;
-	uint64_t bytes = 0;
-	unsigned sent = 0, done = 0;
-
-	for (unsigned i = 0; i < b->len; i++) {
-		struct msghdr *m = &msg[i].msg_hdr;
-
-		iov[i] = (struct iovec){segment_header(b, &b->segment[i]), b->segment[i].len};
-		*m = (struct msghdr){.msg_name = (void *)&route->remote.sa,
-		                     .msg_namelen = endpoint_len(&route->remote),
-		                     .msg_iov = &iov[i],
-		                     .msg_iovlen = 1};
-		if (is_pinned) {
-			if (i == 0)
-				control_len = put_local(m, control, &route->local);
-			m->msg_control = control;
-			m->msg_controllen = control_len;
-		}
-	}
-	while (done < b->len) {
-		int n = sendmmsg(link->data_fd, msg + done, b->len - done, MSG_DONTWAIT);
-
-		if (n > 0) {
-			for (int i = 0; i < n; i++)
-				bytes += iov[done + (unsigned)i].iov_len;
-			sent += (unsigned)n;
-			done += (unsigned)n;
-		} else if (is_pinned && is_about_source(errno)) {
-			is_pinned = false;
-			for (unsigned i = done; i < b->len; i++) {
-				msg[i].msg_hdr.msg_control = NULL;
-				msg[i].msg_hdr.msg_controllen = 0;
-			}
-		} else if (errno == EMSGSIZE) {
-			note_refusal(self, link, errno, 1, ret_error);
-			done++;
-		} else if (errno != EINTR) {
-			note_refusal(self, link, errno, b->len - done, ret_error);
-			break;
-		}
-	}
-	counter_add_shared(&link->tx_packets, sent);
-	counter_add_shared(&link->tx_bytes, bytes);
-	return sent;
-}
-
-int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len)
-{
-	_Alignas(struct cmsghdr) uint8_t control[LINK_CONTROL_LEN];
-	struct iovec iov = {(void *)msg, len};
-	struct msghdr m = {.msg_name = (void *)&route->remote.sa,
-	                   .msg_namelen = endpoint_len(&route->remote),
-	                   .msg_iov = &iov,
-	                   .msg_iovlen = 1};
-	ssize_t n;
-
-	if (link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC)
-		m.msg_controllen = put_local(&m, control, &route->local);
-	n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
-	if (n < 0 && m.msg_controllen && is_about_source(errno)) {
-		m.msg_control = NULL;
-		m.msg_controllen = 0;
-		n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
-	}
-	if (n < 0) {
-		counter_add_shared(&link->tx_errors, 1);
-		return -errno;
-	}
-	counter_add_shared(&link->tx_packets, 1);
-	counter_add_shared(&link->tx_bytes, len);
-	return 0;
 }
 
 int link_receive_handshake(struct link *link, void *buf, size_t size, struct route *ret_route)

@@ -27,6 +27,7 @@ struct link_settings {
 	const char *device;   /* SO_BINDTODEVICE; NULL: none */
 	uint32_t fwmark;
 	bool has_fwmark;
+	bool has_offloads; /* send and receive trains (UDP_SEGMENT, UDP_GRO) where the system can */
 };
 
 struct link {
@@ -37,12 +38,16 @@ struct link {
 	int handshake_fd;      /* [L] [C] */
 	struct endpoint bound; /* [L] with the port the system gave */
 	bool is_wildcard;      /* [L] bound to no address: our own must be learnt and kept */
+	bool has_gro;          /* [L] what is received may be a train */
 	bool is_open;          /* [C] */
 	unsigned ifindex;      /* [C] of the device the sockets are bound to; 0: none */
 	struct thread thread;  /* [C] its RX thread */
 	int stop_fd; /* [L] eventfd: wakes the RX thread, to end or to look at its socket anew */
 	_Atomic bool is_stopping; /* set before stop_fd is raised */
 	struct dp_thread rx;      /* the RX thread's own */
+
+	_Atomic uint16_t train_max; /* longest datagram that is sent in trains; 0: none is */
+	_Atomic int train_errno;    /* with which a train was refused, until control has told */
 
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [S] datagrams, of all kinds */
 	counter_t tx_bytes;                        /* [S] UDP payload */
@@ -66,13 +71,18 @@ void link_close(struct link *link);
  */
 int link_follow_device(struct link *link, const struct link_settings *set);
 
-/* Sends the segments of @b, each segment[].len bytes at its offset, in order, to @route->remote from
- * @route->local (when the link is a wildcard one). Returns how many the system took; the rest is
- * counted as dropped. *@ret_error becomes the errno of a refusal for any other reason than lack of
- * room or length, and is left alone without one. The data plane's threads.
+/* What the system took of a batch. */
+struct link_sent {
+	unsigned packets; /* the rest is counted as dropped */
+	uint64_t bytes;   /* UDP payload of those */
+	int error; /* errno of a refusal for any other reason than lack of room or length; 0: none */
+};
+
+/* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
+ * @route->remote from @route->local (when the link is a wildcard one). The data plane's threads.
  */
-unsigned link_send(struct dp_thread *self, const struct route *route, const struct batch *b,
-                   int *ret_error);
+struct link_sent link_send(struct dp_thread *self, const struct route *route,
+                           const struct batch *b);
 
 /* Sends one handshake message. Returns 0 or a negative errno. Control. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The RX thread of a link: datagrams in, batches of one keypair and one origin out.
  *
- * A whole call of recvmmsg() lands in one batch. Nearly always all of it has one receiver index and
- * one origin; then the batch goes on as it is. Where several peers are mixed, the datagrams are
- * copied into a batch per group: a copy costs a fraction of what opening costs.
+ * A message of recvmmsg() is a datagram, or with UDP_GRO a train of datagrams of one length (the last
+ * may be shorter) from one origin. Each message lands in a batch of its own, large enough for a train. A
+ * train stays there; what is short is copied behind the messages before it that have the same receiver
+ * index and origin, so that a reception of lone datagrams is one batch as well: a copy costs a fraction
+ * of what opening costs, and of what a batch costs.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,37 +19,70 @@
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 
+/* Messages taken at once: lone datagrams need many to be worth a system call, of trains a few fill the
+ * caches.
+ */
+#define MESSAGES_MAX   BATCH_MAX
+#define TRAINS_AT_ONCE 4u
+
+/* A message up to this length is copied. */
+#define COPY_BYTES_MAX 4096u
+
 /* What one call of recvmmsg() needs; on the RX thread's stack. */
 struct reception {
-	struct mmsghdr msg[BATCH_MAX];
-	struct iovec iov[BATCH_MAX];
-	struct endpoint remote[BATCH_MAX];
-	_Alignas(struct cmsghdr) uint8_t control[BATCH_MAX][LINK_CONTROL_LEN];
+	struct batch
+		*landing[MESSAGES_MAX]; /* where messages land; NULL: to be taken from the pool */
+	struct mmsghdr msg[MESSAGES_MAX];
+	struct iovec iov[MESSAGES_MAX];
+	struct endpoint remote[MESSAGES_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[MESSAGES_MAX][LINK_CONTROL_LEN];
+	unsigned want; /* messages to ask for */
 };
 
-static int receive(struct link *link, struct reception *rec, struct batch *b)
+/* Finds batches for @rec->want messages, for one at least. Returns for how many. */
+static unsigned prepare(struct link *link, struct reception *rec)
 {
-	const struct batch_pool *pool = &link->rx.pool;
+	struct batch_pool *pool = &link->rx.pool;
+	unsigned len = 0;
 
-	for (unsigned i = 0; i < pool->slots; i++) {
-		rec->iov[i] = (struct iovec){b->data + i * pool->stride, pool->stride};
-		rec->msg[i].msg_hdr = (struct msghdr){.msg_name = &rec->remote[i].sa,
-		                                      .msg_namelen = sizeof rec->remote[i],
-		                                      .msg_iov = &rec->iov[i],
-		                                      .msg_iovlen = 1};
-		if (link->is_wildcard) {
-			rec->msg[i].msg_hdr.msg_control = rec->control[i];
-			rec->msg[i].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
+	if (!rec->landing[0])
+		rec->landing[0] = batch_get_wait(pool);
+	for (; len < rec->want; len++) {
+		if (!rec->landing[len] && !(rec->landing[len] = batch_get(pool)))
+			break;
+		rec->iov[len] = (struct iovec){rec->landing[len]->data, pool->bytes};
+		rec->msg[len].msg_hdr = (struct msghdr){.msg_name = &rec->remote[len].sa,
+		                                        .msg_namelen = sizeof rec->remote[len],
+		                                        .msg_iov = &rec->iov[len],
+		                                        .msg_iovlen = 1};
+		if (link->is_wildcard || link->has_gro) {
+			rec->msg[len].msg_hdr.msg_control = rec->control[len];
+			rec->msg[len].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
 		}
 	}
-	return recvmmsg(link->data_fd, rec->msg, pool->slots, MSG_DONTWAIT, NULL);
+	return len;
 }
 
-/* Could this be transport data? Only lengths and the first word are looked at. */
-static bool is_transport(const struct mmsghdr *msg, const uint8_t *at)
+/* The length of the datagrams in a message; the last may be shorter. */
+static unsigned datagram_len(const struct mmsghdr *msg)
 {
-	return msg->msg_len >= TRANSPORT_OVERHEAD && !(msg->msg_hdr.msg_flags & MSG_TRUNC) &&
-	       load_le32(at) == MESSAGE_TRANSPORT;
+	struct msghdr *m = (struct msghdr *)&msg->msg_hdr;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			int len;
+
+			memcpy(&len, CMSG_DATA(c), sizeof len);
+			return len > 0 ? (unsigned)len : msg->msg_len;
+		}
+	}
+	return msg->msg_len;
+}
+
+/* Could this be transport data? Only the length and the first word are looked at. */
+static bool is_transport(const uint8_t *at, unsigned len)
+{
+	return len >= TRANSPORT_OVERHEAD && load_le32(at) == MESSAGE_TRANSPORT;
 }
 
 static uint32_t receiver_index(const uint8_t *datagram)
@@ -53,9 +90,9 @@ static uint32_t receiver_index(const uint8_t *datagram)
 	return load_le32(datagram + offsetof(struct message_transport, receiver_index));
 }
 
-/* The groups of one reception: a batch for each keypair and origin met so far. */
+/* The groups of one reception, in order: the newest of a keypair and origin takes what comes next. */
 struct grouping {
-	struct batch *batch[BATCH_MAX];
+	struct batch *batch[MESSAGES_MAX * 2];
 	unsigned len;
 };
 
@@ -67,7 +104,7 @@ static bool same_route(const struct route *a, const struct route *b)
 static struct batch *find_group(const struct grouping *groups, uint32_t index,
                                 const struct route *route)
 {
-	for (unsigned i = 0; i < groups->len; i++) {
+	for (unsigned i = groups->len; i-- > 0;) {
 		struct batch *b = groups->batch[i];
 
 		if (b->keypair->local_index == index && same_route(&b->route, route))
@@ -99,73 +136,131 @@ static bool assign(struct dp_thread *self, struct batch *b, uint32_t index,
 	return true;
 }
 
-/* A new group for @index and @route: @from while it has no owner yet, else an empty batch. NULL when
- * the datagram is to be dropped (counted).
- */
-static struct batch *add_group(struct dp_thread *self, struct grouping *groups, struct batch *from,
-                               uint32_t index, const struct route *route)
-{
-	struct batch *b = from->keypair ? batch_get(&self->pool) : from;
+/* A message on its way into batches. */
+struct message {
+	const uint8_t *at;
+	unsigned len, step; /* of all its datagrams, of each but the last */
+	struct route route;
+	struct batch **landing;       /* the batch it lies in, NULL as soon as that is a group */
+	const struct batch *in_place; /* that batch again, when it became a group */
+};
 
+/* A new group for @index: the batch the message lies in while that is nobody's, unless all is to be
+ * copied, else an empty one. NULL when the datagram is to be dropped (counted).
+ */
+static struct batch *add_group(struct dp_thread *self, struct grouping *groups, struct message *m,
+                               uint32_t index)
+{
+	bool is_in_place = *m->landing;
+	struct batch *b = is_in_place ? *m->landing : NULL;
+
+	if (!is_in_place && groups->len < MESSAGES_MAX * 2)
+		b = batch_get(&self->pool);
 	if (!b) {
 		dp_drop(self, DROP_POOL_EMPTY, 1);
 		return NULL;
 	}
-	if (!assign(self, b, index, route)) {
-		if (b != from)
+	if (!assign(self, b, index, &m->route)) {
+		if (!is_in_place)
 			batch_free(b);
 		return NULL;
+	}
+	if (is_in_place) {
+		*m->landing = NULL;
+		m->in_place = b;
+		b->used = (m->len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	}
 	groups->batch[groups->len++] = b;
 	return b;
 }
 
-/* Takes up the datagram of @len bytes at @at: in its slot when it belongs to @from, else copied. */
-static void add_datagram(struct batch *b, const struct batch *from, uint32_t stride,
-                         const uint8_t *at, unsigned len)
+static bool has_room(const struct batch *b, unsigned len)
 {
-	struct segment *seg = batch_append(b, stride);
-
-	if (b == from)
-		seg->offset = (uint32_t)(at - from->data);
-	else
-		memcpy(segment_header(b, seg), at, len);
-	seg->len = (uint16_t)len;
+	return b->len < BATCH_MAX && b->home->bytes - b->used >= len;
 }
 
-/* Sorts @n datagrams received into @from by keypair and origin, and passes the groups on. */
-static void sort_and_submit(struct link *link, struct reception *rec, struct batch *from, int n)
+/* Takes up the datagram of @len bytes at @at: where it lies when @b is the message's own batch. */
+static void add_datagram(struct batch *b, const struct message *m, const uint8_t *at, unsigned len)
+{
+	struct segment *seg = &b->segment[b->len++];
+
+	*seg = (struct segment){.len = (uint16_t)len};
+	if (b == m->in_place) {
+		seg->offset = (uint32_t)(at - b->data);
+		return;
+	}
+	seg->offset = b->used;
+	memcpy(segment_header(b, seg), at, len);
+	b->used += (len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+/* The batch that takes a datagram of @len bytes of the message, or NULL. */
+static struct batch *group_for(struct dp_thread *self, struct grouping *groups, struct message *m,
+                               uint32_t index, unsigned len)
+{
+	struct batch *b = find_group(groups, index, &m->route);
+	bool is_copied = m->len <= COPY_BYTES_MAX;
+
+	if (b && b == m->in_place && b->len < BATCH_MAX)
+		return b;
+	/* A long train begins a batch of its own even behind one of the same peer. */
+	if (b && (is_copied || !*m->landing) && b != m->in_place && has_room(b, len))
+		return b;
+	return add_group(self, groups, m, index);
+}
+
+static void sort_message(struct link *link, struct grouping *groups, struct message *m)
+{
+	struct dp_thread *self = &link->rx;
+
+	for (unsigned at = 0, len; at < m->len; at += len) {
+		const uint8_t *datagram = m->at + at;
+		struct batch *b;
+
+		len = m->len - at < m->step ? m->len - at : m->step;
+		counter_add(&link->rx_packets, 1);
+		if (!is_transport(datagram, len)) {
+			dp_drop(self, DROP_MALFORMED, 1);
+			continue;
+		}
+		b = group_for(self, groups, m, receiver_index(datagram), len);
+		if (b)
+			add_datagram(b, m, datagram, len);
+	}
+	counter_add(&link->rx_bytes, m->len);
+}
+
+/* Sorts the datagrams of @n messages by keypair and origin, and passes the groups on. @more: there may be
+ * more to receive. Returns whether a train was among them.
+ */
+static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n, bool more)
 {
 	struct dp_thread *self = &link->rx;
 	struct grouping groups = {.len = 0};
-	uint64_t bytes = 0;
+	bool has_train = false;
 
-	for (int i = 0; i < n; i++) {
-		const uint8_t *at = rec->iov[i].iov_base;
-		struct route route = {.link = link, .remote = rec->remote[i]};
-		struct batch *b;
+	for (unsigned i = 0; i < n; i++) {
+		struct message m = {.at = rec->iov[i].iov_base,
+		                    .len = rec->msg[i].msg_len,
+		                    .step = datagram_len(&rec->msg[i]),
+		                    .route = {.link = link, .remote = rec->remote[i]},
+		                    .landing = &rec->landing[i]};
 
-		bytes += rec->msg[i].msg_len;
-		if (!is_transport(&rec->msg[i], at)) {
+		if (rec->msg[i].msg_hdr.msg_flags & MSG_TRUNC || m.len == 0) {
+			counter_add(&link->rx_packets, 1);
 			dp_drop(self, DROP_MALFORMED, 1);
 			continue;
 		}
 		if (link->is_wildcard)
-			link_read_local(&rec->msg[i].msg_hdr, &route.local);
-		b = find_group(&groups, receiver_index(at), &route);
-		if (!b)
-			b = add_group(self, &groups, from, receiver_index(at), &route);
-		if (b)
-			add_datagram(b, from, self->pool.stride, at, rec->msg[i].msg_len);
+			link_read_local(&rec->msg[i].msg_hdr, &m.route.local);
+		has_train |= m.step < m.len;
+		sort_message(link, &groups, &m);
 	}
-	counter_add(&link->rx_packets, (uint64_t)n);
-	counter_add(&link->rx_bytes, bytes);
-	if (!from->keypair)
-		batch_free(from);
 	for (unsigned i = 0; i < groups.len; i++) {
 		sequencer_enter(&groups.batch[i]->peer->arriving, groups.batch[i]);
-		engine_submit(self, groups.batch[i], n == (int)self->pool.slots);
+		engine_submit(self, groups.batch[i], more || i + 1 < groups.len);
 	}
+	return has_train;
 }
 
 /* Sleeps until a datagram, a new socket or the end comes. */
@@ -187,28 +282,35 @@ void link_rx_main(void *arg)
 {
 	struct link *link = arg;
 	struct dp_thread *self = &link->rx;
-	struct reception *rec = &(struct reception){0};
-	bool is_full = false;
+	struct reception *rec = &(struct reception){.want = MESSAGES_MAX};
+	uint64_t busy_ns = self->engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
+	bool more = false;
 
 	while (!atomic_load_explicit(&link->is_stopping, memory_order_relaxed)) {
-		struct batch *b;
+		unsigned len;
 		int n;
 
-		if (!is_full)
+		if (!more && (!busy_ns || clock_boot_ns() >= busy_until_ns))
 			wait_for_datagram(link);
-		b = batch_get_wait(&self->pool);
-		n = receive(link, rec, b);
-		if (n <= 0) {
-			/* Nothing, or an error a stranger's ICMP left on the socket: it is cleared
-			 * by having been reported.
-			 */
-			batch_free(b);
-			is_full = false;
-			continue;
-		}
-		is_full = n == (int)self->pool.slots;
-		self->now_ns = clock_boot_ns();
-		sort_and_submit(link, rec, b, n);
+		len = prepare(link, rec);
+		n = recvmmsg(link->data_fd, rec->msg, len, MSG_DONTWAIT, NULL);
+		more = n == (int)len;
 		rcu_quiescent_state();
+		/* Nothing, or an error a stranger's ICMP left on the socket: it is cleared by
+		 * having been reported.
+		 */
+		if (n <= 0)
+			continue;
+		self->now_ns = clock_boot_ns();
+		busy_until_ns = self->now_ns + busy_ns;
+		/* Behind a train the next one is likely to have come already. */
+		if (sort_and_submit(link, rec, (unsigned)n, more)) {
+			rec->want = TRAINS_AT_ONCE;
+			more = true;
+		} else {
+			rec->want = MESSAGES_MAX;
+		}
 	}
+	for (unsigned i = 0; i < MESSAGES_MAX; i++)
+		batch_free(rec->landing[i]);
 }

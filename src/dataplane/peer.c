@@ -8,11 +8,18 @@
 
 struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 {
+	unsigned queues = engine->set.tun.queues;
 	struct dp_peer *peer = aligned_alloc(CACHE_LINE, sizeof *peer);
+	struct outbound *out = aligned_alloc(CACHE_LINE, queues * sizeof *out);
 
-	if (!peer)
+	if (!peer || !out) {
+		free(out);
+		free(peer);
 		return NULL;
-	*peer = (struct dp_peer){.engine = engine, .control = control};
+	}
+	*peer = (struct dp_peer){.engine = engine, .control = control, .out = out};
+	for (unsigned i = 0; i < queues; i++)
+		out[i] = (struct outbound){.peer = peer};
 	sequencer_init(&peer->arriving);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		sequencer_init(&peer->path[i].leaving);
@@ -34,6 +41,7 @@ static void free_after_grace(struct rcu_head *head)
 	struct dp_peer *peer = caa_container_of(head, struct dp_peer, rcu);
 
 	reorder_destroy(peer->reorder);
+	free(peer->out);
 	free(peer);
 }
 
@@ -43,6 +51,20 @@ void dp_peer_put(struct dp_peer *peer)
 		return;
 	if (atomic_fetch_sub_explicit(&peer->references, 1, memory_order_acq_rel) == 1)
 		call_rcu(&peer->rcu, free_after_grace);
+}
+
+uint64_t dp_peer_staged(const struct dp_peer *peer)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < peer->engine->set.tun.queues; i++)
+		sum += counter_read(&peer->out[i].staged_len);
+	return sum;
+}
+
+unsigned dp_peer_queue(const struct dp_peer *peer)
+{
+	return (unsigned)((uintptr_t)peer / sizeof *peer % peer->engine->set.tun.queues);
 }
 
 unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route)

@@ -3,7 +3,7 @@
  *
  *   [I] set before it is published
  *   [U] pointer published by control, read under RCU
- *   [T] the dispatcher (TUN reader)
+ *   [T] a dispatcher (TUN reader)
  *   [E] whoever has the emitting role of the sequencer named
  *   [A] any thread, atomic
  *
@@ -22,6 +22,7 @@
 #include "dataplane/sequencer.h"
 #include "sched/path_table.h"
 #include "sched/pick.h"
+#include "sched/run.h"
 
 struct engine;
 struct keypair;
@@ -35,7 +36,6 @@ struct path_target {
 
 struct dp_path {
 	struct path_target *target; /* [U] NULL: the slot is free */
-	struct batch *open;         /* [T] being filled */
 	struct sequencer leaving;   /* order of sending */
 
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [A] datagrams the system took */
@@ -57,6 +57,25 @@ enum peer_event {
 	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
 };
 
+/* What one dispatcher keeps of a peer. [T] that dispatcher, unless said otherwise. */
+struct outbound {
+	_Alignas(CACHE_LINE) struct dp_peer *peer; /* [I] */
+	struct pick_state pick;
+	struct run_state run;           /* how long a path is kept */
+	struct outbound *round_next;    /* list of those touched in this round */
+	struct keypair *round_keypair;  /* of this round; NULL: not in its list */
+	unsigned round_len;             /* packets in this round */
+	uint8_t round_lane;             /* they go in */
+	uint16_t round_paths;           /* mask of paths with an open batch */
+	struct batch *open[PATHS_MAX];  /* being filled */
+	struct batch *staged;           /* oldest first */
+	struct batch *staged_tail;      /* newest */
+	unsigned staged_skip;           /* segments of the oldest already gone */
+	counter_t staged_len;           /* [T] writes, control reads */
+	struct cds_wfcq_node kick_node; /* in the dispatcher's queue of kicks */
+	_Atomic bool is_kicked;         /* [A] kick_node is in use */
+};
+
 struct dp_peer {
 	struct engine *engine;         /* [I] */
 	struct keypair *current;       /* [U] for sending; NULL: no session. Control holds the
@@ -69,18 +88,7 @@ struct dp_peer {
 				        * come from elsewhere; PATH_ANY once bonded
 				        */
 
-	_Alignas(CACHE_LINE) struct pick_state pick; /* [T] */
-	struct dp_peer *round_next;                  /* [T] list of peers touched in this round */
-	struct keypair *round_keypair;               /* [T] of this round; NULL: not in its list */
-	unsigned round_len;                          /* [T] packets in this round */
-	uint8_t round_lane;                          /* [T] */
-	uint16_t round_paths;                        /* [T] mask of paths with an open batch */
-	struct batch *staged;                        /* [T] oldest first */
-	struct batch *staged_tail;                   /* [T] */
-	unsigned staged_skip;                        /* [T] segments of the oldest already gone */
-	counter_t staged_len;                        /* [T] writes, control reads */
-	struct cds_wfcq_node kick_node;              /* in the dispatcher's queue of kicks */
-	_Atomic bool is_kicked;                      /* [A] kick_node is in use */
+	struct outbound *out; /* [I] one per dispatcher */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
@@ -115,6 +123,12 @@ struct dp_peer *dp_peer_get(struct dp_peer *peer);
 
 /* NULL is allowed. Freed after a grace period. Any registered RCU thread. */
 void dp_peer_put(struct dp_peer *peer);
+
+/* Packets that wait for a session or a path. Any thread. */
+uint64_t dp_peer_staged(const struct dp_peer *peer);
+
+/* The TUN queue, and with it the dispatcher, that the flows of the peer settle on. */
+unsigned dp_peer_queue(const struct dp_peer *peer);
 
 /* The path over which a datagram with this origin comes, or PATH_NONE. RCU read side. */
 unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route);

@@ -1,83 +1,107 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/reorder.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
 
+/* Memory beyond that of so many packets goes back to the system when it was not needed for a while. */
+#define KEPT_TICKETS 64u
+#define KEPT_NS      (10 * NS_PER_S)
+
+/* Lies in one mapping with the packets, so that a peer at rest needs a few pages of it. */
 struct reorder {
 	struct reseq seq;
 	uint64_t born_ns; /* of the keypair whose order is kept; 0: none yet */
 	uint32_t index;   /* its local one: two keypairs may be born in one turn of control */
+	size_t bytes;     /* of the mapping */
 	uint8_t *memory;
 	size_t stride;
+	unsigned fresh;    /* tickets from here on have no memory yet */
+	uint64_t grown_ns; /* when it needed more than KEPT_TICKETS last */
+	unsigned idle_len, gone_len;
+	uint16_t idle[REORDER_HELD_MAX]; /* in use no more; taken last-in first, still warm */
+	uint16_t gone[REORDER_HELD_MAX]; /* delivered: in use until the sink is flushed */
 	uint16_t len[REORDER_HELD_MAX];
-	uint16_t idle[REORDER_HELD_MAX]; /* tickets not in use; taken last-in first, still warm */
-	unsigned idle_len;
 };
+
+static size_t round_up(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
 
 struct reorder *reorder_create(size_t packet_bytes)
 {
-	struct reorder *r = calloc(1, sizeof *r);
+	size_t stride = round_up(packet_bytes, CACHE_LINE);
+	size_t head = round_up(sizeof(struct reorder), (size_t)sysconf(_SC_PAGESIZE));
+	size_t bytes = head + stride * REORDER_HELD_MAX;
+	struct reorder *r = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (!r)
+	if (r == MAP_FAILED)
 		return NULL;
-	r->stride = (packet_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	r->memory = mmap(NULL, r->stride * REORDER_HELD_MAX, PROT_READ | PROT_WRITE,
-	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (r->memory == MAP_FAILED) {
-		free(r);
-		return NULL;
-	}
-	while (r->idle_len < REORDER_HELD_MAX) {
-		r->idle[r->idle_len] = (uint16_t)(REORDER_HELD_MAX - 1 - r->idle_len);
-		r->idle_len++;
-	}
+	r->bytes = bytes;
+	r->stride = stride;
+	r->memory = (uint8_t *)r + head;
 	return r;
 }
 
 void reorder_destroy(struct reorder *r)
 {
-	if (!r)
-		return;
-	munmap(r->memory, r->stride * REORDER_HELD_MAX);
-	free(r);
+	if (r)
+		munmap(r, r->bytes);
 }
 
-static void deliver_ticket(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                           uint16_t ticket, reorder_deliver deliver)
+static bool has_ticket(const struct reorder *r)
+{
+	return r->idle_len || r->fresh < REORDER_HELD_MAX;
+}
+
+static uint16_t take_ticket(struct reorder *r)
+{
+	return r->idle_len ? r->idle[--r->idle_len] : (uint16_t)r->fresh++;
+}
+
+/* The sink lets go of what was delivered; its memory is free again. */
+static void flush(struct reorder *r, const struct reorder_sink *sink)
+{
+	sink->flush(sink->self);
+	while (r->gone_len)
+		r->idle[r->idle_len++] = r->gone[--r->gone_len];
+}
+
+static void deliver_ticket(struct reorder *r, const struct reorder_sink *sink, uint16_t ticket)
 {
 	if (ticket == RESEQ_NO_TICKET)
 		return;
-	deliver(self, peer, r->memory + ticket * r->stride, r->len[ticket]);
-	r->idle[r->idle_len++] = ticket;
+	sink->deliver(sink->self, sink->peer, r->memory + ticket * r->stride, r->len[ticket]);
+	r->gone[r->gone_len++] = ticket;
 }
 
-static bool give_up_oldest(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                           uint64_t now_ns, reorder_deliver deliver)
+static bool give_up_oldest(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns)
 {
 	uint16_t ticket;
 
 	if (!reseq_take_any(&r->seq, now_ns, &ticket))
 		return false;
-	deliver_ticket(r, self, peer, ticket, deliver);
+	deliver_ticket(r, sink, ticket);
 	return true;
 }
 
 /* A younger keypair begins a new order; what still waits under the older one goes first. False for a
  * packet of an older one: its order is over.
  */
-static bool is_of_this_order(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                             const struct keypair *kp, uint64_t now_ns, reorder_deliver deliver)
+static bool is_of_this_order(struct reorder *r, const struct reorder_sink *sink,
+                             const struct keypair *kp, uint64_t now_ns)
 {
 	if (kp->born_ns == r->born_ns && kp->local_index == r->index)
 		return true;
 	if (kp->born_ns < r->born_ns || (kp->born_ns == r->born_ns && kp->local_index < r->index))
 		return false;
-	while (give_up_oldest(r, self, peer, now_ns, deliver))
+	while (give_up_oldest(r, sink, now_ns))
 		;
 	if (r->born_ns)
 		reseq_restart(&r->seq);
@@ -86,61 +110,79 @@ static bool is_of_this_order(struct reorder *r, struct dp_thread *self, struct d
 	return true;
 }
 
-/* Copies the packet; there is an idle ticket. */
+/* Copies the packet; there is a ticket. */
 static uint16_t store(struct reorder *r, const uint8_t *packet, size_t len)
 {
-	uint16_t ticket = r->idle[--r->idle_len];
+	uint16_t ticket = take_ticket(r);
 
 	memcpy(r->memory + ticket * r->stride, packet, len);
 	r->len[ticket] = (uint16_t)len;
 	return ticket;
 }
 
-static void hold(struct reorder *r, struct dp_thread *self, struct dp_peer *peer, uint64_t seq,
-                 unsigned path, const uint8_t *packet, size_t len, uint64_t now_ns,
-                 reorder_deliver deliver)
+static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t seq, unsigned path,
+                 uint8_t *packet, size_t len, uint64_t now_ns)
 {
 	uint16_t ticket = RESEQ_NO_TICKET;
 
 	if (len > r->stride)
-		deliver(self, peer, packet, len);
+		sink->deliver(sink->self, sink->peer, packet, len);
 	else if (len)
 		ticket = store(r, packet, len);
 	reseq_hold(&r->seq, seq, path, ticket, now_ns);
-	/* One ticket stays idle for the next packet: what is given up is then the lowest of all. */
-	while (r->idle_len == 0)
-		give_up_oldest(r, self, peer, now_ns, deliver);
+	/* One ticket is left for the next packet: what is given up is then the lowest of all. */
+	while (!has_ticket(r)) {
+		if (r->gone_len == 0)
+			give_up_oldest(r, sink, now_ns);
+		else
+			flush(r, sink);
+	}
 }
 
-void reorder_put(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                 const struct keypair *kp, uint64_t seq, unsigned path, const uint8_t *packet,
-                 size_t len, uint64_t now_ns, reorder_deliver deliver)
+static void deliver_due(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns)
+{
+	uint16_t ticket;
+
+	while (reseq_take(&r->seq, now_ns, &ticket))
+		deliver_ticket(r, sink, ticket);
+}
+
+void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struct keypair *kp,
+                 uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns)
 {
 	enum reseq_verdict verdict = RESEQ_DELIVER;
 
 	if (path >= PATHS_MAX)
 		path = PATHS_MAX;
-	if (is_of_this_order(r, self, peer, kp, now_ns, deliver)) {
+	if (is_of_this_order(r, sink, kp, now_ns)) {
 		while ((verdict = reseq_arrived(&r->seq, seq, path, now_ns)) == RESEQ_FULL)
-			give_up_oldest(r, self, peer, now_ns, deliver);
+			give_up_oldest(r, sink, now_ns);
 	}
 	if (verdict == RESEQ_HOLD) {
-		hold(r, self, peer, seq, path, packet, len, now_ns, deliver);
+		hold(r, sink, seq, path, packet, len, now_ns);
 		return;
 	}
 	if (len)
-		deliver(self, peer, packet, len);
+		sink->deliver(sink->self, sink->peer, packet, len);
 	if (r->seq.held)
-		reorder_run(r, self, peer, now_ns, deliver);
+		deliver_due(r, sink, now_ns);
 }
 
-uint64_t reorder_run(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                     uint64_t now_ns, reorder_deliver deliver)
+/* Nothing is held or waits for the sink. */
+static void give_back_memory(struct reorder *r)
 {
-	uint16_t ticket;
+	madvise(r->memory, r->fresh * r->stride, MADV_DONTNEED);
+	r->fresh = r->idle_len = 0;
+}
 
-	while (reseq_take(&r->seq, now_ns, &ticket))
-		deliver_ticket(r, self, peer, ticket, deliver);
+uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns)
+{
+	deliver_due(r, sink, now_ns);
+	if (r->fresh - r->idle_len > KEPT_TICKETS)
+		r->grown_ns = now_ns;
+	flush(r, sink);
+	if (r->fresh > KEPT_TICKETS && r->idle_len == r->fresh && now_ns > r->grown_ns + KEPT_NS)
+		give_back_memory(r);
 	return reseq_deadline_ns(&r->seq, now_ns);
 }
 

@@ -20,8 +20,15 @@ struct dp_thread;
 struct keypair;
 struct reorder;
 
-typedef void (*reorder_deliver)(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet,
-                                size_t len);
+/* Where packets go whose turn it is. */
+struct reorder_sink {
+	struct dp_thread *self;
+	struct dp_peer *peer;
+	/* May keep @packet until the next flush. */
+	void (*deliver)(struct dp_thread *self, struct dp_peer *peer, uint8_t *packet, size_t len);
+	/* Lets go of all packets delivered. */
+	void (*flush)(struct dp_thread *self);
+};
 
 /* For packets of up to @packet_bytes; longer ones do not wait for their turn. Memory is mapped now,
  * touched as needed. NULL without it.
@@ -30,15 +37,15 @@ struct reorder *reorder_create(size_t packet_bytes);
 void reorder_destroy(struct reorder *r);
 
 /* A payload that came in the ordered lane under @kp with number @seq over @path (PATH_NONE: unknown).
- * @len 0 keeps its place without being delivered. Calls @deliver for everything whose turn it is.
+ * @len 0 keeps its place without being delivered. Delivers everything whose turn it is.
  */
-void reorder_put(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                 const struct keypair *kp, uint64_t seq, unsigned path, const uint8_t *packet,
-                 size_t len, uint64_t now_ns, reorder_deliver deliver);
+void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struct keypair *kp,
+                 uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns);
 
-/* Delivers what may go because time has passed. Returns when to ask again, NEVER_NS for not at all. */
-uint64_t reorder_run(struct reorder *r, struct dp_thread *self, struct dp_peer *peer,
-                     uint64_t now_ns, reorder_deliver deliver);
+/* Delivers what may go because time has passed, and flushes. Returns when to ask again, NEVER_NS for not at
+ * all. At the end of every batch.
+ */
+uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns);
 
 /* A probe over @path: see reseq_probed(). */
 void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us);

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "crypto/aead.h"
+#include "crypto/cipher.h"
 #include "dataplane/engine_private.h"
 
 /* Zeros up to a multiple of 16, but not past the MTU (whitepaper 5.4.6). */
@@ -15,9 +15,9 @@ static size_t padded_len(size_t len, uint32_t mtu)
 	return padded > mtu && len <= mtu ? mtu : padded;
 }
 
-/* Turns the payload of @seg into a datagram; seg->len becomes the datagram's. */
-static void seal_segment(struct batch *b, struct segment *seg, const struct keypair *kp,
-                         uint64_t counter, uint32_t mtu)
+/* Header and padding of @seg, whose seg->len becomes the datagram's. What is left is the cipher's. */
+static struct cipher_job begin_segment(const struct batch *b, struct segment *seg, uint64_t counter,
+                                       uint32_t mtu)
 {
 	struct message_transport *header = (void *)segment_header(b, seg);
 	uint8_t *payload = segment_payload(b, seg);
@@ -25,17 +25,20 @@ static void seal_segment(struct batch *b, struct segment *seg, const struct keyp
 
 	memset(payload + seg->len, 0, len - seg->len);
 	store_le32(header->type, MESSAGE_TRANSPORT);
-	store_le32(header->receiver_index, kp->remote_index);
+	store_le32(header->receiver_index, b->keypair->remote_index);
 	store_le64(header->counter, counter);
-	aead_seal(payload, payload, len, NULL, 0, counter, kp->keys->send);
 	seg->len = (uint16_t)(len + TRANSPORT_OVERHEAD);
+	return (struct cipher_job){.data = payload, .len = (uint32_t)len, .counter = counter};
 }
 
 void seal_batch(struct dp_thread *self, struct batch *b)
 {
+	struct cipher_job jobs[BATCH_MAX];
+
 	for (unsigned i = 0; i < b->len; i++)
-		seal_segment(b, &b->segment[i], b->keypair, b->first_counter + b->segment[i].rank,
-		             self->engine->set.mtu);
+		jobs[i] = begin_segment(b, &b->segment[i], b->first_counter + b->segment[i].rank,
+		                        self->engine->set.mtu);
+	cipher_seal(self->cipher, b->keypair->keys->send, jobs, b->len);
 }
 
 /* Sends a sealed batch on one path and counts it there. */
@@ -44,24 +47,20 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 	struct dp_path *path = &b->peer->path[path_id];
 	const struct path_target *target = rcu_dereference(path->target);
 	const struct route *route = b->has_remote ? &b->route : target ? &target->route : NULL;
-	uint64_t bytes = 0;
-	unsigned sent;
-	int error = 0;
+	struct link_sent sent;
 
 	if (!route) {
 		dp_drop(self, DROP_NO_PATH, b->len);
 		return;
 	}
-	sent = link_send(self, route, b, &error);
-	for (unsigned i = 0; i < sent; i++)
-		bytes += b->segment[i].len;
+	sent = link_send(self, route, b);
 	/* Shared: in redundant mode two sequencers may lead to one path. */
-	counter_add_shared(&path->tx_packets, sent);
-	counter_add_shared(&path->tx_bytes, bytes);
-	if (sent < b->len)
-		counter_add_shared(&path->tx_errors, b->len - sent);
-	if (error) {
-		atomic_store_explicit(&path->send_errno, error, memory_order_relaxed);
+	counter_add_shared(&path->tx_packets, sent.packets);
+	counter_add_shared(&path->tx_bytes, sent.bytes);
+	if (sent.packets < b->len)
+		counter_add_shared(&path->tx_errors, b->len - sent.packets);
+	if (sent.error) {
+		atomic_store_explicit(&path->send_errno, sent.error, memory_order_relaxed);
 		dp_peer_event(b->peer, PEER_EVENT_SEND_ERROR);
 	}
 }
@@ -94,6 +93,7 @@ static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uin
 static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 {
 	struct segment *seg = &b->segment[0];
+	struct cipher_job job;
 	uint64_t counter;
 
 	if (!keypair_can_send(b->keypair, now_ns, b->lane)) {
@@ -106,7 +106,8 @@ static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 		return false;
 	}
 	stamp_frame(b, segment_payload(b, seg), seg->len, now_ns);
-	seal_segment(b, seg, b->keypair, counter, UINT32_MAX);
+	job = begin_segment(b, seg, counter, UINT32_MAX);
+	cipher_seal(self->cipher, b->keypair->keys->send, &job, 1);
 	return true;
 }
 

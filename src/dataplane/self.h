@@ -14,12 +14,16 @@
 #include "dataplane/batch.h"
 #include "dataplane/drop.h"
 
+struct cipher;
+struct coalescer;
 struct engine;
 
 struct dp_thread {
-	struct engine *engine; /* [I] */
-	unsigned id;           /* [I] among its role */
-	int tun_fd;            /* [I] the TUN queue it writes to */
+	struct engine *engine;       /* [I] */
+	unsigned id;                 /* [I] among its role */
+	struct cipher *cipher;       /* [O] */
+	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */
+	int tun_fd;                  /* [O] ... and the queue of it that takes them */
 
 	struct batch_pool pool; /* [O] what it allocates from */
 	uint64_t now_ns;        /* [O] boot time, read once per turn; dispatcher and RX threads */

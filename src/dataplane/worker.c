@@ -48,7 +48,9 @@ void engine_submit(struct dp_thread *self, struct batch *b, bool more)
 {
 	struct worker *w = choose_worker(self->engine, b);
 
-	if (!more && inbox_is_asleep(&w->inbox))
+	bool hand_over = more && self->engine->set.hand_over;
+
+	if (!hand_over && inbox_is_asleep(&w->inbox))
 		engine_run(self, b);
 	else
 		inbox_push(&w->inbox, b);

@@ -55,10 +55,10 @@ static bool is_sooner(const struct pick_state *state, const struct path_slot *a,
 	return a_due < b_due || (a_due == b_due && a->weight > b->weight);
 }
 
-unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes)
+/* Makes the credits those of @table. Returns the sum of its weights. */
+static int64_t settle(struct pick_state *state, const struct path_table *table)
 {
 	int64_t weight_sum = 0, credit_sum = 0;
-	unsigned best = PATHS_MAX;
 
 	assert(table->len > 0);
 	for (unsigned i = 0; i < table->len; i++) {
@@ -67,17 +67,47 @@ unsigned pick_path(struct pick_state *state, const struct path_table *table, uin
 	}
 	if (weight_sum != state->weight_sum || credit_sum != 0)
 		carry_over(state, table, weight_sum);
-	if (bytes == 0)
-		bytes = 1; /* else nobody would be owed anything */
+	return weight_sum;
+}
+
+/* Every path earns its share of @bytes. */
+static void earn(struct pick_state *state, const struct path_table *table, uint32_t bytes)
+{
+	for (unsigned i = 0; i < table->len; i++)
+		state->credit[table->slot[i].path_id] += (int64_t)table->slot[i].weight * bytes;
+}
+
+/* Deadlines are reckoned with the longest run there was, else a path falls several behind. */
+static void note_run(struct pick_state *state, uint32_t bytes)
+{
+	state->run_bytes = bytes;
 	if (bytes > state->run_max_bytes)
 		state->run_max_bytes = bytes;
+}
 
+void pick_charge(struct pick_state *state, const struct path_table *table, unsigned slot,
+                 uint32_t bytes)
+{
+	int64_t weight_sum = settle(state, table);
+
+	note_run(state, state->run_bytes + bytes);
+	earn(state, table, bytes);
+	state->credit[table->slot[slot].path_id] -= weight_sum * bytes;
+}
+
+unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes)
+{
+	int64_t weight_sum = settle(state, table);
+	unsigned best = PATHS_MAX;
+
+	if (bytes == 0)
+		bytes = 1; /* else nobody would be owed anything */
+	note_run(state, bytes);
+	earn(state, table, bytes);
 	for (unsigned i = 0; i < table->len; i++) {
 		const struct path_slot *slot = &table->slot[i];
-		int64_t *credit = &state->credit[slot->path_id];
 
-		*credit += (int64_t)slot->weight * bytes;
-		if (*credit > 0 &&
+		if (state->credit[slot->path_id] > 0 &&
 		    (best == PATHS_MAX || is_sooner(state, slot, &table->slot[best])))
 			best = i;
 	}

@@ -20,6 +20,7 @@
 struct pick_state {
 	int64_t credit[PATHS_MAX]; /* weight_sum * bytes owed; 0 in sum over the table */
 	int64_t weight_sum;        /* of the table the credits belong to */
+	uint32_t run_bytes;        /* of the present run */
 	uint32_t run_max_bytes;    /* largest run since paths or weights changed */
 };
 
@@ -27,5 +28,11 @@ struct pick_state {
  * above 0. Failover tables have one slot; redundant callers send on all of them and do not ask.
  */
 unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes);
+
+/* @bytes more go over @table->slot[@slot] without it being picked anew, in the course of a run (run.h).
+ * What it gets too early is made up for by the picks that follow.
+ */
+void pick_charge(struct pick_state *state, const struct path_table *table, unsigned slot,
+                 uint32_t bytes);
 
 #endif

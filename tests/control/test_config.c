@@ -336,6 +336,9 @@ static void expect_defaults(const struct config *config)
 	cr_expect(eq(sz, config->cpus_tun.count, 0));
 	cr_expect(eq(sz, config->cpus_rx.count, 0));
 	cr_expect(eq(sz, config->cpus_workers.count, 0));
+	cr_expect(eq(int, config->crypto, CIPHER_AUTO));
+	cr_expect(eq(uint, config->busy_poll_us, 0));
+	cr_expect(config->has_offloads);
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_INFO));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_AUTO));
 }
@@ -431,6 +434,9 @@ Test(config, engine_and_logging_keys)
 	cr_expect(eq(u16, config->cpus_rx.cpu[1], 3));
 	cr_assert(eq(sz, config->cpus_workers.count, 3));
 	cr_expect(eq(u16, config->cpus_workers.cpu[2], 1023));
+	cr_expect(eq(int, config->crypto, CIPHER_IPSEC_MB), "available here or not");
+	cr_expect(eq(uint, config->busy_poll_us, 1000));
+	cr_expect(not(config->has_offloads));
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_DEBUG));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_JSON));
 	config_free(config);
@@ -442,6 +448,8 @@ Test(config, words_are_taken_in_any_case)
 
 	cr_expect(eq(int, config->peers[0].mode, BONDING_AGGREGATE));
 	cr_expect(eq(uint, config->workers, 0));
+	cr_expect(eq(int, config->crypto, CIPHER_SODIUM));
+	cr_expect(config->has_offloads);
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_WARNING));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_JOURNAL));
 	config_free(config);

@@ -40,7 +40,8 @@ static uint64_t now_ns = 7 * NS_PER_S;
 
 static void create_control(void)
 {
-	struct engine_settings set = {.tun_fd = -1, .mtu = 1420, .workers = 1};
+	struct engine_settings set = {
+		.tun = {.queues = 1}, .mtu = 1420, .workers = 1, .cipher = CIPHER_SODIUM};
 
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
 	control.config = &config;

@@ -7,6 +7,7 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <net/route.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,13 +16,14 @@
 #include <unistd.h>
 
 #include "control/config.h"
+#include "dataplane/tun.h"
 
 #define NAME "vt-test"
 
 static struct config config;
 static struct prefix addresses[3], allowed[2][4];
 static struct config_peer config_peers[2];
-static char name[IF_NAMESIZE];
+static struct tun tun;
 
 static struct prefix prefix(const char *text)
 {
@@ -140,10 +142,9 @@ Test(interface, has_mtu_addresses_and_routes_and_is_up)
 	allow(1, "fd07::/64");
 	allow(1, "::/0");
 	config.routes_auto = true;
-	int fd = interface_open(&config, name);
-	cr_assert(ge(int, fd, 0));
-	cr_assert(eq(str, name, (char *)NAME));
-	cr_assert(eq(int, flags_of(name, &mtu) & IFF_UP, IFF_UP));
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_assert(eq(str, tun.name, (char *)NAME));
+	cr_assert(eq(int, flags_of(tun.name, &mtu) & IFF_UP, IFF_UP));
 	cr_assert(eq(int, mtu, 1380));
 	cr_assert(has_address("10.98.0.2", NULL));
 	cr_assert(has_address("10.98.1.2", NULL));
@@ -154,7 +155,7 @@ Test(interface, has_mtu_addresses_and_routes_and_is_up)
 	cr_assert(eq(uint, ip4_routes_to(NAME, "0.0.0.0"), 0));
 	cr_assert(
 		eq(uint, lines_with("ipv6_route", NAME, "fd070000000000000000000000000000 40"), 1));
-	close(fd);
+	tun_close(&tun);
 	cr_assert(eq(uint, if_nametoindex(NAME), 0), "it outlives its descriptor");
 }
 
@@ -162,10 +163,9 @@ Test(interface, routes_are_left_alone_when_not_wanted)
 {
 	add_address("10.98.0.2/24");
 	allow(0, "192.168.7.0/24");
-	int fd = interface_open(&config, name);
-	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
 	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
-	close(fd);
+	tun_close(&tun);
 }
 
 Test(interface, destination_is_the_far_end_of_its_family)
@@ -173,20 +173,18 @@ Test(interface, destination_is_the_far_end_of_its_family)
 	add_address("10.97.0.2/24");
 	add_address("fd97::2/64");
 	config.destination = prefix("10.97.0.1");
-	int fd = interface_open(&config, name);
-	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
 	cr_assert(has_address("10.97.0.2", "10.97.0.1"));
 	cr_assert(has_address("fd97::2", NULL));
-	close(fd);
+	tun_close(&tun);
 }
 
 Test(interface, kernel_picks_a_name_when_none_is_given)
 {
 	config.interface[0] = 0;
-	int fd = interface_open(&config, name);
-	cr_assert(ge(int, fd, 0));
-	cr_assert(lt(uint, 0, if_nametoindex(name)));
-	close(fd);
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_assert(lt(uint, 0, if_nametoindex(tun.name)));
+	tun_close(&tun);
 }
 
 /* Runs interface_open(), which must fail, and returns what it wrote to standard error. */
@@ -197,13 +195,15 @@ static const char *failure(int expected)
 
 	cr_assert(eq(int, pipe(fds), 0));
 	dup2(fds[1], STDERR_FILENO);
-	int r = interface_open(&config, name);
+	struct tun none = {0};
+	int r = interface_open(&config, 1, &none);
 	dup2(before, STDERR_FILENO);
 	close(fds[1]);
 	ssize_t n = read(fds[0], text, sizeof text - 1);
 	text[n > 0 ? n : 0] = 0;
 	close(fds[0]);
 	cr_assert(eq(int, r, expected), "%s", text);
+	cr_expect(eq(uint, none.queues, 0));
 	return text;
 }
 
@@ -214,10 +214,10 @@ static bool tells(const char *text, const char *what)
 
 Test(interface, failures_are_explained_and_leave_nothing)
 {
-	int fd = interface_open(&config, name);
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
 	const char *text = failure(-EBUSY);
 	cr_expect(tells(text, "another program has it open"), "%s", text);
-	close(fd);
+	tun_close(&tun);
 
 	config.mtu = 1;
 	text = failure(-EINVAL);
@@ -233,14 +233,13 @@ Test(interface, failures_are_explained_and_leave_nothing)
 
 Test(interface, route_that_leads_elsewhere_is_told_and_stays)
 {
-	int other = interface_open(&config, name);
-	cr_assert(ge(int, other, 0));
-	close(other);
+	struct tun other;
+	cr_assert(eq(int, interface_open(&config, 1, &other), 0));
+	tun_close(&other);
 
 	strcpy(config.interface, "vt-other");
 	add_address("192.168.7.1/24");
-	other = interface_open(&config, name);
-	cr_assert(ge(int, other, 0));
+	cr_assert(eq(int, interface_open(&config, 1, &other), 0));
 	config.address_count = 0;
 	strcpy(config.interface, NAME);
 	allow(0, "192.168.7.0/24");
@@ -251,15 +250,31 @@ Test(interface, route_that_leads_elsewhere_is_told_and_stays)
 	char text[512] = "";
 	cr_assert(eq(int, pipe(fds), 0));
 	dup2(fds[1], STDERR_FILENO);
-	int fd = interface_open(&config, name);
+	int r = interface_open(&config, 1, &tun);
 	dup2(before, STDERR_FILENO);
 	close(fds[1]);
-	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, r, 0));
 	cr_assert(lt(long, 0, read(fds[0], text, sizeof text - 1)), "no word about it");
 	cr_expect(ne(ptr, strstr(text, "a route to 192.168.7.0/24 is there already"), NULL), "%s",
 	          text);
 	cr_expect(eq(uint, ip4_routes_to("vt-other", "192.168.7.0"), 1));
 	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
-	close(fd);
-	close(other);
+	tun_close(&tun);
+	tun_close(&other);
+}
+
+Test(interface, has_a_queue_for_each_dispatcher_and_offloads_where_wanted)
+{
+	static const struct {
+		unsigned workers, queues;
+	} cases[] = {{1, 1}, {2, 1}, {3, 2}, {8, 4}, {64, TUN_QUEUES_MAX}};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		config.has_offloads = i % 2;
+		cr_assert(eq(int, interface_open(&config, cases[i].workers, &tun), 0));
+		cr_expect(eq(uint, tun.queues, cases[i].queues), "%u workers", cases[i].workers);
+		cr_expect(eq(int, tun.has_header, i % 2));
+		tun_close(&tun);
+		cr_expect(eq(uint, if_nametoindex(NAME), 0));
+	}
 }

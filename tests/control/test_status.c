@@ -35,7 +35,8 @@ static struct endpoint endpoint(const char *text)
 /* Two links of which nothing is known but the configuration, and a peer without paths. */
 static void start(void)
 {
-	struct engine_settings set = {.tun_fd = -1, .mtu = 1380, .workers = 3};
+	struct engine_settings set = {
+		.tun = {.queues = 1}, .mtu = 1380, .workers = 3, .cipher = CIPHER_SODIUM};
 
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
@@ -175,7 +176,7 @@ static void fill_peer(void)
 	peer.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
 	peer.handshakes = 4;
 	peer.session_wall_s = 1700000000;
-	atomic_store(&peer.dp->staged_len, 6);
+	atomic_store(&peer.dp->out[0].staged_len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
 	struct path *path = &peer.path[1];

@@ -189,6 +189,7 @@ Test(replay, widening_in_the_middle_agrees_with_an_oracle, .timeout = 600)
 		init(&win, bits);
 		oracle_init(round % 3 ? random_u64() >> 20 : 0, bits);
 		compare(&win, bits, random_below(3000)); /* sometimes hardly any */
+		memset(storage[1], 0, sizeof storage[1]);
 		replay_widen(&win, storage[1], REPLAY_WORDS(wide_bits));
 		memset(storage[0], 0xff, sizeof storage[0]); /* no longer looked at */
 		oracle_widen(bits, wide_bits);
@@ -300,6 +301,7 @@ Test(replay, widening_accepts_nothing_twice_and_forgets_nothing)
 	init(&win, 128);
 	for (uint64_t c = newest - 1000; c <= newest; c += 2)
 		cr_assert(replay_accept(&win, c)); /* even ones */
+	memset(storage[1], 0, sizeof storage[1]);
 	replay_widen(&win, storage[1], REPLAY_WORDS(1024));
 
 	cr_expect(not(replay_accept(&win, newest)));
@@ -317,6 +319,7 @@ Test(replay, widening_an_empty_window_keeps_it_empty)
 	struct replay_window win;
 
 	init(&win, 128);
+	memset(storage[1], 0, sizeof storage[1]);
 	replay_widen(&win, storage[1], REPLAY_WORDS(1024));
 	cr_expect(replay_accept(&win, 500));
 	cr_expect(replay_accept(&win, 0));

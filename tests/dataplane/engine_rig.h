@@ -142,6 +142,9 @@ struct rig_end {
 	int tun;         /* the test's end: what it writes "is routed to" the device */
 	int tun_fd;      /* the engine's */
 	unsigned events; /* taken for any peer and not yet asked for */
+
+	int queue[TUN_QUEUES_MAX]; /* the test's ends of all queues; tun is the first */
+	struct tun device;         /* the engine's ends */
 };
 
 static inline void rig_set_buffers(int fd)
@@ -154,28 +157,57 @@ static inline void rig_set_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
-/* With @links links bound to @bind; nothing runs yet. */
-static inline void rig_create(struct rig_end *end, unsigned workers, unsigned links,
-                              const char *bind)
+/* The device of @set gets its descriptors. */
+static inline void rig_create_device(struct rig_end *end, struct engine_settings *set)
 {
-	struct engine_settings set = {.mtu = RIG_MTU, .workers = workers, .tun_cpu = -1};
-	int fd[2];
+	for (unsigned i = 0; i < set->tun.queues; i++) {
+		int fd[2];
 
-	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
-	             0));
-	*end = (struct rig_end){.tun = fd[0], .tun_fd = fd[1]};
-	rig_set_buffers(end->tun);
-	rig_set_buffers(end->tun_fd);
-	set.tun_fd = end->tun_fd;
+		cr_assert(eq(
+			int,
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+			0));
+		rig_set_buffers(fd[0]);
+		rig_set_buffers(fd[1]);
+		end->queue[i] = fd[0];
+		set->tun.fd[i] = fd[1];
+		set->tun_cpu[i] = -1;
+	}
+	end->device = set->tun;
+	end->tun = end->queue[0];
+	end->tun_fd = set->tun.fd[0];
+}
+
+/* An engine of @set, whose tun need only say what the device is like, with @links links bound to @bind;
+ * nothing runs yet.
+ */
+static inline void rig_create_as(struct rig_end *end, struct engine_settings set, unsigned links,
+                                 const char *bind)
+{
+	*end = (struct rig_end){0};
+	rig_create_device(end, &set);
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		set.worker_cpu[i] = -1;
 	cr_assert(eq(int, engine_create(&set, &end->engine), 0));
 	for (unsigned i = 0; i < links; i++) {
-		struct link_settings link = {.name = "test"};
+		struct link_settings link = {.name = "test", .has_offloads = true};
 
 		cr_assert(eq(int, endpoint_parse(bind, 0, &link.bind), 0));
 		cr_assert(eq(int, link_open(engine_link(end->engine, i), &link), 0));
 	}
+}
+
+static inline struct engine_settings rig_settings(unsigned workers)
+{
+	return (struct engine_settings){
+		.mtu = RIG_MTU, .workers = workers, .cipher = CIPHER_SODIUM, .tun.queues = 1};
+}
+
+/* The device is one of the plainest kind. */
+static inline void rig_create(struct rig_end *end, unsigned workers, unsigned links,
+                              const char *bind)
+{
+	rig_create_as(end, rig_settings(workers), links, bind);
 }
 
 static inline void rig_start_link(struct rig_end *end, unsigned id)
@@ -256,9 +288,11 @@ static inline void rig_expect_all_home(struct rig_end *end)
 	while ((report = engine_take_report(e)))
 		batch_free(report);
 	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
-	rig_expect_count("dispatcher's pool",
-	                 rig_pool_count(&e->dispatcher.self.pool) + e->dispatcher.staged_batches,
-	                 e->dispatcher.self.pool.count);
+	for (unsigned i = 0; i < e->set.tun.queues; i++)
+		rig_expect_count("dispatcher's pool",
+		                 rig_pool_count(&e->dispatcher[i].self.pool) +
+		                         e->dispatcher[i].staged_batches,
+		                 e->dispatcher[i].self.pool.count);
 	for (unsigned i = 0; i < e->set.workers; i++)
 		rig_expect_count("worker's pool", rig_pool_count(&e->worker[i].self.pool),
 		                 e->worker[i].self.pool.count);
@@ -272,8 +306,10 @@ static inline void rig_expect_all_home(struct rig_end *end)
 static inline void rig_destroy(struct rig_end *end)
 {
 	engine_destroy(end->engine);
-	close(end->tun);
-	close(end->tun_fd);
+	for (unsigned i = 0; i < end->device.queues; i++) {
+		close(end->queue[i]);
+		close(end->device.fd[i]);
+	}
 }
 
 /* Writes a packet as the kernel would; false when the device's queue is full. */

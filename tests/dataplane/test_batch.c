@@ -11,6 +11,7 @@
 #include "crypto/aead.h"
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
+#include "dataplane/engine_private.h"
 #include "dataplane/inbox.h"
 #include "dataplane/peer.h"
 
@@ -27,7 +28,8 @@ static void setup(void)
 {
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
-	cr_assert(eq(int, batch_pool_init(&pool, COUNT, SLOT_BYTES), 0));
+	cr_assert(
+		eq(int, batch_pool_init(&pool, COUNT, batch_bytes_for(SLOT_BYTES), SLOT_BYTES), 0));
 }
 
 static void teardown(void)
@@ -55,17 +57,53 @@ Test(batch, slots_are_whole_cache_lines_and_fit)
 		unsigned slot_bytes, stride, slots;
 	} cases[] = {
 		{1, 64, 64},       {64, 64, 64},      {65, 128, 64},     {1024, 1024, 64},
-		{1025, 1088, 60},  {1552, 1600, 40},  {16384, 16384, 4}, {32768, 32768, 2},
-		{32769, 32832, 1}, {65472, 65472, 1}, {65535, 65536, 1}, {65536, 65536, 1},
+		{1025, 1088, 64},  {1552, 1600, 64},  {2048, 2048, 64},  {2049, 2112, 62},
+		{16384, 16384, 8}, {32768, 32768, 4}, {32769, 32832, 3}, {65472, 65472, 2},
+		{65535, 65536, 2}, {65536, 65536, 2},
 	};
 
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
 		static struct batch_pool p;
+		uint32_t bytes = batch_bytes_for(cases[i].slot_bytes);
 
-		cr_assert(eq(int, batch_pool_init(&p, 1, cases[i].slot_bytes), 0));
+		cr_assert(eq(int, batch_pool_init(&p, 1, bytes, cases[i].slot_bytes), 0));
 		cr_expect(eq(u32, p.stride, cases[i].stride), "%u", cases[i].slot_bytes);
 		cr_expect(eq(uint, p.slots, cases[i].slots), "%u", cases[i].slot_bytes);
-		cr_expect(le(uint, p.slots * p.stride, BATCH_DATA_BYTES));
+		cr_expect(eq(u32, p.bytes, bytes));
+		cr_expect(le(uint, p.slots * p.stride, bytes));
+		cr_expect(le(uint, bytes, BATCH_BYTES_MAX));
+		batch_pool_fini(&p);
+	}
+}
+
+/* What the owner says: a worker's answers need one slot, a train of datagrams is no row of slots. */
+Test(batch, buffers_are_as_large_as_asked_for_and_whole_cache_lines)
+{
+	static const struct {
+		uint32_t bytes, slot_bytes, whole, slots;
+	} cases[] = {
+		{1552, 1552, 1600, 1},
+		{TRAIN_BYTES, 1552, TRAIN_BYTES, 40},
+		{TRAIN_BYTES, TRAIN_BYTES, TRAIN_BYTES, 1},
+		{65535, 64, 65536, 64},
+		{1, 1, 64, 1},
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		static struct batch_pool p;
+		struct batch *b[2];
+
+		cr_assert(eq(int, batch_pool_init(&p, 2, cases[i].bytes, cases[i].slot_bytes), 0));
+		cr_expect(eq(u32, p.bytes, cases[i].whole), "%u", i);
+		cr_expect(eq(uint, p.slots, cases[i].slots), "%u", i);
+		for (unsigned k = 0; k < 2; k++) {
+			b[k] = batch_get(&p);
+			memset(b[k]->data, (int)k + 1, p.bytes);
+		}
+		cr_expect(eq(u8, b[0]->data[p.bytes - 1], 1));
+		cr_expect(eq(u8, b[1]->data[0], 2));
+		batch_free(b[0]);
+		batch_free(b[1]);
 		batch_pool_fini(&p);
 	}
 }
@@ -183,7 +221,8 @@ Test(batch, nothing_is_left_over_from_the_life_before)
 Test(batch, references_are_released_once)
 {
 	struct keypair *kp = keypair_create(true, 1, 2, 3);
-	struct dp_peer *peer = dp_peer_create(NULL, NULL);
+	static struct engine engine = {.set.tun.queues = 1};
+	struct dp_peer *peer = dp_peer_create(&engine, NULL);
 	struct batch *b = batch_get(&pool);
 
 	cr_assert(keypair_get(kp));
@@ -266,7 +305,7 @@ Test(batch, given_back_by_other_threads_each_is_had_by_one_only)
 	unsigned twice = 0;
 
 	for (unsigned i = 0; i < GIVERS; i++) {
-		inbox_init(&givers[i].inbox);
+		inbox_init(&givers[i].inbox, 0);
 		cr_assert(eq(int,
 		             thread_start(&givers[i].thread, "giver", THREAD_WORKER, -1, give_back,
 		                          &givers[i]),

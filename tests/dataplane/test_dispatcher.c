@@ -106,7 +106,7 @@ static uint64_t drops(enum drop_reason reason)
 
 static uint64_t staged(void)
 {
-	return counter_read(&peer->staged_len);
+	return dp_peer_staged(peer);
 }
 
 /* ---- what goes on the wire ---- */
@@ -274,7 +274,7 @@ Test(dispatcher, kick_without_anything_staged_is_harmless)
 		write_seq(i);
 		expect_seq(0, i);
 	}
-	rig_until(!atomic_load(&peer->is_kicked));
+	rig_until(!atomic_load(&peer->out[0].is_kicked));
 }
 
 /* Before the engine runs the dispatcher's pool is ours: all but @count batches are taken out of
@@ -282,7 +282,7 @@ Test(dispatcher, kick_without_anything_staged_is_harmless)
  */
 static struct batch *leave_batches(unsigned count)
 {
-	struct batch_pool *pool = &end.engine->dispatcher.self.pool;
+	struct batch_pool *pool = &end.engine->dispatcher[0].self.pool;
 	struct batch *taken = NULL;
 
 	for (unsigned i = pool->count; i > count; i--) {
@@ -393,7 +393,7 @@ Test(dispatcher, staged_packets_of_all_peers_take_half_of_the_memory)
 {
 	static struct dp_peer *silent[MANY_PEERS];
 	static struct allowedips_entry entry[MANY_PEERS + 1];
-	unsigned half = end.engine->dispatcher.self.pool.count / 2;
+	unsigned half = end.engine->dispatcher[0].self.pool.count / 2;
 	uint8_t packet[RIG_MTU];
 
 	cr_assert(lt(uint, half, MANY_PEERS));

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "base/thread.h"
 #include "dataplane/batch.h"
@@ -21,7 +22,7 @@ static struct inbox inbox;
 static void setup(void)
 {
 	rcu_register_thread();
-	inbox_init(&inbox);
+	inbox_init(&inbox, 0);
 }
 
 static void teardown(void)
@@ -144,6 +145,69 @@ Test(inbox, stop_wakes_a_taker_that_sleeps)
 	cr_expect(eq(uint, taker.taken, 0));
 }
 
+/* ---- busy polling ---- */
+
+#define FOREVER_US 3600000000u
+
+/* How often somebody who pushed would have had to wake the taker. */
+static atomic_uint wakes;
+
+static void count_and_take(void *arg)
+{
+	(void)arg;
+	while (inbox_wait(&inbox)) {
+		while (inbox_take(&inbox))
+			rcu_quiescent_state();
+		wakes += atomic_load(&inbox.is_asleep) != 0;
+	}
+}
+
+Test(inbox, taker_that_polls_gets_its_work_without_being_woken)
+{
+	struct thread thread;
+	static struct batch b[ROUND_TRIPS];
+
+	inbox_init(&inbox, FOREVER_US);
+	start(&thread, count_and_take, NULL);
+	for (unsigned i = 0; i < ROUND_TRIPS; i++) {
+		wakes += atomic_load(&inbox.is_asleep) != 0;
+		inbox_push(&inbox, &b[i]);
+		while (i % 8 == 0 && !cds_wfcq_empty(&inbox.head, &inbox.tail))
+			sched_yield(); /* taken: now and then it has nothing to do */
+	}
+	synchronize_rcu(); /* polling holds up no grace period */
+	wakes += atomic_load(&inbox.is_asleep) != 0;
+	inbox_stop(&inbox); /* and ends at once */
+	thread_join(&thread);
+	cr_expect(eq(uint, wakes, 0));
+}
+
+/* Not before, however often it is looked at, and then it is woken as ever. */
+Test(inbox, taker_that_has_polled_long_enough_sleeps)
+{
+	struct taker taker = {0};
+	uint64_t begin_ns, asleep_ns;
+	struct batch b[3];
+
+	inbox_init(&inbox, 20000);
+	begin_ns = clock_boot_ns();
+	start(&taker.thread, take_until_stopped, &taker);
+	until_asleep();
+	asleep_ns = clock_boot_ns();
+	cr_expect(le(u64, 20 * NS_PER_MS, asleep_ns - begin_ns));
+	for (unsigned i = 0; i < 3; i++) {
+		begin_ns = clock_boot_ns();
+		inbox_push(&inbox, &b[i]);
+		while (atomic_load(&inbox.is_asleep)) /* awake, and polls again */
+			sched_yield();
+		until_asleep();
+		cr_expect(le(u64, 20 * NS_PER_MS, clock_boot_ns() - begin_ns));
+	}
+	inbox_stop(&inbox);
+	thread_join(&taker.thread);
+	cr_expect(eq(uint, taker.taken, 3));
+}
+
 /* ---- many producers ---- */
 
 struct producer {
@@ -175,7 +239,7 @@ Test(inbox, every_producer_keeps_its_order_and_no_wake_up_is_lost)
 
 	for (unsigned i = 0; i < PRODUCERS; i++) {
 		producer[i].id = i;
-		cr_assert(eq(int, batch_pool_init(&producer[i].pool, POOL_COUNT, 1), 0));
+		cr_assert(eq(int, batch_pool_init(&producer[i].pool, POOL_COUNT, 1, 1), 0));
 		start(&producer[i].thread, produce, &producer[i]);
 	}
 	while (left) {
@@ -218,7 +282,7 @@ Test(inbox, lone_batch_wakes_its_taker_each_time)
 	struct thread thread;
 	struct batch one, *b = &one;
 
-	inbox_init(&way_back);
+	inbox_init(&way_back, 0);
 	start(&thread, return_each, NULL);
 	for (unsigned i = 0; i < ROUND_TRIPS; i++) {
 		inbox_push(&inbox, b);

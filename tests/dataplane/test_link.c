@@ -35,7 +35,7 @@ static struct batch_pool pool;
 static void setup(void)
 {
 	rcu_register_thread();
-	cr_assert(eq(int, batch_pool_init(&pool, 4, 1024), 0));
+	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(1024), 1024), 0));
 }
 
 static void teardown(void)
@@ -327,10 +327,11 @@ static int create_device(void)
 	struct ifreq addr = {.ifr_name = "vtl0"}, mask = addr, flags = addr;
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct endpoint at = endpoint_of("10.88.0.1:0"), wide = endpoint_of("255.255.255.0:0");
-	char name[TUN_NAME_LEN];
-	int fd = tun_open("vtl0", 500, name);
+	struct tun_settings set = {.name = "vtl0", .queue_len_pkts = 500, .queues = 1};
+	struct tun tun;
+	int r = tun_open(&tun, &set);
 
-	cr_assert(le(int, 0, fd), "%s", strerror(-fd));
+	cr_assert(eq(int, r, 0), "%s", strerror(-r));
 	memcpy(&addr.ifr_addr, &at.in4, sizeof at.in4);
 	memcpy(&mask.ifr_netmask, &wide.in4, sizeof wide.in4);
 	flags.ifr_flags = IFF_UP;
@@ -338,7 +339,7 @@ static int create_device(void)
 	cr_assert(eq(int, ioctl(sock, SIOCSIFNETMASK, &mask), 0));
 	cr_assert(eq(int, ioctl(sock, SIOCSIFFLAGS, &flags), 0));
 	close(sock);
-	return fd;
+	return tun.fd[0];
 }
 
 /* A datagram of one byte from 10.88.0.2 to @port. */
@@ -443,20 +444,25 @@ static void expect_delivery(const char *at)
 	struct test_random random = test_random_seeded("link");
 	struct route route = {.link = &link_a};
 	uint64_t packets = 0, bytes = 0;
-	int fd = far_socket(at, &route.remote), error = 0;
+	int fd = far_socket(at, &route.remote);
 
 	open_link(&link_a, at);
 	for (unsigned count = 0; count <= pool.slots; count += count < 3 ? 1 : 20) {
 		struct batch *b = random_batch(&random, count);
 
-		cr_expect(eq(uint, link_send(&self, &route, b, &error), count));
+		struct link_sent sent = link_send(&self, &route, b);
+
 		expect_batch(fd, b, &link_a.bound);
 		packets += count;
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned i = 0; i < count; i++) {
 			bytes += b->segment[i].len;
+			sent.bytes -= b->segment[i].len;
+		}
+		cr_expect(eq(uint, sent.packets, count));
+		cr_expect(eq(u64, sent.bytes, 0));
+		cr_expect(eq(int, sent.error, 0));
 		batch_free(b);
 	}
-	cr_expect(eq(int, error, 0));
 	cr_expect(eq(u64, counter_read(&link_a.tx_packets), packets));
 	cr_expect(eq(u64, counter_read(&link_a.tx_bytes), bytes));
 	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 0));
@@ -481,15 +487,17 @@ static void expect_source(const char *bind, const char *local, const char *far, 
 	struct test_random random = {1};
 	struct batch *b = random_batch(&random, 3);
 	struct route route = {.link = &link_a};
-	int fd = far_socket(far, &route.remote), error = 0;
+	int fd = far_socket(far, &route.remote);
+	struct link_sent sent;
 	struct endpoint from = endpoint_of(*want ? want : far);
 
 	open_link(&link_a, bind);
 	if (*local)
 		route.local = endpoint_of(local);
 	endpoint_set_port(&from, endpoint_port(&link_a.bound));
-	cr_expect(eq(uint, link_send(&self, &route, b, &error), 3), "%s %s", bind, local);
-	cr_expect(eq(int, error, 0));
+	sent = link_send(&self, &route, b);
+	cr_expect(eq(uint, sent.packets, 3), "%s %s", bind, local);
+	cr_expect(eq(int, sent.error, 0));
 	expect_batch(fd, b, &from);
 	batch_free(b);
 	close(fd);
@@ -523,18 +531,21 @@ static void expect_middle_too_big(const char *at, unsigned too_long)
 {
 	struct batch *b = batch_get(&pool);
 	struct route route = {.link = &link_a};
-	int fd = far_socket(at, &route.remote), error = 0;
+	int fd = far_socket(at, &route.remote);
 	struct arrival arrival;
+	struct link_sent sent;
 	uint8_t got[2048];
 
 	open_link(&link_a, at);
 	for (unsigned i = 0; i < 3; i++)
 		batch_append(b, pool.stride)->len = (uint16_t)(100 + i);
-	memset(b->data, 7, BATCH_DATA_BYTES);
+	memset(b->data, 7, pool.bytes);
 	b->segment[1].offset = 0;
 	b->segment[1].len = (uint16_t)too_long;
-	cr_expect(eq(uint, link_send(&self, &route, b, &error), 2));
-	cr_expect(eq(int, error, 0)); /* the link works: no reason to rest it */
+	sent = link_send(&self, &route, b);
+	cr_expect(eq(uint, sent.packets, 2));
+	cr_expect(eq(u64, sent.bytes, 202));
+	cr_expect(eq(int, sent.error, 0)); /* the link works: no reason to rest it */
 	cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 100));
 	cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 102));
 	cr_expect(not(is_readable(fd, 0)));
@@ -564,11 +575,13 @@ Test(link, refusal_for_another_reason_is_told_and_all_is_dropped)
 	struct batch *b = random_batch(&random, 5);
 	/* Broadcast needs leave that these sockets do not have. */
 	struct route route = {.link = &link_a, .remote = endpoint_of("255.255.255.255:9")};
-	int error = 0;
+	struct link_sent sent;
 
 	open_link(&link_a, "0.0.0.0:0");
-	cr_expect(eq(uint, link_send(&self, &route, b, &error), 0));
-	cr_expect(eq(int, error, EACCES));
+	sent = link_send(&self, &route, b);
+	cr_expect(eq(uint, sent.packets, 0));
+	cr_expect(eq(u64, sent.bytes, 0));
+	cr_expect(eq(int, sent.error, EACCES));
 	cr_expect(eq(u64, counter_read(&self.drops[DROP_SEND_ERROR]), 5));
 	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 5));
 	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 0));

@@ -30,6 +30,19 @@ static struct reorder *reorder;
 static uint32_t delivered[TAGS_MAX]; /* tags, in the order of delivery */
 static unsigned delivered_len;
 
+/* Delivered and not yet flushed: the bytes must stay as they are. */
+static struct {
+	const uint8_t *packet;
+	size_t len;
+	uint32_t tag;
+} kept[TAGS_MAX];
+static unsigned kept_len;
+static unsigned flushes;
+
+/* What was put must stay until the next flush, so nothing here is used twice. */
+static uint8_t arena[TAGS_MAX][PACKET_BYTES];
+static unsigned arena_len;
+
 static void setup(void)
 {
 	reorder = reorder_create(PACKET_BYTES);
@@ -57,28 +70,52 @@ static void make_packet(uint8_t *packet, uint32_t tag, size_t len)
 		packet[i] = (uint8_t)(tag + i);
 }
 
-static void note(struct dp_thread *self, struct dp_peer *peer, const uint8_t *packet, size_t len)
+/* Returns the tag of a packet of which every byte is right. */
+static uint32_t check_packet(const uint8_t *packet, size_t len)
 {
 	uint8_t expected[2 * PACKET_BYTES];
 	uint32_t tag;
 
-	cr_assert(eq(ptr, self, SELF));
-	cr_assert(eq(ptr, peer, PEER));
 	cr_assert(ge(sz, len, sizeof tag));
 	memcpy(&tag, packet, sizeof tag);
 	cr_assert(eq(sz, len, len > PACKET_BYTES ? 2 * PACKET_BYTES : len_of(tag)));
 	make_packet(expected, tag, len);
 	cr_assert(eq(int, memcmp(packet, expected, len), 0), "bytes of %" PRIu32, tag);
-	cr_assert(lt(uint, delivered_len, TAGS_MAX));
-	delivered[delivered_len++] = tag;
+	return tag;
 }
+
+static void note(struct dp_thread *self, struct dp_peer *peer, uint8_t *packet, size_t len)
+{
+	cr_assert(eq(ptr, self, SELF));
+	cr_assert(eq(ptr, peer, PEER));
+	cr_assert(lt(uint, delivered_len, TAGS_MAX));
+	cr_assert(lt(uint, kept_len, TAGS_MAX));
+	kept[kept_len].packet = packet;
+	kept[kept_len].len = len;
+	kept[kept_len].tag = check_packet(packet, len);
+	delivered[delivered_len++] = kept[kept_len++].tag;
+}
+
+static void let_go(struct dp_thread *self)
+{
+	cr_assert(eq(ptr, self, SELF));
+	flushes++;
+	while (kept_len) {
+		kept_len--;
+		cr_assert(eq(u32, check_packet(kept[kept_len].packet, kept[kept_len].len),
+		             kept[kept_len].tag));
+	}
+}
+
+static const struct reorder_sink sink = {SELF, PEER, note, let_go};
 
 static void put_over(unsigned path, const struct keypair *kp, uint64_t seq, uint32_t tag)
 {
-	uint8_t packet[PACKET_BYTES];
+	uint8_t *packet = arena[arena_len++];
 
+	cr_assert(le(uint, arena_len, TAGS_MAX));
 	make_packet(packet, tag, len_of(tag));
-	reorder_put(reorder, SELF, PEER, kp, seq, path, packet, len_of(tag), NOW_NS, note);
+	reorder_put(reorder, &sink, kp, seq, path, packet, len_of(tag), NOW_NS);
 }
 
 /* Over an unknown path a gap waits for 5 ms, and no time passes here. */
@@ -89,12 +126,12 @@ static void put(const struct keypair *kp, uint64_t seq, uint32_t tag)
 
 static void put_empty(const struct keypair *kp, uint64_t seq)
 {
-	reorder_put(reorder, SELF, PEER, kp, seq, PATH_NONE, NULL, 0, NOW_NS, note);
+	reorder_put(reorder, &sink, kp, seq, PATH_NONE, NULL, 0, NOW_NS);
 }
 
 static uint64_t run_at(uint64_t now_ns)
 {
-	return reorder_run(reorder, SELF, PEER, now_ns, note);
+	return reorder_run(reorder, &sink, now_ns);
 }
 
 /* What was delivered since it was asked last. */
@@ -151,7 +188,7 @@ Test(reorder, longest_and_shortest_packets_wait_whole)
 	for (uint32_t tag = 1; tag < 2 * PACKET_BYTES; tag++)
 		put(&first_kp, 1 + tag, tag);
 	make_packet(packet, 0, len_of(0));
-	reorder_put(reorder, SELF, PEER, &first_kp, 1, PATH_NONE, packet, len_of(0), NOW_NS, note);
+	reorder_put(reorder, &sink, &first_kp, 1, PATH_NONE, packet, len_of(0), NOW_NS);
 	cr_expect(eq(uint, delivered_len, 2 * PACKET_BYTES + 1));
 }
 
@@ -172,8 +209,7 @@ Test(reorder, an_oversized_packet_does_not_wait)
 
 	make_packet(packet, 102, sizeof packet);
 	put(&first_kp, 0, 100);
-	reorder_put(reorder, SELF, PEER, &first_kp, 2, PATH_NONE, packet, sizeof packet, NOW_NS,
-	            note);
+	reorder_put(reorder, &sink, &first_kp, 2, PATH_NONE, packet, sizeof packet, NOW_NS);
 	EXPECT_DELIVERED(100, 102);
 	put(&first_kp, 3, 103);
 	put(&first_kp, 1, 101);
@@ -230,6 +266,29 @@ Test(reorder, memory_is_used_again)
 	}
 	for (uint32_t tag = 0; tag < delivered_len; tag++)
 		cr_assert(eq(u32, delivered[tag], tag));
+}
+
+/* What is delivered out of this memory stays there until it is flushed: then at the latest when the
+ * memory is wanted. let_go() looks at every byte.
+ */
+Test(reorder, delivered_packets_keep_their_bytes_until_the_flush)
+{
+	put(&first_kp, 0, 0);
+	for (uint32_t seq = 2; seq <= REORDER_HELD_MAX; seq++)
+		put(&first_kp, seq, seq);
+	cr_expect(eq(uint, flushes, 0));
+	put(&first_kp, 1, 1); /* all go, and nothing is free yet */
+	cr_expect(eq(uint, kept_len, REORDER_HELD_MAX + 1));
+	for (uint32_t seq = 2; seq <= 3; seq++)
+		put(&first_kp, REORDER_HELD_MAX + seq, REORDER_HELD_MAX + seq);
+	cr_expect(eq(uint, flushes, 1), "memory was wanted");
+	cr_expect(eq(uint, kept_len, 0));
+	put(&first_kp, REORDER_HELD_MAX + 1, REORDER_HELD_MAX + 1);
+	cr_expect(eq(uint, kept_len, 3));
+	cr_expect(eq(u64, run_at(NOW_NS), NEVER_NS));
+	cr_expect(eq(uint, flushes, 2), "a run flushes");
+	cr_expect(eq(uint, kept_len, 0));
+	cr_expect(eq(uint, delivered_len, REORDER_HELD_MAX + 4));
 }
 
 Test(reorder, where_memory_ends_the_oldest_gap_is_given_up)

@@ -210,11 +210,11 @@ static void torture(unsigned numberers)
 	for (unsigned i = 0; i < SEQUENCERS; i++)
 		sequencer_init(&emitted[i].seq);
 	for (unsigned i = 0; i < WORKERS; i++) {
-		inbox_init(&worker[i].inbox);
+		inbox_init(&worker[i].inbox, 0);
 		start(&worker[i], i, &random, work);
 	}
 	for (unsigned i = 0; i < numberers; i++) {
-		cr_assert(eq(int, batch_pool_init(&numberer[i].pool, POOL_COUNT, 1), 0));
+		cr_assert(eq(int, batch_pool_init(&numberer[i].pool, POOL_COUNT, 1, 1), 0));
 		start(&numberer[i], i, &random, number);
 	}
 	for (unsigned i = 0; i < numberers; i++)

@@ -11,6 +11,7 @@ class Settings:
     vtrunkd = os.environ.get("VTRUNKD", "build/vtrunkd")
     keep = False  # leave the directories with logs and configurations behind
     directory = None  # where they go; None: the system's temporary directory
+    dataplane = {}  # keys of the section dataplane for daemons that say nothing about them
 
     @classmethod
     def is_sanitized(cls):

@@ -67,9 +67,12 @@ class Daemon:
         return self.process.pid
 
     def write_config(self):
+        config = merged({"dataplane": Settings.dataplane}, self.config)
+        if not config["dataplane"]:
+            del config["dataplane"]
         with open(self.config_path, "w") as file:
             os.fchmod(file.fileno(), 0o600)
-            file.write(yaml_text(self.config) + "\n")
+            file.write(yaml_text(config) + "\n")
 
     def start(self, wait=True):
         self.write_config()

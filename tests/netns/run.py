@@ -98,6 +98,8 @@ def parse_arguments():
     parser.add_argument("--keep", action="store_true", help="keep logs and configurations in /tmp")
     parser.add_argument("--vtrunkd", default=os.environ.get("VTRUNKD", str(ROOT / "build/vtrunkd")),
                         metavar="PATH", help="the daemon (default: build/vtrunkd)")
+    parser.add_argument("--dataplane", metavar="KEY=VALUE", action="append", default=[],
+                        help="a key for every daemon that says nothing about it: offloads=off")
     return parser.parse_args()
 
 
@@ -111,6 +113,7 @@ def main():
     print("TAP version 13", f"1..{len(tests)}", sep="\n", flush=True)
     Settings.vtrunkd = str(pathlib.Path(arguments.vtrunkd).resolve())
     Settings.keep = arguments.keep
+    Settings.dataplane = dict(item.split("=", 1) for item in arguments.dataplane)
     reason = missing()
     if reason:
         for number, (name, _) in enumerate(tests, 1):

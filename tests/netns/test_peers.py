@@ -2,7 +2,7 @@
 """A gateway: one process and one port for many peers, vtrunkd and stock alike."""
 import time
 
-from checks import check, limit, note, wait_until
+from checks import Settings, check, limit, note, wait_until
 from daemons import WireGuardGo, generate_key
 from lab import Lab, PORT, SERVER4
 from traffic import Forger
@@ -53,7 +53,7 @@ def test_fifty_peers_on_one_port():
     with Lab() as lab:
         gateway = Gateway(lab, BONDED + STOCK)
         gateway.daemon.start()
-        begin = time.monotonic()
+        begin, before = time.monotonic(), resident_kib(gateway.daemon)
         peers = [gateway.vtrunkd(number).start(wait=False) for number in range(1, BONDED + 1)]
         peers += [gateway.stock(number) for number in range(BONDED + 1, BONDED + STOCK + 1)]
 
@@ -71,7 +71,15 @@ def test_fifty_peers_on_one_port():
         check(ports == {str(PORT)}, f"UDP ports of the gateway: {ports}")
         verdicts = [peer["bonding"] for peer in gateway.daemon.status()["peers"]]
         check(verdicts.count("stock") == STOCK, f"verdicts {verdicts}")
+        grown = (resident_kib(gateway.daemon) - before) / len(peers)
+        note(f"{grown:.1f} KiB of memory for each peer with a session, beside what it had without")
+        check(Settings.is_sanitized() or grown <= 40, f"{grown:.1f} KiB for each peer")
         check_one_leaves(gateway, peers[0])
+
+
+def resident_kib(daemon):
+    with open(f"/proc/{daemon.pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def check_one_leaves(gateway, leaving):

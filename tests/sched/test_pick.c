@@ -282,3 +282,84 @@ Test(pick, empty_runs_take_turns_too)
 	for (unsigned i = 0; i < 10; i++)
 		cr_expect(eq(u32, pick_path(&state, &table, 0), i % 2), "turn %u", i);
 }
+
+/* ---- runs ---- */
+
+static int64_t credit_sum(const struct pick_state *state, const struct path_table *table)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < table->len; i++)
+		sum += state->credit[table->slot[i].path_id];
+	return sum;
+}
+
+/* Runs of one packet up to RUN_MAX bytes, whatever the path: the first packet is picked for, the rest
+ * is charged. As in check_shares() a path gets no more than a run ahead of its share or behind it, the
+ * longest that was; a run exceeds its length by a packet at most.
+ */
+#define RUN_MAX 65536u
+
+static void check_runs(const struct path_table *table, unsigned runs)
+{
+	struct pick_state state = {0};
+	double sent[PATHS_MAX] = {0}, total = 0, weights = 0;
+	double limit = RUN_MAX + PACKET_MAX;
+
+	for (unsigned i = 0; i < table->len; i++)
+		weights += table->slot[i].weight;
+	for (unsigned run = 0; run < runs; run++) {
+		uint32_t left = run ? 1 + random_below(RUN_MAX) : RUN_MAX; /* sets the measure */
+		uint32_t bytes = 1 + random_below(PACKET_MAX);
+		unsigned slot = pick_path(&state, table, bytes);
+
+		for (;;) {
+			sent[slot] += bytes;
+			total += bytes;
+			cr_assert(eq(i64, credit_sum(&state, table), 0));
+			left -= bytes < left ? bytes : left;
+			if (!left)
+				break;
+			bytes = 1 + random_below(PACKET_MAX);
+			pick_charge(&state, table, slot, bytes);
+		}
+		for (unsigned i = 0; i < table->len; i++) {
+			double ahead = sent[i] - total * table->slot[i].weight / weights;
+
+			cr_assert(lt(dbl, ahead, limit), "%u paths, run %u", table->len, run);
+			cr_assert(lt(dbl, -ahead, limit), "%u paths, run %u", table->len, run);
+			cr_assert(lt(dbl, -state.credit[table->slot[i].path_id] / weights - ahead,
+			             1));
+			cr_assert(
+				lt(dbl, ahead + state.credit[table->slot[i].path_id] / weights, 1));
+		}
+	}
+}
+
+/* Found by this test: with deadlines from single packets one of 16 paths fell five runs behind. */
+Test(pick, bytes_follow_the_weights_within_one_run)
+{
+	for (unsigned len = 1; len <= PATHS_MAX; len++) {
+		for (unsigned round = 0; round < 9; round++) {
+			struct path_table table = random_table(len, round % 3);
+
+			check_runs(&table, 300);
+		}
+	}
+}
+
+/* A charge for a new table first makes the credits those of that table. */
+Test(pick, a_charge_notices_another_table)
+{
+	struct path_table three = table_of(3, (uint32_t[]){5, 1, 1});
+	struct path_table two = table_of(2, (uint32_t[]){1, 3});
+	struct pick_state state = {0};
+
+	for (unsigned i = 0; i < 100; i++)
+		pick_path(&state, &three, 1 + random_below(PACKET_MAX));
+	pick_charge(&state, &two, 0, 4000);
+	cr_expect(eq(i64, credit_sum(&state, &two), 0));
+	cr_expect(eq(i64, state.weight_sum, 4));
+	cr_expect(eq(i64, state.credit[2], 0));
+	cr_expect(eq(uint, pick_path(&state, &two, PACKET_MAX), 1));
+}

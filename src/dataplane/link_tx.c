@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams out. Consecutive segments of one length leave as a train: one message with UDP_SEGMENT,
+ * which passes the system's layers once and is cut by the device or just before it. The last one of a
+ * train may be shorter.
+ *
+ * A device that cannot checksum refuses a train with EIO; one with a smaller MTU than the segments, which
+ * single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was refused goes again one
+ * by one, and the link remembers how long the datagrams of a train may be.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "dataplane/engine_private.h"
+
+/* Control data of one message: at most our own address and the size of a train's segments. */
+struct control {
+	_Alignas(struct cmsghdr) uint8_t bytes[LINK_CONTROL_LEN];
+};
+
+/* Appends an item of @len bytes to the control data of @msg. */
+static void put_control(struct msghdr *msg, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr *c = (void *)((uint8_t *)msg->msg_control + msg->msg_controllen);
+
+	assert(msg->msg_controllen + CMSG_SPACE(len) <= LINK_CONTROL_LEN);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
+}
+
+/* Pins our own address. */
+static void put_local(struct msghdr *msg, const struct endpoint *local)
+{
+	if (endpoint_family(local) == AF_INET6) {
+		struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
+		                           .ipi6_ifindex = local->in6.sin6_scope_id};
+
+		put_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+	} else {
+		struct in_pktinfo info = {.ipi_spec_dst = local->in4.sin_addr};
+
+		put_control(msg, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+	}
+}
+
+/* The own address pinned in a route may be gone; then the system shall choose. */
+static bool is_about_source(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	       error == EHOSTUNREACH;
+}
+
+/* Lack of room is the everyday loss of a full queue; the rest says that the link does not work. */
+static void note_refusal(struct dp_thread *self, struct link *link, int error, unsigned packets,
+                         struct link_sent *sent)
+{
+	if (error == EAGAIN || error == ENOBUFS) {
+		dp_drop(self, DROP_SEND_BUFFER, packets);
+		return;
+	}
+	counter_add_shared(&link->tx_errors, packets);
+	if (error == EMSGSIZE) {
+		dp_drop(self, DROP_TOO_BIG, packets);
+		return;
+	}
+	dp_drop(self, DROP_SEND_ERROR, packets);
+	sent->error = error;
+}
+
+/* What one call of sendmmsg() needs. */
+struct dispatch {
+	struct mmsghdr msg[BATCH_MAX];
+	uint16_t segments[BATCH_MAX]; /* in each message */
+	struct iovec iov[BATCH_MAX];
+	struct control control[BATCH_MAX];
+	unsigned len; /* messages */
+};
+
+/* How many segments from @first on make one message. */
+static unsigned train_len(const struct batch *b, unsigned first, unsigned train_max)
+{
+	unsigned len = b->segment[first].len, bytes = len, n = 1;
+
+	if (len > train_max)
+		return 1;
+	while (first + n < b->len && b->segment[first + n].len <= len &&
+	       bytes + b->segment[first + n].len <= UDP_PAYLOAD_MAX) {
+		bytes += b->segment[first + n].len;
+		n++;
+		if (b->segment[first + n - 1].len < len)
+			break;
+	}
+	return n;
+}
+
+/* Messages for the segments from @first on. @local: our own address to be pinned, or NULL. */
+static void fill(struct dispatch *d, const struct route *route, const struct batch *b,
+                 unsigned first, const struct endpoint *local, unsigned train_max)
+{
+	d->len = 0;
+	for (unsigned i = first, n; i < b->len; i += n) {
+		struct msghdr *m = &d->msg[d->len].msg_hdr;
+
+		n = train_len(b, i, train_max);
+		for (unsigned k = i; k < i + n; k++)
+			d->iov[k] = (struct iovec){segment_header(b, &b->segment[k]),
+			                           b->segment[k].len};
+		*m = (struct msghdr){.msg_name = (void *)&route->remote.sa,
+		                     .msg_namelen = endpoint_len(&route->remote),
+		                     .msg_iov = &d->iov[i],
+		                     .msg_iovlen = n,
+		                     .msg_control = &d->control[d->len]};
+		if (local)
+			put_local(m, local);
+		if (n > 1)
+			put_control(m, IPPROTO_UDP, UDP_SEGMENT, &b->segment[i].len,
+			            sizeof b->segment[i].len);
+		d->segments[d->len++] = (uint16_t)n;
+	}
+}
+
+/* Shorter trains, or none, after @error; false when the refusal is not about trains. */
+static bool give_up_train(struct link *link, unsigned segments, unsigned segment_len, int error)
+{
+	unsigned max = error == EIO ? 0 : segment_len - 1;
+
+	if (segments < 2 || (error != EIO && error != EINVAL && error != EMSGSIZE))
+		return false;
+	/* Relaxed: another thread that writes it too found the same out. */
+	atomic_store_explicit(&link->train_max, (uint16_t)max, memory_order_relaxed);
+	atomic_store_explicit(&link->train_errno, error, memory_order_relaxed);
+	engine_wake_control(link->engine);
+	return true;
+}
+
+struct link_sent link_send(struct dp_thread *self, const struct route *route, const struct batch *b)
+{
+	struct link *link = route->link;
+	bool is_pinned = link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC;
+	const struct endpoint *local = is_pinned ? &route->local : NULL;
+	struct link_sent sent = {0};
+	unsigned done = 0;
+	struct dispatch d;
+
+	while (done < b->len) {
+		unsigned train_max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
+		int n, error;
+
+		fill(&d, route, b, done, local, train_max);
+		n = sendmmsg(link->data_fd, d.msg, d.len, MSG_DONTWAIT);
+		error = errno;
+		for (int i = 0; i < n; i++) {
+			sent.bytes += d.msg[i].msg_len;
+			sent.packets += d.segments[i];
+			done += d.segments[i];
+		}
+		if (n > 0 || error == EINTR)
+			continue;
+		if (local && is_about_source(error)) {
+			local = NULL;
+		} else if (give_up_train(link, d.segments[0], b->segment[done].len, error)) {
+			/* EINVAL did not mean the address then. */
+			local = is_pinned ? &route->local : NULL;
+		} else if (error == EMSGSIZE) {
+			note_refusal(self, link, error, 1, &sent);
+			done++;
+		} else {
+			note_refusal(self, link, error, b->len - done, &sent);
+			break;
+		}
+	}
+	counter_add_shared(&link->tx_packets, sent.packets);
+	counter_add_shared(&link->tx_bytes, sent.bytes);
+	return sent;
+}
+
+int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len)
+{
+	struct control control;
+	struct iovec iov = {(void *)msg, len};
+	struct msghdr m = {.msg_name = (void *)&route->remote.sa,
+	                   .msg_namelen = endpoint_len(&route->remote),
+	                   .msg_iov = &iov,
+	                   .msg_iovlen = 1,
+	                   .msg_control = &control};
+	ssize_t n;
+
+	if (link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC)
+		put_local(&m, &route->local);
+	n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
+	if (n < 0 && m.msg_controllen && is_about_source(errno)) {
+		m.msg_controllen = 0;
+		n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
+	}
+	if (n < 0) {
+		counter_add_shared(&link->tx_errors, 1);
+		return -errno;
+	}
+	counter_add_shared(&link->tx_packets, 1);
+	counter_add_shared(&link->tx_bytes, len);
+	return 0;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* Trains on the way in: the test's sockets send them with UDP_SEGMENT, the engine's link receives them
+ * in one piece (UDP_GRO), and what comes out at the device tells whether they were taken apart well.
+ */
+#include <netinet/udp.h>
+
+#include "engine_rig.h"
+
+enum {
+	PEERS = 2, /* each plays a host of its own from a socket of its own */
+	HERE = 1,
+	THERE = 2,
+	SECOND = 2,      /* of a peer's two keypairs */
+	SEQS_MAX = 3000, /* packets of one keypair */
+	PACKET = 200,
+	DATAGRAM = 208 + TRANSPORT_OVERHEAD,
+};
+
+static struct rig_end end;
+static struct dp_peer *peer[PEERS];
+static struct keypair *kp[PEERS][SECOND];
+static int far[PEERS];
+static struct endpoint far_at[PEERS], here;
+static uint32_t next_seq[PEERS][SECOND];      /* to be sent, and so the counter */
+static bool is_lost[PEERS][SECOND][SEQS_MAX]; /* sent so that it must not arrive */
+static uint32_t next_come[PEERS][SECOND], came[PEERS];
+static uint64_t sent_packets, sent_bytes; /* by all */
+
+static uint32_t index_of(unsigned who, unsigned which)
+{
+	return 0x11 + 0x10 * who + which;
+}
+
+static void setup(void)
+{
+	uint64_t now_ns = clock_boot_ns();
+
+	rig_setup();
+	rig_create(&end, 2, 1, "127.0.0.1:0");
+	here = engine_link(end.engine, 0)->bound;
+	cr_assert(engine_link(end.engine, 0)->has_gro);
+	for (unsigned i = 0; i < PEERS; i++) {
+		peer[i] = dp_peer_create(end.engine, NULL);
+		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
+		rig_publish_target(&end, peer[i], 0, 0, &far_at[i]);
+		for (unsigned k = 0; k < SECOND; k++)
+			kp[i][k] = rig_keypair(&end, peer[i], false, index_of(i, k),
+			                       0x81 + index_of(i, k), now_ns);
+	}
+	rig_publish_allowedips(&end, peer, THERE, PEERS);
+}
+
+static void teardown(void)
+{
+	engine_stop(end.engine);
+	rig_expect_all_home(&end);
+	for (unsigned i = 0; i < PEERS; i++) {
+		rig_drop_keypair(&end, kp[i][1]);
+		rig_strip_peer(&end, peer[i], kp[i][0]);
+	}
+	rig_destroy(&end);
+	for (unsigned i = 0; i < PEERS; i++) {
+		rig_put_peer(peer[i]);
+		close(far[i]);
+	}
+	rig_teardown();
+}
+
+TestSuite(link_rx, .init = setup, .fini = teardown, .timeout = 60);
+
+/* ---- trains that are being made ---- */
+
+struct train {
+	uint8_t bytes[65536];
+	size_t len;
+	unsigned datagrams;
+};
+
+/* The next packet of a keypair, of DATAGRAM bytes; @fault is xored into its last byte. */
+static void add(struct train *t, unsigned who, unsigned which, uint8_t fault)
+{
+	uint32_t seq = next_seq[who][which]++;
+	uint8_t payload[DATAGRAM - TRANSPORT_OVERHEAD] = {0};
+
+	cr_assert(lt(u32, seq, SEQS_MAX));
+	rig_packet(payload, 4, THERE + who, HERE, seq | which << 16, PACKET);
+	t->len += rig_seal(t->bytes + t->len, index_of(who, which), seq, payload, sizeof payload);
+	t->bytes[t->len - 1] ^= fault;
+	is_lost[who][which][seq] = fault;
+	t->datagrams++;
+}
+
+static void add_many(struct train *t, unsigned who, unsigned which, unsigned count)
+{
+	while (count--)
+		add(t, who, which, 0);
+}
+
+/* As long as the others, and begins like transport data for @index. */
+static void add_stranger(struct train *t, uint32_t index)
+{
+	uint8_t *at = t->bytes + t->len;
+
+	memset(at, 7, DATAGRAM);
+	store_le32(at, MESSAGE_TRANSPORT);
+	store_le32(at + 4, index);
+	t->len += DATAGRAM;
+	t->datagrams++;
+}
+
+/* Shorter than the others, so only at the end. */
+static void add_runt(struct train *t, size_t len)
+{
+	memset(t->bytes + t->len, 0, len);
+	t->bytes[t->len] = MESSAGE_TRANSPORT;
+	t->len += len;
+	t->datagrams++;
+}
+
+static void send_train(unsigned who, struct train *t)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+	struct iovec iov = {t->bytes, t->len};
+	struct msghdr m = {.msg_name = &here.sa,
+	                   .msg_namelen = endpoint_len(&here),
+	                   .msg_iov = &iov,
+	                   .msg_iovlen = 1};
+	struct cmsghdr *c = (void *)control;
+	uint16_t step = DATAGRAM;
+
+	if (t->len > step) {
+		c->cmsg_level = IPPROTO_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof step);
+		memcpy(CMSG_DATA(c), &step, sizeof step);
+		m.msg_control = control;
+		m.msg_controllen = sizeof control;
+	}
+	cr_assert(eq(int, (int)sendmsg(far[who], &m, 0), (int)t->len), "%s", strerror(errno));
+	sent_packets += t->datagrams;
+	sent_bytes += t->len;
+	t->len = t->datagrams = 0;
+}
+
+/* ---- what comes out ---- */
+
+static void skip_lost(unsigned who, unsigned which)
+{
+	while (is_lost[who][which][next_come[who][which]])
+		next_come[who][which]++;
+}
+
+/* One packet: the next one of its keypair. */
+static void take_packet(void)
+{
+	uint8_t got[RIG_DATAGRAM], want[PACKET];
+	size_t len = rig_read(&end, got);
+	unsigned who = got[15] - THERE, which = got[21];
+	uint32_t seq = load_be16(got + 22);
+
+	cr_assert(eq(sz, len, PACKET));
+	cr_assert(lt(uint, who, PEERS));
+	cr_assert(lt(uint, which, SECOND));
+	skip_lost(who, which);
+	cr_assert(eq(u32, seq, next_come[who][which]), "peer %u, keypair %u", who, which);
+	rig_packet(want, 4, THERE + who, HERE, seq | which << 16, PACKET);
+	ASSERT_BYTES(got, want, PACKET);
+	next_come[who][which]++;
+	came[who]++;
+}
+
+static bool has_all_come(void)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < PEERS; i++) {
+		for (unsigned k = 0; k < SECOND; k++) {
+			skip_lost(i, k);
+			all &= next_come[i][k] == next_seq[i][k];
+		}
+	}
+	return all;
+}
+
+static uint64_t drops(enum drop_reason reason)
+{
+	return engine_drops(end.engine, reason);
+}
+
+/* Takes all that was sent and must come, and nothing else; then all counts must fit. */
+static void expect_all(void)
+{
+	const struct link *link = engine_link(end.engine, 0);
+	uint8_t extra[RIG_DATAGRAM];
+
+	while (!has_all_come())
+		take_packet();
+	rig_until(counter_read(&link->rx_bytes) == sent_bytes);
+	cr_expect(eq(u64, counter_read(&link->rx_packets), sent_packets));
+	for (unsigned i = 0; i < PEERS; i++) {
+		rig_until(counter_read(&peer[i]->path[0].rx_packets) == came[i]);
+		cr_expect(eq(u64, counter_read(&peer[i]->path[0].rx_bytes),
+		             (uint64_t)came[i] * DATAGRAM));
+	}
+	engine_stop(end.engine);
+	cr_expect(eq(int, (int)read(end.tun, extra, sizeof extra), -1));
+}
+
+static void expect_drops(enum drop_reason reason, uint64_t count)
+{
+	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+		cr_expect(eq(u64, drops(i), i == reason ? count : 0), "%s", drop_name(i));
+}
+
+/* ---- the tests ---- */
+
+static struct train train; /* filled and sent again and again */
+
+Test(link_rx, trains_of_every_length_come_out_in_order)
+{
+	rig_start(&end);
+	for (unsigned count = 1; count <= BATCH_MAX; count++) {
+		add_many(&train, 0, 0, count);
+		send_train(0, &train);
+		for (unsigned i = 0; i < count && count % 4 == 0;
+		     i++) /* now and then side by side */
+			take_packet();
+	}
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+/* All of it waits in the socket before the RX thread starts: several receptions at once, each with
+ * trains of all lengths, lone datagrams and both peers.
+ */
+Test(link_rx, trains_among_lone_datagrams_keep_the_order_of_their_sender)
+{
+	struct test_random random = test_random_seeded("link_rx");
+
+	for (unsigned i = 0; i < 200; i++) {
+		unsigned who = test_random_next(&random) % PEERS, count = 1;
+
+		if (test_random_next(&random) % 3 == 0)
+			count += test_random_next(&random) % (BATCH_MAX / 2);
+		add_many(&train, who, 0, count);
+		send_train(who, &train);
+	}
+	rig_start(&end);
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+Test(link_rx, many_lone_datagrams_at_once_come_out_in_order)
+{
+	for (unsigned i = 0; i < 10 * BATCH_MAX; i++) {
+		add(&train, i % 3 == 0, 0, 0);
+		send_train(i % 3 == 0, &train);
+	}
+	rig_start(&end);
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+/* What one socket sends, in one train. */
+Test(link_rx, train_for_two_keypairs_of_a_peer_is_taken_apart)
+{
+	struct test_random random = test_random_seeded("link_rx");
+
+	rig_start(&end);
+	for (unsigned i = 0; i < 20; i++) {
+		for (unsigned k = 0; k < 40; k++)
+			add(&train, 0, test_random_next(&random) % SECOND, 0);
+		send_train(0, &train);
+	}
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+/* From one address, so to both it looks as if they had moved there: no path, but authentic. */
+Test(link_rx, train_for_two_peers_is_taken_apart)
+{
+	rig_publish_target(&end, peer[1], 0, 0, &far_at[0]);
+	rig_start(&end);
+	for (unsigned i = 0; i < 20; i++) {
+		for (unsigned k = 0; k < 50; k++)
+			add(&train, (i + k) / 7 % PEERS, 0, 0);
+		send_train(0, &train);
+	}
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+Test(link_rx, unknown_index_within_a_train_harms_no_other_wherever_it_stands)
+{
+	rig_start(&end);
+	for (unsigned at = 0; at < 30; at++) {
+		add_many(&train, 0, 0, at);
+		add_stranger(&train, 0x7777);
+		add_many(&train, 0, 0, 29 - at);
+		send_train(0, &train);
+	}
+	expect_all();
+	expect_drops(DROP_UNKNOWN_INDEX, 30);
+}
+
+Test(link_rx, train_of_strangers_alone_leaves_nothing_behind)
+{
+	rig_start(&end);
+	for (unsigned i = 0; i < 300; i++) { /* more than there are batches */
+		for (unsigned k = 0; k < 10; k++)
+			add_stranger(&train, 0x7777);
+		send_train(0, &train);
+		if (i % 50 == 0)
+			rig_until(drops(DROP_UNKNOWN_INDEX) == (i + 1) * 10);
+	}
+	add_many(&train, 0, 0, 3);
+	send_train(0, &train);
+	expect_all();
+	expect_drops(DROP_UNKNOWN_INDEX, 3000);
+}
+
+Test(link_rx, forged_datagram_within_a_train_harms_no_other_wherever_it_stands)
+{
+	rig_start(&end);
+	for (unsigned at = 0; at < 30; at++) {
+		add_many(&train, 0, 0, at);
+		add(&train, 0, 0, 1);
+		add_many(&train, 0, 0, 29 - at);
+		send_train(0, &train);
+	}
+	expect_all();
+	expect_drops(DROP_NOT_AUTHENTIC, 30);
+}
+
+Test(link_rx, runt_at_the_end_of_a_train_is_dropped)
+{
+	rig_start(&end);
+	for (unsigned len = 1; len < TRANSPORT_OVERHEAD; len++) {
+		add_many(&train, 0, 0, 1 + len);
+		add_runt(&train, len);
+		send_train(0, &train);
+	}
+	expect_all();
+	expect_drops(DROP_MALFORMED, TRANSPORT_OVERHEAD - 1);
+}
+
+/* Each long train makes two groups, one of them copied; the pool has enough for as many as one reception
+ * can hold.
+ */
+Test(link_rx, many_groups_in_one_reception_lose_nothing)
+{
+	for (unsigned i = 0; i < 60; i++) {
+		unsigned who = i % PEERS;
+
+		for (unsigned k = 0; k < 30; k++)
+			add(&train, who, (i / PEERS + k) % SECOND, 0);
+		send_train(who, &train);
+	}
+	rig_start(&end);
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
