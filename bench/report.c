@@ -13,9 +13,10 @@
 #include "bench/report_private.h"
 #include "bench/vtbench.h"
 
-#define LABEL_WIDTH   9 /* of columns at least, where there are many */
-#define METRIC_WIDTH  9
-#define NUMBER_LENGTH 64
+#define LABEL_WIDTH     9 /* of columns at least, where there are many */
+#define METRIC_WIDTH    9
+#define LABELS_WIDE_MAX 7 /* more of them are as wide as their names */
+#define NUMBER_LENGTH   64
 
 /* @p, or the end. */
 static void *must(void *p)
@@ -38,6 +39,8 @@ static int label_width(unsigned label_count)
 {
 	static const int width[] = {0, 20, 14};
 
+	if (label_count > LABELS_WIDE_MAX)
+		return 0;
 	return label_count < sizeof width / sizeof *width ? width[label_count] : LABEL_WIDTH;
 }
 

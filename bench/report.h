@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define REPORT_LABELS_MAX  8u
+#define REPORT_LABELS_MAX  12u
 #define REPORT_METRICS_MAX 12u
 
 struct report_metric {

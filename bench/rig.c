@@ -65,7 +65,7 @@ static int open_device(struct rig *rig, enum rig_role role, struct tun *ret)
 static int open_links(struct engine *engine, unsigned count)
 {
 	struct link_settings set = {.name = "bench", .has_offloads = true};
-	int r = endpoint_parse("127.0.0.1", 0, &set.bind);
+	int r = endpoint_parse("127.0.0.1:0", 0, &set.bind);
 
 	for (unsigned i = 0; i < count && !r; i++)
 		r = link_open(engine_link(engine, i), &set);
@@ -270,8 +270,8 @@ static size_t buffer_bytes(int fd, int option)
 size_t rig_room_bytes(const struct rig *rig)
 {
 	size_t device = buffer_bytes(rig->device[RIG_RECEIVER][0], SO_SNDBUF);
-	size_t link = buffer_bytes(engine_link(rig->end[RIG_RECEIVER].engine, 0)->data_fd,
-	                           SO_RCVBUF);
+	size_t link =
+		buffer_bytes(engine_link(rig->end[RIG_RECEIVER].engine, 0)->data_fd, SO_RCVBUF);
 
 	return device < link ? device : link;
 }

@@ -28,7 +28,7 @@ struct rig_settings {
 };
 
 enum rig_role {
-	RIG_SENDER, /* what is written to its device ... */
+	RIG_SENDER,   /* what is written to its device ... */
 	RIG_RECEIVER, /* ... is delivered to this one's */
 	RIG_ENDS,
 };

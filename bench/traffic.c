@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/virtio_net.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,14 +20,15 @@
 #include "bench/measure.h"
 #include "vtrunkd/limits.h"
 
-#define PORT_BASE     10000u /* source port of flow 0 */
-#define IPV4_LEN      20u
-#define TCP_CHECKSUM  16u /* its offset in the header */
-#define WRITE_MAX     65536u
-#define STALL_MS      1000 /* nothing arrives for so long: what is on its way is lost */
-#define TICK_NS       (100 * NS_PER_US) /* a source with a rate sends what is due so often ... */
-#define LATE_MAX_NS   (10 * NS_PER_MS)  /* ... and does not make up for more */
-#define SAMPLES_MAX   200000u
+#define PORT_BASE      10000u /* source port of flow 0 */
+#define IPV4_LEN       20u
+#define TCP_CHECKSUM   16u /* its offset in the header */
+#define PACKET_MAX     65535u
+#define WRITE_MAX      (sizeof(struct virtio_net_hdr) + PACKET_MAX)
+#define STALL_MS       1000 /* nothing arrives for so long: what is on its way is lost */
+#define TICK_NS        (100 * NS_PER_US) /* a source with a rate sends what is due so often ... */
+#define LATE_MAX_NS    (10 * NS_PER_MS)  /* ... and does not make up for more */
+#define SAMPLES_MAX    200000u
 #define PINGS_LOST_MAX 10u /* then they end */
 
 /* One flow as the source sees it. */
@@ -43,16 +45,16 @@ struct flow {
  *   [M] the thread that created it
  */
 struct traffic {
-	struct traffic_settings set; /* [I] */
-	unsigned payload;            /* [I] bytes in each packet */
+	struct traffic_settings set;       /* [I] */
+	unsigned payload;                  /* [I] bytes in each packet */
 	struct thread source, sink, pings; /* [M] */
 	int source_done_fd, pings_done_fd; /* [I] eventfds */
 	int credit_fd;                     /* [I] eventfd: the source may go on */
 	int pong_fd;                       /* [I] eventfd: a ping arrived */
-	struct flow *flow; /* [S] set.flows of them, then [P] that of the pings */
-	uint8_t *zeros;    /* [I] payload of a super-packet */
-	uint8_t *landing;  /* [K] WRITE_MAX */
-	uint32_t *expected; /* [K] per flow: sequence number of the next byte */
+	struct flow *flow;                 /* [S] set.flows of them, then [P] that of the pings */
+	uint8_t *zeros;                    /* [I] payload of a super-packet */
+	uint8_t *landing;                  /* [K] WRITE_MAX */
+	uint32_t *expected;                /* [K] per flow: sequence number of the next byte */
 
 	double rate;          /* [I] of the source; 0: as fast as possible */
 	uint64_t written_off; /* [S] packets that will not come */
@@ -68,6 +70,7 @@ struct traffic {
 	_Atomic uint64_t pong_ns;  /* [A] when the newest ping arrived */
 	_Atomic uint32_t pong_seq; /* [A] and its sequence number */
 	_Atomic uint64_t ping_count, pings_lost, disordered, malformed;
+	_Atomic uint64_t disordered_at; /* [A] packets received before the newest of those */
 };
 
 static void raise_fd(int fd)
@@ -312,17 +315,20 @@ static unsigned count_packets(const struct traffic *t, const uint8_t *at, size_t
 		return 0;
 	if (packets == 1)
 		return header.gso_type == VIRTIO_NET_HDR_GSO_NONE;
-	return header.gso_type == VIRTIO_NET_HDR_GSO_TCPV4 && header.gso_size == t->payload ? packets
-	                                                                                    : 0;
+	return header.gso_type == VIRTIO_NET_HDR_GSO_TCPV4 && header.gso_size == t->payload
+	               ? packets
+	               : 0;
 }
 
 /* A gap may be a loss, which the totals tell; what comes behind a later one is out of order. */
 static void check_order(struct traffic *t, unsigned flow, uint32_t seq, unsigned packets)
 {
-	if ((int32_t)(seq - t->expected[flow]) < 0)
-		atomic_fetch_add_explicit(&t->disordered, packets, memory_order_relaxed);
-	else
+	if ((int32_t)(seq - t->expected[flow]) >= 0) {
 		t->expected[flow] = seq + packets * t->payload;
+		return;
+	}
+	atomic_fetch_add_explicit(&t->disordered, packets, memory_order_relaxed);
+	atomic_store(&t->disordered_at, atomic_load(&t->received));
 }
 
 static void note_received(struct traffic *t, unsigned packets)
@@ -379,7 +385,7 @@ static int allocate(struct traffic *t)
 
 	t->flow = calloc(flows, sizeof *t->flow);
 	t->expected = calloc(flows, sizeof *t->expected);
-	t->zeros = calloc(1, WRITE_MAX);
+	t->zeros = calloc(1, PACKET_MAX);
 	t->landing = malloc(WRITE_MAX);
 	t->sample = malloc(SAMPLES_MAX * sizeof *t->sample);
 	if (!t->flow || !t->expected || !t->zeros || !t->landing || !t->sample)
@@ -471,6 +477,7 @@ struct traffic_counts traffic_counts(const struct traffic *t)
 		.pings = atomic_load(&t->ping_count),
 		.pings_lost = atomic_load(&t->pings_lost),
 		.disordered = atomic_load(&t->disordered),
+		.disordered_at = atomic_load(&t->disordered_at),
 		.malformed = atomic_load(&t->malformed),
 	};
 }

@@ -24,14 +24,14 @@
 #define TRAFFIC_SEGMENTS_MAX 1024u
 
 struct traffic_settings {
-	unsigned flows;             /* 1 .. TRAFFIC_FLOWS_MAX */
-	unsigned size;              /* of each packet in bytes, above TRAFFIC_HEADERS */
-	unsigned segments;          /* in a super-packet; 0: one packet per write */
-	unsigned window_pkts;       /* on their way at most; above 0 */
-	unsigned queues;            /* of the sender's device */
-	const int *source_fd;       /* blocking, one per queue; packets are kept apart */
-	int sink_fd;                /* likewise */
-	uint8_t from[4], to[4];     /* inner addresses, network byte order */
+	unsigned flows;         /* 1 .. TRAFFIC_FLOWS_MAX */
+	unsigned size;          /* of each packet in bytes, above TRAFFIC_HEADERS */
+	unsigned segments;      /* in a super-packet; 0: one packet per write */
+	unsigned window_pkts;   /* on their way at most; above 0 */
+	unsigned queues;        /* of the sender's device */
+	const int *source_fd;   /* blocking, one per queue; packets are kept apart */
+	int sink_fd;            /* likewise */
+	uint8_t from[4], to[4]; /* inner addresses, network byte order */
 };
 
 struct traffic;
@@ -71,8 +71,9 @@ uint64_t traffic_cpu_ns(const struct traffic *t);
 struct traffic_counts {
 	uint64_t sent, received; /* packets of the flows */
 	uint64_t pings, pings_lost;
-	uint64_t disordered; /* came behind a later one of their flow */
-	uint64_t malformed;  /* writes that no kernel would take, or of none of the flows */
+	uint64_t disordered;    /* came behind a later one of their flow */
+	uint64_t disordered_at; /* the newest of them: behind so many received */
+	uint64_t malformed;     /* writes that no kernel would take, or of none of the flows */
 };
 struct traffic_counts traffic_counts(const struct traffic *t);
 

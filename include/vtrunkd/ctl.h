@@ -21,6 +21,10 @@
  *   mtu             bytes, inner
  *   public_key      base64, ours
  *   workers         crypto workers
+ *   crypto          library that seals and opens transport data: "sodium" or "ipsec-mb"
+ *   tun             the TUN device
+ *     queues        each with a thread that reads it
+ *     tcp_offload udp_offload   whether it takes and gives super-packets
  *   links[]         in the order of the configuration
  *     name          text
  *     state         "up"; "waiting" for a device or an address; "resting" after a failed send
@@ -30,6 +34,7 @@
  *     device        text, the device the link is bound to
  *     fwmark        32-bit mark
  *     weight        as configured
+ *     train_max_bytes  longest datagram that leaves in trains; 0: each leaves alone
  *     tx_packets tx_bytes rx_packets rx_bytes   UDP datagrams and their payload
  *     tx_errors     datagrams the system refused to send
  *   peers[]         in the order of the configuration

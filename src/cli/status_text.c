@@ -124,16 +124,28 @@ static struct text text_duration(const json_t *object, const char *key)
 	return json_is_number(value) ? text_of_seconds(json_number_value(value)) : unknown;
 }
 
+static const char *offload_name(const json_t *tun)
+{
+	if (json_is_true(json_object_get(tun, "udp_offload")))
+		return "TCP and UDP";
+	return json_is_true(json_object_get(tun, "tcp_offload")) ? "TCP" : "nothing";
+}
+
 static void print_interface(FILE *out, const json_t *status)
 {
 	const json_t *pool = json_object_get(status, "pool");
+	const json_t *tun = json_object_get(status, "tun");
 
 	fprintf(out, "interface: %s\n", text_string(status, "interface"));
 	fprintf(out, "  public key: %s\n", text_string(status, "public_key"));
 	fprintf(out, "  version: %s, process %s, up %s\n", text_string(status, "version"),
 	        text_count(status, "pid").s, text_duration(status, "uptime_s").s);
-	fprintf(out, "  mtu: %s, workers: %s\n", text_count(status, "mtu").s,
-	        text_count(status, "workers").s);
+	fprintf(out, "  mtu: %s, workers: %s, crypto: %s\n", text_count(status, "mtu").s,
+	        text_count(status, "workers").s, text_string(status, "crypto"));
+	if (json_is_object(tun))
+		fprintf(out, "  tun: %s queue%s, offload of %s\n", text_count(tun, "queues").s,
+		        json_integer_value(json_object_get(tun, "queues")) == 1 ? "" : "s",
+		        offload_name(tun));
 	if (json_is_object(pool))
 		fprintf(out, "  packet buffers: %s batches, up to %s\n",
 		        text_count(pool, "batches").s, text_bytes(pool, "bytes").s);

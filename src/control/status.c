@@ -89,6 +89,7 @@ static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 	          put(o, "device", text(config->device)) &&
 	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
 	          put(o, "weight", number(config->weight)) &&
+	          put(o, "train_max_bytes", number(atomic_load(&link->train_max))) &&
 	          put(o, "tx_packets", count(&link->tx_packets)) &&
 	          put(o, "tx_bytes", count(&link->tx_bytes)) &&
 	          put(o, "rx_packets", count(&link->rx_packets)) &&
@@ -272,6 +273,25 @@ static json_t *build_pool(const struct engine *engine)
 	return whole(o, ok);
 }
 
+static json_t *build_tun(const struct tun *tun)
+{
+	json_t *o = json_object();
+	bool ok = put(o, "queues", number(tun->queues)) &&
+	          put(o, "tcp_offload", json_boolean(tun->takes.tcp4)) &&
+	          put(o, "udp_offload", json_boolean(tun->takes.udp4));
+
+	return whole(o, ok);
+}
+
+static bool put_engine(json_t *o, const struct engine *engine)
+{
+	const struct engine_settings *set = engine_settings(engine);
+
+	return put(o, "workers", number(set->workers)) &&
+	       put(o, "crypto", json_string(cipher_library_name(set->cipher))) &&
+	       put(o, "tun", build_tun(&set->tun));
+}
+
 json_t *status_build(const struct control *control, uint64_t now_ns)
 {
 	json_t *o = json_object();
@@ -281,8 +301,7 @@ json_t *status_build(const struct control *control, uint64_t now_ns)
 	          put(o, "uptime_s", seconds_since(control->started_ns, now_ns)) &&
 	          put(o, "mtu", number(control->config->mtu)) &&
 	          put(o, "public_key", key_text(control->identity->public_key)) &&
-	          put(o, "workers", number(engine_worker_count(control->engine))) &&
-	          put(o, "links", build_links(control, now_ns)) &&
+	          put_engine(o, control->engine) && put(o, "links", build_links(control, now_ns)) &&
 	          put(o, "peers", build_peers(control, now_ns)) &&
 	          put(o, "drops", build_drops(control->engine)) &&
 	          put(o, "pool", build_pool(control->engine));

@@ -297,9 +297,9 @@ struct index_table *engine_index(struct engine *engine)
 	return engine->index;
 }
 
-unsigned engine_worker_count(const struct engine *engine)
+const struct engine_settings *engine_settings(const struct engine *engine)
 {
-	return engine->set.workers;
+	return &engine->set;
 }
 
 /* ---- what control publishes ---- */

@@ -130,6 +130,6 @@ struct engine_memory {
 	size_t bytes;     /* of their buffers, mapped */
 };
 struct engine_memory engine_memory(const struct engine *engine);
-unsigned engine_worker_count(const struct engine *engine);
+const struct engine_settings *engine_settings(const struct engine *engine);
 
 #endif

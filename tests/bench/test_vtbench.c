@@ -79,6 +79,10 @@ static void expect_figure(const char *metric, const json_t *value)
 	}
 	cr_assert(eq(int, json_is_real(value), 1), "%s is no number", metric);
 	cr_expect(eq(int, isfinite(json_real_value(value)), 1), "%s", metric);
+	if (!strcmp(metric, "loss_percent")) {
+		cr_expect(eq(dbl, json_real_value(value), 0));
+		return;
+	}
 	cr_expect(lt(dbl, 0, json_real_value(value)), "%s", metric);
 }
 
@@ -98,18 +102,24 @@ static void expect_figures(const json_t *report)
 	}
 }
 
-/* A run of @benchmark that went well, with a report on standard output and nothing else. */
+/* @run of @benchmark went well, with a report on standard output and nothing else. */
+static void read_report(struct run *run, char *benchmark)
+{
+	json_error_t error;
+
+	cr_assert(eq(int, run->status, 0));
+	run->json = json_loads(run->out, 0, &error);
+	cr_assert(ne(ptr, run->json, NULL), "%s", error.text);
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(run->json, "benchmark")),
+	             benchmark));
+	expect_figures(run->json);
+}
+
 static struct run run_benchmark(char *benchmark)
 {
 	struct run run = RUN(benchmark, "--time", LEAST_TIME, "--json", "-");
-	json_error_t error;
 
-	cr_assert(eq(int, run.status, 0));
-	run.json = json_loads(run.out, 0, &error);
-	cr_assert(ne(ptr, run.json, NULL), "%s", error.text);
-	cr_expect(eq(str, (char *)json_string_value(json_object_get(run.json, "benchmark")),
-	             benchmark));
-	expect_figures(run.json);
+	read_report(&run, benchmark);
 	return run;
 }
 
@@ -232,6 +242,30 @@ Test(vtbench, handshake_measures_both_roles, .timeout = 60)
 	finish(&run);
 }
 
+/* Its status also tells that every flow came in order. */
+Test(vtbench, pipeline_measures_two_engines, .timeout = 60)
+{
+	struct run run = RUN("pipeline", "--crypto", "sodium", "--flows", "3", "--time", LEAST_TIME,
+	                     "--json", "-");
+
+	read_report(&run, "pipeline");
+	EXPECT_ROW(&run, "sodium", "0", "1", "1", "1", "no", "0", "3", "64", "0");
+	EXPECT_ROW(&run, "sodium", "0", "1", "1", "1", "no", "0", "3", "1420", "44");
+	finish(&run);
+}
+
+/* Several of everything: workers, queues, idle peers, packets in a read. */
+Test(vtbench, pipeline_measures_with_several_threads, .timeout = 60)
+{
+	struct run run =
+		RUN("pipeline", "--workers=2", "--queues=2", "--peers=5", "--size=600",
+	            "--super-packets=7", "--crypto=sodium", "--time=" LEAST_TIME, "--json=-");
+
+	read_report(&run, "pipeline");
+	EXPECT_ROW(&run, "sodium", "5", "1", "2", "2", "yes", "0", "1", "600", "7");
+	finish(&run);
+}
+
 Test(vtbench, table_takes_the_place_of_json, .timeout = 60)
 {
 	struct run run = RUN("replay", "--time", LEAST_TIME);
@@ -308,6 +342,10 @@ Test(vtbench, wrong_usage_has_a_status_of_its_own)
 		RUN("crypto", "--library", "nonsense"),
 		RUN("crypto", "--plot", "plot.pdf"),
 		RUN("crypto", "operand"),
+		RUN("pipeline", "--links", "17"),
+		RUN("pipeline", "--workers", "1,,2"),
+		RUN("pipeline", "--hand-over", "1"),
+		RUN("pipeline", "--crypto", "nonsense"),
 		RUN("compare", "one.json"),
 		RUN("compare", "one.json", "two.json", "three.json"),
 	};
@@ -324,7 +362,8 @@ Test(vtbench, every_subcommand_has_help)
 	struct run run = RUN("--help");
 
 	cr_expect(eq(int, run.status, 0));
-	FOR_EACH(name, "crypto", "queue", "sched", "replay", "allowedips", "handshake", "compare")
+	FOR_EACH(name, "crypto", "queue", "sched", "replay", "allowedips", "pipeline", "handshake",
+	         "compare")
 	{
 		struct run help = RUN((char *)*name, "--help");
 		char usage[64];

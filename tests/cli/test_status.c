@@ -23,7 +23,8 @@
 /* clang-format off: it would break the lines anew at every run */
 static const char status_json[] =
 	"{\"version\":\"0.1.0\",\"interface\":\"vt0\",\"pid\":4711,\"uptime_s\":93784.5,"
-	"\"mtu\":1420,\"public_key\":\"OUR+KEY=\",\"workers\":2,"
+	"\"mtu\":1420,\"public_key\":\"OUR+KEY=\",\"workers\":2,\"crypto\":\"ipsec-mb\","
+	"\"tun\":{\"queues\":1,\"tcp_offload\":true,\"udp_offload\":true},"
 	"\"links\":[{\"name\":\"dsl\",\"state\":\"up\",\"since_s\":312,"
 	"\"reason\":\"socket open\",\"bind\":\"0.0.0.0:51820\",\"device\":null,\"fwmark\":null,"
 	"\"weight\":1,\"tx_packets\":10,\"tx_bytes\":1536,\"rx_packets\":20,\"rx_bytes\":3145728,"
@@ -61,7 +62,8 @@ static const char status_text[] =
 	"interface: vt0\n"
 	"  public key: OUR+KEY=\n"
 	"  version: 0.1.0, process 4711, up 1d 2h\n"
-	"  mtu: 1420, workers: 2\n"
+	"  mtu: 1420, workers: 2, crypto: ipsec-mb\n"
+	"  tun: 1 queue, offload of TCP and UDP\n"
 	"  packet buffers: 1024 batches, up to 64.00 MiB\n"
 	"\n"
 	"links:\n"
@@ -135,7 +137,7 @@ Test(status, missing_and_strange_members_show_as_unknown)
 	EXPECT_TEXT(text, "interface: -\n"
 	                  "  public key: -\n"
 	                  "  version: -, process -, up 0s\n"
-	                  "  mtu: -, workers: -\n"
+	                  "  mtu: -, workers: -, crypto: -\n"
 	                  "\n"
 	                  "peer: -\n"
 	                  "  public key: -\n"

@@ -114,12 +114,15 @@ Test(status, what_is_not_known_is_null)
 {
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
-		"\"workers\":3,\"pool\":{},\"links\":["
+		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
+		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},\"links\":["
 		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
-		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,\"tx_packets\":0,"
+		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
+		"\"train_max_bytes\":0,\"tx_packets\":0,"
 		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0},"
 		"{\"name\":\"dsl\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
-		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,\"tx_packets\":0,"
+		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
+		"\"train_max_bytes\":0,\"tx_packets\":0,"
 		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"aggregate\",\"bonding\":\"unknown\","
 		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
@@ -141,6 +144,7 @@ static void fill_links(void)
 	config_link[0].weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
+	atomic_store(&link->train_max, 1400);
 	atomic_store(&link->tx_packets, 11);
 	atomic_store(&link->tx_bytes, 12);
 	atomic_store(&link->rx_packets, 13);
@@ -207,14 +211,17 @@ Test(status, all_that_is_known_is_told)
 	fill_peer();
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
-		"\"workers\":3,\"pool\":{},\"links\":["
+		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
+		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},\"links\":["
 		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
 		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
+		"\"train_max_bytes\":1400,"
 		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
 		"\"tx_errors\":15},"
 		"{\"name\":\"dsl\",\"state\":\"resting\",\"since_s\":0.0,"
 		"\"reason\":\"No buffer space available\",\"bind\":null,\"device\":null,"
-		"\"fwmark\":null,\"weight\":1,\"tx_packets\":0,\"tx_bytes\":0,\"rx_packets\":0,"
+		"\"fwmark\":null,\"weight\":1,\"train_max_bytes\":0,\"tx_packets\":0,\"tx_bytes\":"
+	        "0,\"rx_packets\":0,"
 		"\"rx_bytes\":0,\"tx_errors\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
 		"\"session\":\"established\",\"session_age_s\":0.75,"

@@ -562,7 +562,7 @@ Test(engine, memory_and_workers_are_told)
 	none = engine_memory(end.engine);
 	rig_start(&end);
 	one = engine_memory(end.engine);
-	cr_expect(eq(uint, engine_worker_count(end.engine), 3));
+	cr_expect(eq(uint, engine_settings(end.engine)->workers, 3));
 	cr_expect(lt(uint, 0, none.batches));
 	cr_expect(lt(uint, none.batches, one.batches)); /* the RX thread's */
 	/* An RX thread's hold a train each, the dispatcher's BATCH_MAX packets, the others one. */

@@ -3,7 +3,6 @@
  * for everything linked into this program (--wrap), so each call of the engine is seen; those of
  * shared libraries are not.
  */
-#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "engine_rig.h"
@@ -33,13 +32,11 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *at, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *at);
-void *__real_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *at, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *at);
-void *__wrap_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset);
 
 void *__wrap_malloc(size_t size)
 {
@@ -69,12 +66,6 @@ void __wrap_free(void *at)
 {
 	note();
 	__real_free(at);
-}
-
-void *__wrap_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
-{
-	note();
-	return __real_mmap(at, len, protection, flags, fd, offset);
 }
 
 /* ---- a tunnel ---- */

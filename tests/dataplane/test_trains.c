@@ -385,29 +385,59 @@ Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_tra
 	close(fd);
 }
 
-/* The refusal looks like that of an address that is gone. */
+/* A socket that is to leave checksums out sends no trains at all: EINVAL, as older kernels say of the
+ * MTU too, and as any kernel says of an address that is gone.
+ */
+static void refuse_trains(void)
+{
+	int one = 1;
+
+	cr_assert(
+		eq(int, setsockopt(sender.data_fd, SOL_SOCKET, SO_NO_CHECK, &one, sizeof one), 0));
+}
+
 Test(trains, own_address_stays_pinned_when_a_train_is_refused)
 {
 	struct test_random random = test_random_seeded("trains");
 	struct route route = {.link = &sender};
 	struct endpoint want = {0};
-	struct batch *b;
-	int fd;
+	int fd = far_socket("127.0.0.1:0", true, &route.remote);
 
-	enter_namespace();
-	configure_device("lo", NULL);
-	fd = far_socket("127.0.0.1:0", true, &route.remote);
 	open_sender("0.0.0.0:0", true);
+	refuse_trains();
 	cr_assert(eq(int, endpoint_parse("127.0.0.5:0", 0, &route.local), 0));
 	cr_assert(eq(int, endpoint_parse("127.0.0.5:0", 0, &want), 0));
 	endpoint_set_port(&want, endpoint_port(&sender.bound));
-	b = make_batch(&random, 10, EQUAL, TOO_LONG);
-	for (unsigned round = 0; round < 2; round++) {
+	for (unsigned len = TOO_LONG; len > FITTING; len -= 100) {
+		struct batch *b = make_batch(&random, 10, EQUAL, len);
+
 		send_batch(&route, b);
-		cr_expect(eq(uint, expect_batch(fd, b, &want), 10), "round %u", round);
+		cr_expect(eq(uint, expect_batch(fd, b, &want), 10), "%u bytes", len);
+		cr_expect(eq(u16, atomic_load(&sender.train_max), len - 1));
+		cr_expect(eq(int, take_train_errno(), EINVAL));
+		batch_free(b);
 	}
-	cr_expect(eq(u16, atomic_load(&sender.train_max), TOO_LONG - 1));
-	batch_free(b);
+	close(fd);
+}
+
+Test(trains, batch_arrives_whole_where_every_train_in_it_is_refused)
+{
+	struct test_random random = test_random_seeded("trains");
+	struct route route = {.link = &sender};
+	int fd = far_socket("127.0.0.1:0", true, &route.remote);
+
+	open_sender("127.0.0.1:0", true);
+	refuse_trains();
+	for (unsigned round = 0; round < 20; round++) {
+		enum lengths lengths = (enum lengths)(round % LENGTHS);
+		struct batch *b = make_batch(&random, BATCH_MAX, lengths, SLOT_BYTES);
+
+		send_batch(&route, b);
+		cr_expect(eq(uint, expect_batch(fd, b, &sender.bound), BATCH_MAX));
+		batch_free(b);
+	}
+	cr_expect(eq(u64, counter_read(&sender.tx_packets), 20 * BATCH_MAX));
+	cr_expect(eq(u64, counter_read(&sender.tx_errors), 0));
 	close(fd);
 }
 
