@@ -280,16 +280,6 @@ static void wait_for_memory(struct dispatcher *d)
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
-/* The same in the midst of a super-packet to @peer, which must outlast the wait. */
-static void keep_memory(struct dispatcher *d, struct dp_peer *peer)
-{
-	if (batch_pool_has_idle(&d->self.pool))
-		return;
-	dp_peer_get(peer);
-	wait_for_memory(d);
-	dp_peer_put(peer);
-}
-
 /* Sends or stages one packet; false when neither can be done. */
 static bool dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
@@ -318,6 +308,32 @@ static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, un
 	return peer;
 }
 
+/* Cuts a super-packet to @peer and dispatches what comes out. A wait for memory is offline for RCU: the
+ * peer must outlast it.
+ */
+static void dispatch_all(struct dispatcher *d, struct dp_peer *peer, struct super_packet *cut,
+                         unsigned packets)
+{
+	bool is_held = false;
+	size_t len;
+
+	for (; (len = super_packet_next_len(cut)); packets--) {
+		struct source from = {.cut = cut, .len = len};
+
+		if (!is_held && !batch_pool_has_idle(&d->self.pool)) {
+			dp_peer_get(peer);
+			is_held = true;
+		}
+		wait_for_memory(d);
+		if (!dispatch_packet(d, &peer->out[d->self.id], &from)) {
+			dp_drop(&d->self, DROP_STAGED_FULL, packets);
+			break;
+		}
+	}
+	if (is_held)
+		dp_peer_put(peer);
+}
+
 /* What one read of the device gave. */
 static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
                      const uint8_t *packet, size_t len)
@@ -338,18 +354,8 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		return;
 	}
 	peer = find_peer(d, packet, packets);
-	if (!peer)
-		return;
-	while ((len = super_packet_next_len(&cut))) {
-		struct source from = {.cut = &cut, .len = len};
-
-		keep_memory(d, peer);
-		if (!dispatch_packet(d, &peer->out[d->self.id], &from)) {
-			dp_drop(&d->self, DROP_STAGED_FULL, packets);
-			return;
-		}
-		packets--;
-	}
+	if (peer)
+		dispatch_all(d, peer, &cut, packets);
 }
 
 /* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind. With

@@ -19,10 +19,11 @@
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 
-/* Messages taken at once: lone datagrams need many to be worth a system call, of trains a few fill the
- * caches.
+/* Messages taken at once: few while they come singly, since each has to be prepared; many under backlog,
+ * to be worth the system call; of trains no more than the caches hold. Not tuned yet.
  */
 #define MESSAGES_MAX   BATCH_MAX
+#define MESSAGES_FEW   8u
 #define TRAINS_AT_ONCE 4u
 
 /* A message up to this length is copied. */
@@ -30,8 +31,8 @@
 
 /* What one call of recvmmsg() needs; on the RX thread's stack. */
 struct reception {
-	struct batch
-		*landing[MESSAGES_MAX]; /* where messages land; NULL: to be taken from the pool */
+	/* Where messages land; NULL: to be taken from the pool. */
+	struct batch *landing[MESSAGES_MAX];
 	struct mmsghdr msg[MESSAGES_MAX];
 	struct iovec iov[MESSAGES_MAX];
 	struct endpoint remote[MESSAGES_MAX];
@@ -282,9 +283,9 @@ void link_rx_main(void *arg)
 {
 	struct link *link = arg;
 	struct dp_thread *self = &link->rx;
-	struct reception *rec = &(struct reception){.want = MESSAGES_MAX};
+	struct reception *rec = &(struct reception){.want = MESSAGES_FEW};
 	uint64_t busy_ns = self->engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
-	bool more = false;
+	bool more = false, has_train;
 
 	while (!atomic_load_explicit(&link->is_stopping, memory_order_relaxed)) {
 		unsigned len;
@@ -303,13 +304,9 @@ void link_rx_main(void *arg)
 			continue;
 		self->now_ns = clock_boot_ns();
 		busy_until_ns = self->now_ns + busy_ns;
-		/* Behind a train the next one is likely to have come already. */
-		if (sort_and_submit(link, rec, (unsigned)n, more)) {
-			rec->want = TRAINS_AT_ONCE;
-			more = true;
-		} else {
-			rec->want = MESSAGES_MAX;
-		}
+		has_train = sort_and_submit(link, rec, (unsigned)n, more);
+		rec->want = has_train ? TRAINS_AT_ONCE : more ? MESSAGES_MAX : MESSAGES_FEW;
+		more |= has_train; /* the next one is likely to have come already */
 	}
 	for (unsigned i = 0; i < MESSAGES_MAX; i++)
 		batch_free(rec->landing[i]);
