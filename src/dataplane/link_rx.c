@@ -19,11 +19,10 @@
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 
-/* Messages taken at once: few while they come singly, since each has to be prepared; many under backlog,
- * to be worth the system call; of trains no more than the caches hold. Not tuned yet.
+/* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
+ * caches hold. Not tuned yet.
  */
 #define MESSAGES_MAX   BATCH_MAX
-#define MESSAGES_FEW   8u
 #define TRAINS_AT_ONCE 4u
 
 /* A message up to this length is copied. */
@@ -37,8 +36,23 @@ struct reception {
 	struct iovec iov[MESSAGES_MAX];
 	struct endpoint remote[MESSAGES_MAX];
 	_Alignas(struct cmsghdr) uint8_t control[MESSAGES_MAX][LINK_CONTROL_LEN];
-	unsigned want; /* messages to ask for */
+	bool is_ready[MESSAGES_MAX]; /* prepared and not received into since */
+	unsigned want;               /* messages to ask for */
 };
+
+static void prepare_message(struct link *link, struct reception *rec, unsigned i)
+{
+	rec->iov[i] = (struct iovec){rec->landing[i]->data, link->rx.pool.bytes};
+	rec->msg[i].msg_hdr = (struct msghdr){.msg_name = &rec->remote[i].sa,
+	                                      .msg_namelen = sizeof rec->remote[i],
+	                                      .msg_iov = &rec->iov[i],
+	                                      .msg_iovlen = 1};
+	if (link->is_wildcard || link->has_gro) {
+		rec->msg[i].msg_hdr.msg_control = rec->control[i];
+		rec->msg[i].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
+	}
+	rec->is_ready[i] = true;
+}
 
 /* Finds batches for @rec->want messages, for one at least. Returns for how many. */
 static unsigned prepare(struct link *link, struct reception *rec)
@@ -51,15 +65,8 @@ static unsigned prepare(struct link *link, struct reception *rec)
 	for (; len < rec->want; len++) {
 		if (!rec->landing[len] && !(rec->landing[len] = batch_get(pool)))
 			break;
-		rec->iov[len] = (struct iovec){rec->landing[len]->data, pool->bytes};
-		rec->msg[len].msg_hdr = (struct msghdr){.msg_name = &rec->remote[len].sa,
-		                                        .msg_namelen = sizeof rec->remote[len],
-		                                        .msg_iov = &rec->iov[len],
-		                                        .msg_iovlen = 1};
-		if (link->is_wildcard || link->has_gro) {
-			rec->msg[len].msg_hdr.msg_control = rec->control[len];
-			rec->msg[len].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
-		}
+		if (!rec->is_ready[len])
+			prepare_message(link, rec, len);
 	}
 	return len;
 }
@@ -283,7 +290,7 @@ void link_rx_main(void *arg)
 {
 	struct link *link = arg;
 	struct dp_thread *self = &link->rx;
-	struct reception *rec = &(struct reception){.want = MESSAGES_FEW};
+	struct reception *rec = &(struct reception){.want = MESSAGES_MAX};
 	uint64_t busy_ns = self->engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
 	bool more = false, has_train;
 
@@ -304,8 +311,9 @@ void link_rx_main(void *arg)
 			continue;
 		self->now_ns = clock_boot_ns();
 		busy_until_ns = self->now_ns + busy_ns;
+		memset(rec->is_ready, 0, (size_t)n);
 		has_train = sort_and_submit(link, rec, (unsigned)n, more);
-		rec->want = has_train ? TRAINS_AT_ONCE : more ? MESSAGES_MAX : MESSAGES_FEW;
+		rec->want = has_train ? TRAINS_AT_ONCE : MESSAGES_MAX;
 		more |= has_train; /* the next one is likely to have come already */
 	}
 	for (unsigned i = 0; i < MESSAGES_MAX; i++)
