@@ -2,7 +2,6 @@
 /* pipeline.c - `vtbench pipeline`: the whole data plane, from device to device. */
 #include "bench/rig.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -230,14 +229,18 @@ static int measure_loaded(struct pipeline *p)
 static int check_counts(struct pipeline *p)
 {
 	struct traffic_counts c = traffic_counts(p->traffic);
-	uint64_t sent = c.sent + c.pings, lost = c.sent - c.received + c.pings_lost;
+	uint64_t sent = c.sent + c.pings, received = c.received + c.pongs, lost = sent - received;
 	char text[512] = "";
 
 	p->result[LOSS_PERCENT] = 100 * (double)lost / (double)sent;
-	if (lost) {
+	if (lost || c.stalls) {
 		rig_describe_drops(&p->rig, text, sizeof text);
-		report_note(p->report, "%s: %ju of %ju packets were lost; dropped: %s", p->name,
-		            (uintmax_t)lost, (uintmax_t)sent, *text ? text : "nothing that counts");
+		report_note(
+			p->report,
+			"%s: %ju of %ju packets were lost, %ju of them lone; nothing arrived for "
+			"a second %ju times; dropped: %s",
+			p->name, (uintmax_t)lost, (uintmax_t)sent, (uintmax_t)(c.pings - c.pongs),
+			(uintmax_t)c.stalls, *text ? text : "nothing that counts");
 	}
 	if (!c.disordered && !c.malformed)
 		return VTBENCH_OK;

@@ -19,6 +19,7 @@
 
 /* What vtrunkd keeps to on a path that is in use. */
 #define PROBE_PERIOD_NS (100 * NS_PER_MS)
+#define PROBES_WAIT_NS  (5 * NS_PER_S) /* for the first on every path */
 
 /* Nobody renews the sessions: they are born late enough to outlive every run. */
 #define BORN_LATER_NS (100 * 3600 * NS_PER_S)
@@ -52,12 +53,12 @@ static int open_device(struct rig *rig, enum rig_role role, struct tun *ret)
 	                    .takes = {true, true, true, true},
 	                    .name = "bench"};
 	for (unsigned i = 0; i < rig->set.queues; i++) {
-		int fd[2], r = open_queue(fd);
+		int fd[2] = {-1, -1}, r = open_queue(fd);
 
-		if (r)
-			return r;
 		rig->end[role].queue[i] = fd[0];
 		rig->device[role][i] = ret->fd[i] = fd[1];
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -230,6 +231,30 @@ static int start_engine(const struct rig *rig, enum rig_role role)
 	return r;
 }
 
+static bool has_heard_all(const struct rig *rig)
+{
+	for (unsigned role = 0; role < RIG_ENDS; role++) {
+		for (unsigned i = 0; i < rig->set.links; i++) {
+			if (!counter_read(&rig->end[role].peer[0]->path[i].rx_packets))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* As between two daemons, probes have passed every path before data does. */
+static int await_probes(struct rig *rig)
+{
+	uint64_t end_ns = clock_boot_ns() + PROBES_WAIT_NS;
+
+	while (!has_heard_all(rig)) {
+		if (clock_boot_ns() >= end_ns)
+			return -ETIMEDOUT;
+		rig_serve(rig, -1, clock_boot_ns() + NS_PER_MS);
+	}
+	return 0;
+}
+
 int rig_create(struct rig *rig, const struct rig_settings *set)
 {
 	int r = 0;
@@ -244,7 +269,7 @@ int rig_create(struct rig *rig, const struct rig_settings *set)
 		r = add_peers(rig);
 	for (unsigned role = 0; role < RIG_ENDS && !r; role++)
 		r = start_engine(rig, role);
-	return r;
+	return r ? r : await_probes(rig);
 }
 
 void rig_address(enum rig_role role, uint8_t ret[static 4])

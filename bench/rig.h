@@ -48,8 +48,8 @@ struct rig {
 	uint16_t probe_seq;
 };
 
-/* Fills in @rig, both engines running. Inner addresses: rig_address(). Returns 0, or a negative errno; the rig is
- * to be destroyed in any case.
+/* Fills in @rig, both engines running. Returns 0, or a negative errno; the rig is to be destroyed in
+ * any case.
  */
 int rig_create(struct rig *rig, const struct rig_settings *set);
 

@@ -69,7 +69,8 @@ struct traffic {
 	_Atomic uint64_t wake_at;  /* [A] the source sleeps until so many were received */
 	_Atomic uint64_t pong_ns;  /* [A] when the newest ping arrived */
 	_Atomic uint32_t pong_seq; /* [A] and its sequence number */
-	_Atomic uint64_t ping_count, pings_lost, disordered, malformed;
+	_Atomic uint64_t ping_count, pongs, disordered, malformed;
+	_Atomic uint64_t stalls;        /* [A] as in struct traffic_counts */
 	_Atomic uint64_t disordered_at; /* [A] packets received before the newest of those */
 };
 
@@ -173,6 +174,7 @@ static void await_credit(struct traffic *t, uint64_t most)
 			continue;
 		if (atomic_load(&t->received) == received) {
 			t->written_off += sent - received;
+			atomic_fetch_add(&t->stalls, 1);
 			return;
 		}
 	}
@@ -274,7 +276,7 @@ static void pings_main(void *arg)
 	while (t->sample_count < SAMPLES_MAX && lost < PINGS_LOST_MAX &&
 	       (t->sample_count < t->samples_min || measure_now_ns() < end_ns))
 		lost += !ping_once(t);
-	atomic_fetch_add(&t->pings_lost, lost);
+	atomic_fetch_add(&t->stalls, lost);
 	raise_fd(t->pings_done_fd);
 }
 
@@ -354,6 +356,7 @@ static void take_write(struct traffic *t, size_t len)
 		note_received(t, packets);
 		return;
 	}
+	atomic_fetch_add(&t->pongs, 1);
 	atomic_store(&t->pong_ns, measure_now_ns());
 	atomic_store(&t->pong_seq, load_be32(tcp + 4));
 	raise_fd(t->pong_fd);
@@ -475,7 +478,8 @@ struct traffic_counts traffic_counts(const struct traffic *t)
 		.sent = atomic_load(&t->sent),
 		.received = atomic_load(&t->received),
 		.pings = atomic_load(&t->ping_count),
-		.pings_lost = atomic_load(&t->pings_lost),
+		.pongs = atomic_load(&t->pongs),
+		.stalls = atomic_load(&t->stalls),
 		.disordered = atomic_load(&t->disordered),
 		.disordered_at = atomic_load(&t->disordered_at),
 		.malformed = atomic_load(&t->malformed),

@@ -70,7 +70,8 @@ uint64_t traffic_cpu_ns(const struct traffic *t);
 
 struct traffic_counts {
 	uint64_t sent, received; /* packets of the flows */
-	uint64_t pings, pings_lost;
+	uint64_t pings, pongs;   /* lone packets sent and received */
+	uint64_t stalls;        /* nothing arrived for a second although something was on its way */
 	uint64_t disordered;    /* came behind a later one of their flow */
 	uint64_t disordered_at; /* the newest of them: behind so many received */
 	uint64_t malformed;     /* writes that no kernel would take, or of none of the flows */

@@ -63,6 +63,21 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 	peer_service(peer, now_ns);
 }
 
+static void take_report(struct control *control, const struct batch *report, uint64_t now_ns)
+{
+	struct peer *peer;
+
+	if (report->kind == BATCH_HANDSHAKE) {
+		handshake_receive(control, &report->route,
+		                  segment_header(report, &report->segment[0]),
+		                  report->segment[0].len, now_ns);
+		return;
+	}
+	peer = report->peer->control;
+	bonding_take_report(peer, report, now_ns);
+	peer_service(peer, now_ns);
+}
+
 static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(source, struct control, events);
@@ -79,16 +94,12 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 		control->has_failed = true;
 		return;
 	}
-	uplinks_tell_trains(control);
 	while (taken++ < EVENTS_PER_TURN && (dp = engine_take_event(control->engine, &events))) {
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
 	}
 	while (taken++ < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
-		struct peer *peer = report->peer->control;
-
-		bonding_take_report(peer, report, now_ns);
-		peer_service(peer, now_ns);
+		take_report(control, report, now_ns);
 		batch_free(report);
 	}
 	if (taken > EVENTS_PER_TURN)
@@ -125,6 +136,11 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	for (size_t i = 0; i < control->peer_count; i++)
 		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
 	control->sampled_ns = now_ns;
+	uplinks_tell_trains(control, now_ns);
+	if (engine_take_refused_joined(control->engine))
+		log_warning("interface=%s: the TUN device refuses joined packets, they pass one by "
+		            "one now",
+		            control->interface);
 	ratelimit_expire(&control->ratelimit, now_ns);
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }

@@ -36,6 +36,8 @@ struct uplink {
 	enum uplink_state state;
 	uint64_t since_ns;
 	char reason[128];
+	uint64_t trains_since_ns;   /* when a train was refused last */
+	int trains_told;            /* the errno logged last for that */
 	int family;                 /* AF_UNSPEC while not known */
 	struct deadline deadline;   /* when to try again */
 	struct event_source source; /* its handshake socket */
@@ -96,7 +98,11 @@ struct peer *control_find_peer(struct control *control, const uint8_t key[static
  * -EADDRINUSE, -EACCES, -EPERM.
  */
 int uplinks_open(struct control *control, uint64_t now_ns);
-void uplinks_tell_trains(struct control *control);
+
+/* Logs that the system refused trains of datagrams, once per link and cause, and has them tried again after
+ * some minutes when a path's MTU was the reason.
+ */
+void uplinks_tell_trains(struct control *control, uint64_t now_ns);
 bool uplink_is_usable(const struct uplink *uplink);
 void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns);
 void uplink_netif_event(struct control *control, const struct netif_event *event);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "control/control.h"
 #include "control/netif.h"
 #include "crypto/secret.h"
@@ -69,52 +70,66 @@ static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
 	}
 }
 
-/* Trains that the system refused: once per link and cause, since they are given up then. */
-void uplinks_tell_trains(struct control *control)
-{
-	for (unsigned i = 0; i < control->uplink_count; i++) {
-		struct link *link = control->uplink[i].link;
-		unsigned max;
+/* A path's MTU that ICMP has lowered is forgotten by the system after ten minutes. */
+#define TRAINS_RETRY_NS (11 * 60 * NS_PER_S)
 
-		/* Relaxed: a peek, the exchange takes it. */
-		if (!atomic_load_explicit(&link->train_errno, memory_order_relaxed))
-			continue;
-		int error = atomic_exchange(&link->train_errno, 0);
-		max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
-		if (max)
-			log_warning(
-				"link=%s: the path takes no trains of datagrams above %u bytes, "
-				"%s; those leave one by one",
-				link->name, max, strerror(error));
-		else
-			log_warning(
-				"link=%s: the device takes no trains of datagrams, %s; they leave "
-				"one by one",
-				link->name, strerror(error));
+static void tell_trains(struct uplink *uplink, uint64_t now_ns)
+{
+	struct link *link = uplink->link;
+	int error = atomic_exchange(&link->train_errno, 0);
+	unsigned max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
+
+	if (error) {
+		uplink->trains_since_ns = now_ns;
+		if (error != uplink->trains_told)
+			log_warning("link=%s: trains of datagrams are refused, %s; those above %u "
+			            "bytes leave one by one",
+			            link->name, strerror(error), max);
+		uplink->trains_told = error;
+	} else if (max > 0 && max < UINT16_MAX &&
+	           now_ns >= uplink->trains_since_ns + TRAINS_RETRY_NS) {
+		atomic_store_explicit(&link->train_max, UINT16_MAX, memory_order_relaxed);
 	}
 }
 
+void uplinks_tell_trains(struct control *control, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++)
+		tell_trains(&control->uplink[i], now_ns);
+}
+
 /* ---- opening ---- */
+
+/* Returns how many there were. */
+static unsigned take_messages(struct control *control, const struct link_message *m,
+                              uint64_t now_ns)
+{
+	unsigned taken = 0;
+
+	for (unsigned at = 0, len; at < m->len; at += len, taken++) {
+		len = m->len - at < m->step ? m->len - at : m->step;
+		if (len >= sizeof(uint32_t) && load_le32(m->at + at) == MESSAGE_TRANSPORT)
+			engine_receive(control->engine, &m->route, m->at + at, len);
+		else
+			handshake_receive(control, &m->route, m->at + at, len, now_ns);
+	}
+	return taken;
+}
 
 static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
 	struct uplink *uplink = caa_container_of(source, struct uplink, source);
 	struct control *control = uplink->control;
-	uint8_t msg[sizeof(struct message_initiation) +
-	            1]; /* the longest, and one to notice more */
-	struct route route;
+	struct link_message m;
 	unsigned taken = 0;
-	int n;
 
 	(void)events;
-	while (taken++ < HANDSHAKES_PER_TURN) {
-		n = link_receive_handshake(uplink->link, msg, sizeof msg, &route);
-		if (n == -EAGAIN)
+	while (taken < HANDSHAKES_PER_TURN) {
+		int r = link_receive_handshakes(uplink->link, &m);
+
+		if (r == -EAGAIN)
 			return;
-		if (n == -EMSGSIZE)
-			engine_count_drop(control->engine, DROP_MALFORMED);
-		else if (n >= 0)
-			handshake_receive(control, &route, msg, (size_t)n, now_ns);
+		taken += r ? 1 : take_messages(control, &m, now_ns);
 	}
 	if (now_ns >= control->loaded_until_ns)
 		log_warning("link=%s: many handshake messages, asking senders for cookies",

@@ -39,11 +39,13 @@ struct link;
 #define PATH_ANY        0xfeu
 
 enum batch_kind {
-	BATCH_SEAL,   /* IP packets on their way out: sealed by a worker, then sent in order */
-	BATCH_LATE,   /* frames or a keepalive: sealed at the moment they leave */
-	BATCH_OPEN,   /* datagrams that came in: opened by a worker, then delivered in order */
-	BATCH_FLUSH,  /* empty: makes packets that wait for their turn be looked at again */
-	BATCH_REPORT, /* for the control thread: frames that came in, or an address that moved */
+	BATCH_SEAL, /* IP packets on their way out: sealed by a worker, then sent in order */
+	BATCH_LATE, /* frames or a keepalive: sealed at the moment they leave */
+	BATCH_OPEN, /* datagrams that came in: opened by a worker, then delivered in order */
+	BATCH_TURN, /* empty: the role of emitting, for the path or, with PATH_NONE, for arrivals */
+	BATCH_FLUSH,     /* empty: makes packets that wait for their turn be looked at again */
+	BATCH_HANDSHAKE, /* for the control thread: a handshake message that came among data */
+	BATCH_REPORT,    /* for the control thread: frames that came in, or an address that moved */
 };
 
 struct segment {

@@ -66,16 +66,25 @@ static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t
 	coalescer_add(self->coalescer, packet, total);
 }
 
+/* The kernel promised to take what it refuses now: from here on packets go one by one. */
+static void give_up_joining(struct dp_thread *self)
+{
+	self->coalescer->offload = (struct coalesce_offload){0};
+	atomic_store(&self->engine->has_refused_joined, true);
+}
+
 void write_to_tun(void *context, const struct iovec *iov, unsigned len)
 {
 	struct dp_thread *self = context;
 	unsigned skipped = self->engine->set.tun.has_header ? 0 : 1;
 
 	while (writev(self->tun_fd, iov + skipped, (int)(len - skipped)) < 0) {
-		if (errno != EINTR) {
-			dp_drop(self, DROP_TUN_FULL, len - 1);
-			return;
-		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EINVAL && len > 2)
+			give_up_joining(self);
+		dp_drop(self, DROP_TUN_FULL, len - 1);
+		return;
 	}
 }
 
@@ -142,6 +151,7 @@ static void report(struct dp_thread *self, const struct delivery *d, const uint8
 	if (d->path_id != PATH_NONE)
 		r->rx_packets =
 			counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+	assert(len <= FRAMES_LEN_MAX);
 	if (len) {
 		struct segment *seg = batch_append(r, self->pool.stride);
 
@@ -156,10 +166,11 @@ static void take_frames(struct dp_thread *self, const struct delivery *d, const 
                         size_t len, uint64_t counter)
 {
 	struct frame frame, probe = {0};
-	enum frame_result result;
+	enum frame_result result = FRAME_BAD;
 	size_t offset = 0;
 
-	while ((result = frame_next(payload, len, &offset, &frame)) == FRAME_FOUND) {
+	while (len <= FRAMES_LEN_MAX &&
+	       (result = frame_next(payload, len, &offset, &frame)) == FRAME_FOUND) {
 		size_t known = frame_body_len(frame.type);
 
 		if (known == 0)

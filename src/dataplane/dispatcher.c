@@ -9,10 +9,11 @@
  *
  * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it knows
  * of a peer for itself (struct outbound). They share the counters of the keypair and the order of leaving
- * on a path: packets of different flows may leave in another order than they were numbered in.
+ * on a path.
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -108,13 +109,41 @@ static void want_session(struct dp_peer *peer)
 
 /* ---- rounds ---- */
 
+/* Numbering and entering the order of the paths are one step, or the packets of another dispatcher would
+ * get between and seem to be late. Only ever waits where there are several, for some hundred nanoseconds,
+ * once per round; the other one may have lost its processor.
+ */
+static void begin_numbering(const struct dispatcher *d, struct dp_peer *peer)
+{
+	unsigned tries = 0;
+
+	if (d->self.engine->set.tun.queues == 1)
+		return;
+	while (atomic_exchange_explicit(&peer->is_numbering, true, memory_order_acquire)) {
+		if (++tries % 64)
+			caa_cpu_relax();
+		else
+			sched_yield();
+	}
+}
+
+static void end_numbering(const struct dispatcher *d, struct dp_peer *peer)
+{
+	if (d->self.engine->set.tun.queues > 1)
+		atomic_store_explicit(&peer->is_numbering, false, memory_order_release);
+}
+
 /* Numbers and submits what the round holds for @out. */
 static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 {
 	struct dp_peer *peer = out->peer;
 	struct keypair *kp = out->round_keypair;
-	uint64_t first = keypair_reserve(kp, out->round_lane, out->round_len);
+	struct batch *entered[PATHS_MAX];
+	unsigned len = 0;
+	uint64_t first;
 
+	begin_numbering(d, peer);
+	first = keypair_reserve(kp, out->round_lane, out->round_len);
 	for (unsigned mask = out->round_paths; mask; mask &= mask - 1) {
 		unsigned path_id = (unsigned)__builtin_ctz(mask);
 		struct batch *b = out->open[path_id];
@@ -132,8 +161,11 @@ static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 		b->peer = dp_peer_get(peer);
 		b->first_counter = first;
 		sequencer_enter(&peer->path[path_id].leaving, b);
-		engine_submit(&d->self, b, more);
+		entered[len++] = b;
 	}
+	end_numbering(d, peer);
+	for (unsigned i = 0; i < len; i++)
+		engine_submit(&d->self, entered[i], more || i + 1 < len);
 	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
 	if ((kp->is_initiator && d->self.now_ns >= kp->rekey_ns) ||
 	    (first & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)
@@ -283,13 +315,16 @@ static void wait_for_memory(struct dispatcher *d)
 /* Sends or stages one packet; false when neither can be done. */
 static bool dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
+	bool is_staged;
+
 	/* Staged packets go first, or the flow would be out of order. */
 	if (out->staged)
 		release_staged(d, out);
 	if (!out->staged && add_to_round(d, out, from))
 		return true;
-	want_session(out->peer);
-	return stage_packet(d, out, from);
+	is_staged = stage_packet(d, out, from);
+	want_session(out->peer); /* now that there is something to be kicked for */
+	return is_staged;
 }
 
 static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
@@ -385,7 +420,8 @@ static void take_kicks(struct dispatcher *d)
 	       node != CDS_WFCQ_WOULDBLOCK) {
 		struct outbound *out = caa_container_of(node, struct outbound, kick_node);
 
-		atomic_store(&out->is_kicked, false);
+		/* An exchange: what is read from here on is not older than the mark's end. */
+		atomic_exchange(&out->is_kicked, false);
 		release_kicked(d, out);
 		dp_peer_put(out->peer);
 	}

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 /* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
@@ -23,6 +24,7 @@
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
+_Static_assert(INNER_BYTES_MIN >= FRAMES_LEN_MAX, "a report fits a slot");
 
 /* Workers that one dispatcher can feed: it takes a third of the time that sealing takes. */
 #define WORKERS_PER_QUEUE 2u
@@ -366,7 +368,7 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 		make_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
 
 	if (b)
-		engine_submit(&engine->control, b, true);
+		engine_hand_over(&engine->control, b);
 	return b;
 }
 
@@ -383,6 +385,28 @@ int engine_enable_reorder(struct dp_peer *peer)
 	return 0;
 }
 
+void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
+                    size_t len)
+{
+	struct dp_thread *self = &engine->control;
+	const struct message_transport *header = (const void *)datagram;
+	struct batch *b = len >= TRANSPORT_OVERHEAD && len <= self->pool.stride
+	                          ? batch_get(&self->pool)
+	                          : NULL;
+
+	self->now_ns = clock_boot_ns();
+	if (!b || !batch_assign(self, b, load_le32(header->receiver_index), route)) {
+		if (!b)
+			dp_drop(self, DROP_MALFORMED, 1);
+		batch_free(b);
+		return;
+	}
+	batch_append(b, self->pool.stride)->len = (uint16_t)len;
+	memcpy(segment_header(b, &b->segment[0]), datagram, len);
+	sequencer_enter(&b->peer->arriving, b);
+	engine_hand_over(self, b);
+}
+
 bool engine_flush_reorder(struct dp_peer *peer)
 {
 	struct dp_thread *self = &peer->engine->control;
@@ -394,7 +418,7 @@ bool engine_flush_reorder(struct dp_peer *peer)
 	b->peer = dp_peer_get(peer);
 	b->time_ns = clock_boot_ns();
 	sequencer_enter(&peer->arriving, b);
-	engine_submit(self, b, true);
+	engine_hand_over(self, b);
 	return true;
 }
 
@@ -427,6 +451,14 @@ int engine_tun_error(const struct engine *engine)
 	return atomic_load(&engine->tun_error);
 }
 
+bool engine_take_refused_joined(struct engine *engine)
+{
+	bool is_told = engine->is_refusal_told;
+
+	engine->is_refusal_told = atomic_load(&engine->has_refused_joined);
+	return engine->is_refusal_told && !is_told;
+}
+
 void engine_post_peer(struct engine *engine, struct dp_peer *peer)
 {
 	cds_wfcq_node_init(&peer->event_node);
@@ -448,13 +480,36 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events)
 	return peer;
 }
 
+/* Relaxed: only a bound, one more or less does not matter. */
+static bool take_place(_Atomic unsigned *taken, unsigned max)
+{
+	if (atomic_fetch_add_explicit(taken, 1, memory_order_relaxed) < max)
+		return true;
+	atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
+	return false;
+}
+
+static void leave_place(_Atomic unsigned *taken)
+{
+	atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
+}
+
+/* A handshake message has its place among the reports and one among handshake messages. */
+static bool take_places(struct engine *engine, const struct batch *b)
+{
+	if (!take_place(&engine->reports, REPORTS_MAX))
+		return false;
+	if (b->kind != BATCH_HANDSHAKE || take_place(&engine->handshakes, HANDSHAKES_MAX))
+		return true;
+	leave_place(&engine->reports);
+	return false;
+}
+
 void engine_post_report(struct dp_thread *self, struct batch *b)
 {
 	struct engine *engine = self->engine;
 
-	/* Relaxed: only a bound, one more or less does not matter. */
-	if (atomic_fetch_add_explicit(&engine->reports, 1, memory_order_relaxed) >= REPORTS_MAX) {
-		atomic_fetch_sub_explicit(&engine->reports, 1, memory_order_relaxed);
+	if (!take_places(engine, b)) {
 		dp_drop(self, DROP_CONTROL_BUSY, 1);
 		batch_free(b);
 		return;
@@ -468,11 +523,15 @@ struct batch *engine_take_report(struct engine *engine)
 {
 	struct cds_wfcq_node *node =
 		__cds_wfcq_dequeue_nonblocking(&engine->report_head, &engine->report_tail);
+	struct batch *b;
 
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
-	atomic_fetch_sub_explicit(&engine->reports, 1, memory_order_relaxed);
-	return caa_container_of(node, struct batch, inbox_node);
+	b = caa_container_of(node, struct batch, inbox_node);
+	leave_place(&engine->reports);
+	if (b->kind == BATCH_HANDSHAKE)
+		leave_place(&engine->handshakes);
+	return b;
 }
 
 /* ---- statistics ---- */

@@ -112,10 +112,20 @@ void engine_wake_control(struct engine *engine);
 /* The errno with which the TUN device failed for good (it was deleted), or 0. */
 int engine_tun_error(const struct engine *engine);
 
+/* The TUN device refused packets joined for it although it said that it takes them; they pass one by one
+ * since. True once.
+ */
+bool engine_take_refused_joined(struct engine *engine);
+
 /* The next peer with events (enum peer_event), or NULL. The reference is passed on. */
 struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
 
-/* The next report (BATCH_REPORT: peer, keypair, route, path_id, time_ns, rx_packets, and the frames as
+/* Takes in one datagram of transport data that came at a handshake socket. */
+void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
+                    size_t len);
+
+/* The next report (BATCH_HANDSHAKE: a handshake message as segment 0, header included, and its route;
+ * BATCH_REPORT: peer, keypair, route, path_id, time_ns, rx_packets, and the frames as
  * the payload of segment 0, or no segment when merely the origin is new), or NULL. The caller frees
  * it.
  */

@@ -19,6 +19,9 @@
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
 
+/* Of them at most so many are handshake messages, which strangers can send at will. */
+#define HANDSHAKES_MAX 16u
+
 /* One crypto worker. */
 struct worker {
 	struct inbox inbox;
@@ -51,7 +54,9 @@ struct engine {
 	struct dp_thread control;      /* [C] the control thread when it sends */
 	uint32_t slot_bytes;           /* [I] of every pool */
 
+	_Atomic bool has_refused_joined; /* [A] the TUN device refused packets joined for it */
 	_Atomic int tun_error; /* [A] with which the TUN device failed for good; 0: it works */
+	bool is_refusal_told;  /* [C] of has_refused_joined */
 	int event_fd;          /* [I] wakes control */
 	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
 	struct cds_wfcq_tail peer_tail;                        /* [A] */
@@ -59,12 +64,16 @@ struct engine {
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail report_tail; /* [A] */
 	struct __cds_wfcq_head report_head;                    /* [C] */
 	_Atomic unsigned reports;                              /* [A] waiting */
+	_Atomic unsigned handshakes;                           /* [A] of them, handshake messages */
 };
 
 /* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and
  * @more is false, that is no further batch is at hand. Any data-plane thread.
  */
 void engine_submit(struct dp_thread *self, struct batch *b, bool more);
+
+/* Gives @b to a worker in any case. Any data-plane thread, and control. */
+void engine_hand_over(struct dp_thread *self, struct batch *b);
 
 /* Seals, opens or sends, then lets the sequencer emit. */
 void engine_run(struct dp_thread *self, struct batch *b);
@@ -90,6 +99,11 @@ struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct key
                         unsigned path_id, unsigned lane, const void *payload, size_t len,
                         const struct route *remote, uint64_t time_ns);
 
+/* link_rx.c: makes @b one of datagrams to be opened, with the keypair of @index. False, counted, when there
+ * is no such session.
+ */
+bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
+                  const struct route *route);
 /* open.c: opens every segment in place; forged ones are taken out. */
 void open_batch(struct dp_thread *self, struct batch *b);
 /* deliver.c: sequencer_emit of a peer's arrivals. */

@@ -9,6 +9,9 @@
 
 #include "vtrunkd/wire.h"
 
+/* The longest payload of frames that is looked at: it fits the slots of every pool. */
+#define FRAMES_LEN_MAX 1504u
+
 struct frame {
 	uint8_t type;
 	uint16_t body_len;

@@ -128,7 +128,11 @@ static void use_trains(struct link *link)
 
 	atomic_store_explicit(&link->train_max, can_send ? UINT16_MAX : 0, memory_order_relaxed);
 	atomic_store_explicit(&link->train_errno, 0, memory_order_relaxed);
-	link->has_gro = set_int(link->data_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
+	/* Both or none: whether to join datagrams the system decides by either of the two, whatever
+	 * they are steered to afterwards.
+	 */
+	link->has_gro = set_int(link->data_fd, IPPROTO_UDP, UDP_GRO, 1) == 0 &&
+	                set_int(link->handshake_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
 }
 
 int link_open(struct link *link, const struct link_settings *set)
@@ -162,6 +166,11 @@ int link_open(struct link *link, const struct link_settings *set)
 		r = -errno;
 		goto err_handshake;
 	}
+	link->handshake_buffer = malloc(TRAIN_BYTES);
+	if (!link->handshake_buffer) {
+		r = -ENOMEM;
+		goto err_stop;
+	}
 	atomic_store_explicit(&link->train_max, 0, memory_order_relaxed);
 	if (set->has_offloads)
 		use_trains(link);
@@ -169,6 +178,8 @@ int link_open(struct link *link, const struct link_settings *set)
 	link->is_open = true;
 	return 0;
 
+err_stop:
+	close(link->stop_fd);
 err_handshake:
 	close(link->handshake_fd);
 err_data:
@@ -180,6 +191,7 @@ void link_close(struct link *link)
 {
 	if (!link->is_open)
 		return;
+	free(link->handshake_buffer);
 	close(link->stop_fd);
 	close(link->handshake_fd);
 	close(link->data_fd);
@@ -220,45 +232,58 @@ out:
 	return r;
 }
 
-void link_read_local(const struct msghdr *msg, struct endpoint *ret_local)
+static void read_local(const struct cmsghdr *c, struct endpoint *ret_local)
 {
-	*ret_local = (struct endpoint){0};
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo info;
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		struct in_pktinfo info;
 
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			ret_local->in4.sin_family = AF_INET;
-			ret_local->in4.sin_addr = info.ipi_addr;
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
+		memcpy(&info, CMSG_DATA(c), sizeof info);
+		ret_local->in4.sin_family = AF_INET;
+		ret_local->in4.sin_addr = info.ipi_addr;
+	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+		struct in6_pktinfo info;
 
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			ret_local->in6.sin6_family = AF_INET6;
-			ret_local->in6.sin6_addr = info.ipi6_addr;
-			if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-				ret_local->in6.sin6_scope_id = info.ipi6_ifindex;
-		}
+		memcpy(&info, CMSG_DATA(c), sizeof info);
+		ret_local->in6.sin6_family = AF_INET6;
+		ret_local->in6.sin6_addr = info.ipi6_addr;
+		if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+			ret_local->in6.sin6_scope_id = info.ipi6_ifindex;
 	}
 }
 
-int link_receive_handshake(struct link *link, void *buf, size_t size, struct route *ret_route)
+void link_read_message(struct link *link, const struct msghdr *msg, unsigned len,
+                       struct link_message *ret)
+{
+	ret->len = ret->step = len;
+	ret->route.link = link;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+		int step;
+
+		read_local(c, &ret->route.local);
+		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO)
+			continue;
+		memcpy(&step, CMSG_DATA(c), sizeof step);
+		if (step > 0)
+			ret->step = (unsigned)step;
+	}
+}
+
+int link_receive_handshakes(struct link *link, struct link_message *ret)
 {
 	_Alignas(struct cmsghdr) uint8_t control[LINK_CONTROL_LEN];
-	struct iovec iov = {buf, size};
-	struct msghdr m = {.msg_name = &ret_route->remote.sa,
-	                   .msg_namelen = sizeof ret_route->remote,
+	struct iovec iov = {link->handshake_buffer, TRAIN_BYTES};
+	struct msghdr m = {.msg_name = &ret->route.remote.sa,
+	                   .msg_namelen = sizeof ret->route.remote,
 	                   .msg_iov = &iov,
 	                   .msg_iovlen = 1,
 	                   .msg_control = control,
 	                   .msg_controllen = sizeof control};
 	ssize_t n;
 
-	ret_route->link = link;
-	ret_route->remote = (struct endpoint){0};
+	*ret = (struct link_message){.at = link->handshake_buffer};
 	n = recvmsg(link->handshake_fd, &m, MSG_DONTWAIT);
 	if (n < 0)
 		return -errno;
-	link_read_local(&m, &ret_route->local);
-	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)n;
+	link_read_message(link, &m, (unsigned)n, ret);
+	return 0;
 }

@@ -4,7 +4,8 @@
  * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte steers
  * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
  * which the control thread reads. So a flood of handshakes fills a buffer of its own and cannot touch
- * data. The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
+ * data. (A train that the system made of both kinds is steered by its first datagram; each side passes on
+ * what is the other's.) The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
@@ -31,17 +32,18 @@ struct link_settings {
 };
 
 struct link {
-	struct engine *engine; /* [I] */
-	unsigned id;           /* [I] 0 .. LINKS_MAX - 1 */
-	char name[NAME_LEN];   /* [I] */
-	int data_fd;           /* [L] */
-	int handshake_fd;      /* [L] [C] */
-	struct endpoint bound; /* [L] with the port the system gave */
-	bool is_wildcard;      /* [L] bound to no address: our own must be learnt and kept */
-	bool has_gro;          /* [L] what is received may be a train */
-	bool is_open;          /* [C] */
-	unsigned ifindex;      /* [C] of the device the sockets are bound to; 0: none */
-	struct thread thread;  /* [C] its RX thread */
+	struct engine *engine;     /* [I] */
+	unsigned id;               /* [I] 0 .. LINKS_MAX - 1 */
+	char name[NAME_LEN];       /* [I] */
+	int data_fd;               /* [L] */
+	int handshake_fd;          /* [L] [C] */
+	struct endpoint bound;     /* [L] with the port the system gave */
+	bool is_wildcard;          /* [L] bound to no address: our own must be learnt and kept */
+	bool has_gro;              /* [L] what is received may be a train */
+	bool is_open;              /* [C] */
+	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
+	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
+	struct thread thread;      /* [C] its RX thread */
 	int stop_fd; /* [L] eventfd: wakes the RX thread, to end or to look at its socket anew */
 	_Atomic bool is_stopping; /* set before stop_fd is raised */
 	struct dp_thread rx;      /* the RX thread's own */
@@ -87,17 +89,28 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route,
 /* Sends one handshake message. Returns 0 or a negative errno. Control. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
 
-/* Takes one handshake message into @buf. Returns its length, -EAGAIN when there is none, -EMSGSIZE
- * when it was longer than @size (it is gone). Fills @ret_route. Control.
+/* What one call of the system gave: a datagram, or a train of datagrams from one origin, all of @step
+ * bytes but the last, which may be shorter.
  */
-int link_receive_handshake(struct link *link, void *buf, size_t size, struct route *ret_route);
+struct link_message {
+	const uint8_t *at;
+	unsigned len, step; /* bytes of all, of each */
+	struct route route;
+};
+
+/* Receives from the handshake socket; what came is valid until the next call. In a train behind a handshake
+ * message there may be transport data, which engine_receive() takes. Returns 0 or a negative errno, -EAGAIN
+ * when there is nothing. Control.
+ */
+int link_receive_handshakes(struct link *link, struct link_message *ret);
 
 /* The RX thread's function; @arg is the link. */
 void link_rx_main(void *arg);
 
-/* Control data of a datagram: our own address. Shared by both receivers. */
+/* Fills in @ret, but for its bytes and its remote address, from the control data of @msg. Both receivers. */
 struct msghdr;
-void link_read_local(const struct msghdr *msg, struct endpoint *ret_local);
+void link_read_message(struct link *link, const struct msghdr *msg, unsigned len,
+                       struct link_message *ret);
 #define LINK_CONTROL_LEN 64 /* bytes of control data that suffice */
 
 #endif

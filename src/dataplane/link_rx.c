@@ -71,26 +71,24 @@ static unsigned prepare(struct link *link, struct reception *rec)
 	return len;
 }
 
-/* The length of the datagrams in a message; the last may be shorter. */
-static unsigned datagram_len(const struct mmsghdr *msg)
-{
-	struct msghdr *m = (struct msghdr *)&msg->msg_hdr;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
-			int len;
-
-			memcpy(&len, CMSG_DATA(c), sizeof len);
-			return len > 0 ? (unsigned)len : msg->msg_len;
-		}
-	}
-	return msg->msg_len;
-}
-
 /* Could this be transport data? Only the length and the first word are looked at. */
 static bool is_transport(const uint8_t *at, unsigned len)
 {
 	return len >= TRANSPORT_OVERHEAD && load_le32(at) == MESSAGE_TRANSPORT;
+}
+
+static bool is_handshake(const uint8_t *at, unsigned len)
+{
+	switch (len >= sizeof(uint32_t) ? load_le32(at) : 0) {
+	case MESSAGE_INITIATION:
+		return len == sizeof(struct message_initiation);
+	case MESSAGE_RESPONSE:
+		return len == sizeof(struct message_response);
+	case MESSAGE_COOKIE_REPLY:
+		return len == sizeof(struct message_cookie_reply);
+	default:
+		return false;
+	}
 }
 
 static uint32_t receiver_index(const uint8_t *datagram)
@@ -98,9 +96,12 @@ static uint32_t receiver_index(const uint8_t *datagram)
 	return load_le32(datagram + offsetof(struct message_transport, receiver_index));
 }
 
+/* More than honest peers make: beyond, datagrams are dropped as for lack of memory. */
+#define GROUPS_MAX (2 * MESSAGES_MAX)
+
 /* The groups of one reception, in order: the newest of a keypair and origin takes what comes next. */
 struct grouping {
-	struct batch *batch[MESSAGES_MAX * 2];
+	struct batch *batch[GROUPS_MAX];
 	unsigned len;
 };
 
@@ -122,8 +123,8 @@ static struct batch *find_group(const struct grouping *groups, uint32_t index,
 }
 
 /* Gives @b its keypair, peer and origin. False, counted, when there is no such session. */
-static bool assign(struct dp_thread *self, struct batch *b, uint32_t index,
-                   const struct route *route)
+bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
+                  const struct route *route)
 {
 	struct keypair *kp = index_lookup(self->engine->index, index);
 
@@ -146,9 +147,7 @@ static bool assign(struct dp_thread *self, struct batch *b, uint32_t index,
 
 /* A message on its way into batches. */
 struct message {
-	const uint8_t *at;
-	unsigned len, step; /* of all its datagrams, of each but the last */
-	struct route route;
+	struct link_message is;
 	struct batch **landing;       /* the batch it lies in, NULL as soon as that is a group */
 	const struct batch *in_place; /* that batch again, when it became a group */
 };
@@ -162,13 +161,15 @@ static struct batch *add_group(struct dp_thread *self, struct grouping *groups, 
 	bool is_in_place = *m->landing;
 	struct batch *b = is_in_place ? *m->landing : NULL;
 
-	if (!is_in_place && groups->len < MESSAGES_MAX * 2)
+	if (groups->len == GROUPS_MAX)
+		b = NULL;
+	else if (!is_in_place)
 		b = batch_get(&self->pool);
 	if (!b) {
 		dp_drop(self, DROP_POOL_EMPTY, 1);
 		return NULL;
 	}
-	if (!assign(self, b, index, &m->route)) {
+	if (!batch_assign(self, b, index, &m->is.route)) {
 		if (!is_in_place)
 			batch_free(b);
 		return NULL;
@@ -176,7 +177,7 @@ static struct batch *add_group(struct dp_thread *self, struct grouping *groups, 
 	if (is_in_place) {
 		*m->landing = NULL;
 		m->in_place = b;
-		b->used = (m->len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+		b->used = (m->is.len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	}
 	groups->batch[groups->len++] = b;
 	return b;
@@ -187,13 +188,15 @@ static bool has_room(const struct batch *b, unsigned len)
 	return b->len < BATCH_MAX && b->home->bytes - b->used >= len;
 }
 
-/* Takes up the datagram of @len bytes at @at: where it lies when @b is the message's own batch. */
+/* Takes up the datagram of @len bytes at @at: where it lies when @b is the batch of message @m, else (also
+ * without a message) copied.
+ */
 static void add_datagram(struct batch *b, const struct message *m, const uint8_t *at, unsigned len)
 {
 	struct segment *seg = &b->segment[b->len++];
 
 	*seg = (struct segment){.len = (uint16_t)len};
-	if (b == m->in_place) {
+	if (m && b == m->in_place) {
 		seg->offset = (uint32_t)(at - b->data);
 		return;
 	}
@@ -206,8 +209,8 @@ static void add_datagram(struct batch *b, const struct message *m, const uint8_t
 static struct batch *group_for(struct dp_thread *self, struct grouping *groups, struct message *m,
                                uint32_t index, unsigned len)
 {
-	struct batch *b = find_group(groups, index, &m->route);
-	bool is_copied = m->len <= COPY_BYTES_MAX;
+	struct batch *b = find_group(groups, index, &m->is.route);
+	bool is_copied = m->is.len <= COPY_BYTES_MAX;
 
 	if (b && b == m->in_place && b->len < BATCH_MAX)
 		return b;
@@ -217,25 +220,43 @@ static struct batch *group_for(struct dp_thread *self, struct grouping *groups, 
 	return add_group(self, groups, m, index);
 }
 
+/* The system steers a train by its first datagram: a handshake message that came in one behind data of
+ * the same origin goes to control from here.
+ */
+static void take_other(struct dp_thread *self, const struct route *route, const uint8_t *datagram,
+                       unsigned len)
+{
+	struct batch *b = is_handshake(datagram, len) ? batch_get(&self->pool) : NULL;
+
+	if (!b) {
+		dp_drop(self, DROP_MALFORMED, 1);
+		return;
+	}
+	b->kind = BATCH_HANDSHAKE;
+	b->route = *route;
+	add_datagram(b, NULL, datagram, len);
+	engine_post_report(self, b);
+}
+
 static void sort_message(struct link *link, struct grouping *groups, struct message *m)
 {
 	struct dp_thread *self = &link->rx;
 
-	for (unsigned at = 0, len; at < m->len; at += len) {
-		const uint8_t *datagram = m->at + at;
+	for (unsigned at = 0, len; at < m->is.len; at += len) {
+		const uint8_t *datagram = m->is.at + at;
 		struct batch *b;
 
-		len = m->len - at < m->step ? m->len - at : m->step;
+		len = m->is.len - at < m->is.step ? m->is.len - at : m->is.step;
 		counter_add(&link->rx_packets, 1);
 		if (!is_transport(datagram, len)) {
-			dp_drop(self, DROP_MALFORMED, 1);
+			take_other(self, &m->is.route, datagram, len);
 			continue;
 		}
 		b = group_for(self, groups, m, receiver_index(datagram), len);
 		if (b)
 			add_datagram(b, m, datagram, len);
 	}
-	counter_add(&link->rx_bytes, m->len);
+	counter_add(&link->rx_bytes, m->is.len);
 }
 
 /* Sorts the datagrams of @n messages by keypair and origin, and passes the groups on. @more: there may be
@@ -248,20 +269,17 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 	bool has_train = false;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct message m = {.at = rec->iov[i].iov_base,
-		                    .len = rec->msg[i].msg_len,
-		                    .step = datagram_len(&rec->msg[i]),
-		                    .route = {.link = link, .remote = rec->remote[i]},
-		                    .landing = &rec->landing[i]};
+		struct message m = {.landing = &rec->landing[i]};
 
-		if (rec->msg[i].msg_hdr.msg_flags & MSG_TRUNC || m.len == 0) {
+		if (rec->msg[i].msg_hdr.msg_flags & MSG_TRUNC || rec->msg[i].msg_len == 0) {
 			counter_add(&link->rx_packets, 1);
 			dp_drop(self, DROP_MALFORMED, 1);
 			continue;
 		}
-		if (link->is_wildcard)
-			link_read_local(&rec->msg[i].msg_hdr, &m.route.local);
-		has_train |= m.step < m.len;
+		m.is.at = rec->iov[i].iov_base;
+		m.is.route.remote = rec->remote[i];
+		link_read_message(link, &rec->msg[i].msg_hdr, rec->msg[i].msg_len, &m.is);
+		has_train |= m.is.step < m.is.len;
 		sort_message(link, &groups, &m);
 	}
 	for (unsigned i = 0; i < groups.len; i++) {

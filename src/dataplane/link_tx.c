@@ -127,13 +127,17 @@ static void fill(struct dispatch *d, const struct route *route, const struct bat
 static bool give_up_train(struct link *link, unsigned segments, unsigned segment_len, int error)
 {
 	unsigned max = error == EIO ? 0 : segment_len - 1;
+	uint16_t known;
 
 	if (segments < 2 || (error != EIO && error != EINVAL && error != EMSGSIZE))
 		return false;
-	/* Relaxed: another thread that writes it too found the same out. */
-	atomic_store_explicit(&link->train_max, (uint16_t)max, memory_order_relaxed);
+	/* Relaxed: only the value counts. It only falls here; control alone raises it. */
+	known = atomic_load_explicit(&link->train_max, memory_order_relaxed);
+	while (max < known &&
+	       !atomic_compare_exchange_weak_explicit(&link->train_max, &known, (uint16_t)max,
+	                                              memory_order_relaxed, memory_order_relaxed))
+		;
 	atomic_store_explicit(&link->train_errno, error, memory_order_relaxed);
-	engine_wake_control(link->engine);
 	return true;
 }
 

@@ -88,7 +88,8 @@ struct dp_peer {
 				        * come from elsewhere; PATH_ANY once bonded
 				        */
 
-	struct outbound *out; /* [I] one per dispatcher */
+	struct outbound *out;      /* [I] one per dispatcher */
+	_Atomic bool is_numbering; /* [A] a dispatcher numbers packets and enters them */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */

@@ -47,17 +47,35 @@ static struct batch *take_done(struct sequencer *seq)
 	return caa_container_of(node, struct batch, order_node);
 }
 
-void sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
-                      sequencer_emit emit)
+/* Goes on with the role. @seen: finishes that were counted when it began. */
+static bool emit_all(struct sequencer *seq, struct dp_thread *self, unsigned seen,
+                     sequencer_emit emit)
 {
-	unsigned seen = 1;
+	unsigned emitted = 0;
+	struct batch *b;
 
-	atomic_store_explicit(&b->is_done, true, memory_order_release);
-	if (atomic_fetch_add_explicit(&seq->finished, 1, memory_order_acq_rel) != 0)
-		return; /* whoever has the role will see our count and look again */
 	do {
-		while ((b = take_done(seq)))
+		while ((b = take_done(seq))) {
 			emit(self, b);
+			if (++emitted == SEQUENCER_TURN)
+				return false;
+		}
 		seen = atomic_fetch_sub_explicit(&seq->finished, seen, memory_order_acq_rel) - seen;
 	} while (seen);
+	return true;
+}
+
+bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+                      sequencer_emit emit)
+{
+	atomic_store_explicit(&b->is_done, true, memory_order_release);
+	if (atomic_fetch_add_explicit(&seq->finished, 1, memory_order_acq_rel) != 0)
+		return true; /* whoever has the role will see our count and look again */
+	return emit_all(seq, self, 1, emit);
+}
+
+/* At least one finish is counted, or the role would have been given up; those above are seen later. */
+bool sequencer_go_on(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit)
+{
+	return emit_all(seq, self, 1, emit);
 }

@@ -6,14 +6,15 @@
  * run at the head leave. So leaving is serial without a lock and without anybody waiting: it is the
  * one place per path (sending) and per peer (delivering) that needs no further synchronisation.
  *
- *                     | sequencer_enter | sequencer_finish
+ *                     | sequencer_enter | sequencer_finish, _go_on
  *   sequencer_enter   |      yes        |       yes
- *   sequencer_finish  |      yes        |       yes       (one at a time gets the role to emit)
+ *   sequencer_finish  |      yes        |       yes       (one at a time has the role to emit)
  */
 #ifndef DATAPLANE_SEQUENCER_H
 #define DATAPLANE_SEQUENCER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <urcu/wfcqueue.h>
 
 #include "dataplane/batch.h"
@@ -34,10 +35,19 @@ void sequencer_init(struct sequencer *seq);
 /* Before the batch is handed to whoever works on it. */
 void sequencer_enter(struct sequencer *seq, struct batch *b);
 
-/* The work on @b, which has entered, is done; it may be emitted and freed before this returns, here
- * or by another thread.
+/* Batches that are emitted in one turn. Under load there is always one more: a thread that has other duties
+ * must not be kept. A turn is long enough to be worth a hand-over of the role.
  */
-void sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+#define SEQUENCER_TURN 16u
+
+/* The work on @b, which has entered, is done; it may be emitted and freed before this returns, here
+ * or by another thread. False: the turn is over, more may wait, and the role is still the caller's, who
+ * has to see to it that sequencer_go_on() is called, by whatever thread.
+ */
+bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
                       sequencer_emit emit);
+
+/* Another turn of the role. The same result. */
+bool sequencer_go_on(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit);
 
 #endif

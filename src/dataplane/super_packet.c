@@ -129,9 +129,34 @@ static unsigned begin_gso(struct super_packet *s, const struct virtio_net_hdr *h
 	return (unsigned)((s->len - header_len + s->payload_max - 1) / s->payload_max);
 }
 
-unsigned super_packet_begin(struct super_packet *s, const struct virtio_net_hdr *header,
+/* A super-packet that is merely passed on, its checksums already verified, comes without the place of its
+ * checksum: that then is where the protocols have it. False when it is not TCP or UDP right behind the IP
+ * header.
+ */
+static bool find_checksum(struct virtio_net_hdr *header, const uint8_t *packet, size_t len)
+{
+	uint8_t protocol;
+
+	if (len < sizeof(struct ip6_hdr))
+		return false;
+	header->csum_start = is_ipv4(packet) ? (packet[0] & 0xf) * 4 : sizeof(struct ip6_hdr);
+	protocol = packet[is_ipv4(packet) ? offsetof(struct iphdr, protocol)
+	                                  : offsetof(struct ip6_hdr, ip6_nxt)];
+	header->csum_offset = protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check)
+	                                              : offsetof(struct udphdr, check);
+	header->flags |= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+unsigned super_packet_begin(struct super_packet *s, const struct virtio_net_hdr *given,
                             const uint8_t *packet, size_t len)
 {
+	struct virtio_net_hdr copy = *given;
+	const struct virtio_net_hdr *header = &copy;
+
+	if (copy.gso_type != VIRTIO_NET_HDR_GSO_NONE &&
+	    !(copy.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && !find_checksum(&copy, packet, len))
+		return 0;
 	*s = (struct super_packet){.packet = packet, .len = len, .payload_max = (uint32_t)len};
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (claimed_len(packet, len) != len || !has_checksum_field(header, packet, len))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,14 +54,20 @@ static int open_queue(struct ifreq *ifr, short flags)
 	return fd;
 }
 
-/* The best that the kernel gives: everything, all but UDP, or at least packets without checksums. */
+/* The best that the kernel gives: everything, all but UDP, or nothing. A persistent device keeps what its
+ * last user set, so nothing is asked for as well.
+ */
 static void ask_offloads(struct tun *tun)
 {
 	static const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	int header_len = sizeof(struct virtio_net_hdr);
 
 	tun->takes = (struct coalesce_offload){0};
-	if (!tun->has_header)
+	if (!tun->has_header) {
+		ioctl(tun->fd[0], TUNSETOFFLOAD, 0);
 		return;
+	}
+	ioctl(tun->fd[0], TUNSETVNETHDRSZ, &header_len);
 	if (ioctl(tun->fd[0], TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0)
 		tun->takes = (struct coalesce_offload){true, true, true, true};
 	else if (ioctl(tun->fd[0], TUNSETOFFLOAD, tcp) == 0)
@@ -69,27 +76,29 @@ static void ask_offloads(struct tun *tun)
 		ioctl(tun->fd[0], TUNSETOFFLOAD, 0);
 }
 
-/* -EINVAL is also how a persistent device refuses flags other than those it was made with. */
+/* -EINVAL is also how a persistent device refuses flags other than those it was made with, and how an
+ * old kernel refuses those it does not know: what was asked for goes first.
+ */
 static int open_first(struct tun *tun, struct ifreq *ifr, const struct tun_settings *set)
 {
-	short header = set->has_offloads ? IFF_VNET_HDR : 0;
-	short multi = set->queues > 1 ? IFF_MULTI_QUEUE : 0;
-	int fd = open_queue(ifr, IFF_TUN | IFF_NO_PI | header | multi);
+	const short header = set->has_offloads ? IFF_VNET_HDR : 0;
+	const short multi = set->queues > 1 ? IFF_MULTI_QUEUE : 0;
+	const short flags[] = {header | multi, header | (multi ^ IFF_MULTI_QUEUE), multi,
+	                       multi ^ IFF_MULTI_QUEUE};
 
-	if (fd == -EINVAL && multi) {
-		multi = 0;
-		fd = open_queue(ifr, IFF_TUN | IFF_NO_PI | header);
+	for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++) {
+		int fd = open_queue(ifr, (short)(IFF_TUN | IFF_NO_PI | flags[i]));
+
+		if (fd == -EINVAL)
+			continue;
+		if (fd < 0)
+			return fd;
+		tun->fd[0] = fd;
+		tun->queues = 1;
+		tun->has_header = flags[i] & IFF_VNET_HDR;
+		return flags[i] & IFF_MULTI_QUEUE ? 1 : 0;
 	}
-	if (fd == -EINVAL && header) {
-		header = 0;
-		fd = open_queue(ifr, IFF_TUN | IFF_NO_PI);
-	}
-	if (fd < 0)
-		return fd;
-	tun->fd[0] = fd;
-	tun->queues = 1;
-	tun->has_header = header != 0;
-	return multi ? 1 : 0;
+	return -EINVAL;
 }
 
 int tun_open(struct tun *tun, const struct tun_settings *set)

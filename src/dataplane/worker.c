@@ -2,23 +2,69 @@
 /* worker.c - crypto workers, and the choice between handing work over and doing it in place. */
 #include "dataplane/engine_private.h"
 
+static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
+{
+	return path_id == PATH_NONE ? &peer->arriving : &peer->path[path_id].leaving;
+}
+
+/* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without memory
+ * for that the role stays here.
+ */
+static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned path_id)
+{
+	sequencer_emit emit = path_id == PATH_NONE ? deliver_batch : emit_on_path;
+	struct batch *turn;
+
+	while (!(turn = batch_get(&self->pool))) {
+		if (sequencer_go_on(sequencer_of(peer, path_id), self, emit))
+			return;
+	}
+	turn->kind = BATCH_TURN;
+	turn->path_id = (uint8_t)path_id;
+	turn->peer = dp_peer_get(peer);
+	engine_hand_over(self, turn);
+}
+
+/* The peer outlives the batch that may be gone after this. */
+static void finish(struct dp_thread *self, struct batch *b, unsigned path_id, sequencer_emit emit)
+{
+	struct dp_peer *peer = b->peer;
+
+	if (!sequencer_finish(sequencer_of(peer, path_id), self, b, emit))
+		pass_role_on(self, peer, path_id);
+}
+
+static void take_turn(struct dp_thread *self, struct batch *turn)
+{
+	sequencer_emit emit = turn->path_id == PATH_NONE ? deliver_batch : emit_on_path;
+
+	if (!sequencer_go_on(sequencer_of(turn->peer, turn->path_id), self, emit))
+		engine_hand_over(self, turn);
+	else
+		batch_free(turn);
+}
+
 void engine_run(struct dp_thread *self, struct batch *b)
 {
 	switch (b->kind) {
 	case BATCH_SEAL:
 		seal_batch(self, b);
-		sequencer_finish(&b->peer->path[b->path_id].leaving, self, b, emit_on_path);
+		finish(self, b, b->path_id, emit_on_path);
 		break;
 	case BATCH_OPEN:
 		open_batch(self, b);
-		sequencer_finish(&b->peer->arriving, self, b, deliver_batch);
+		finish(self, b, PATH_NONE, deliver_batch);
 		break;
 	case BATCH_LATE:
-		sequencer_finish(&b->peer->path[b->path_id].leaving, self, b, emit_on_path);
+		finish(self, b, b->path_id, emit_on_path);
 		break;
 	case BATCH_FLUSH:
-		sequencer_finish(&b->peer->arriving, self, b, deliver_batch);
+		finish(self, b, PATH_NONE, deliver_batch);
 		break;
+	case BATCH_TURN:
+		take_turn(self, b);
+		break;
+	case BATCH_HANDSHAKE:
 	case BATCH_REPORT:
 		assert(!"not for workers");
 	}
@@ -42,6 +88,11 @@ static struct worker *choose_worker(struct engine *engine, const struct batch *b
 			return other;
 	}
 	return w;
+}
+
+void engine_hand_over(struct dp_thread *self, struct batch *b)
+{
+	inbox_push(&choose_worker(self->engine, b)->inbox, b);
 }
 
 void engine_submit(struct dp_thread *self, struct batch *b, bool more)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #define IN_USE_NS        (300 * NS_PER_MS) /* of traffic, none of it here: brings no gap */
+#define YOUNG_NS         (200 * NS_PER_MS) /* of traffic: the first packets of all paths have come */
 #define PAUSE_NS         (20 * NS_PER_MS) /* silence of all paths beyond this tells nothing of one */
 #define SLACK_NS         (5 * NS_PER_MS)  /* beyond the difference of the delays */
 #define OWD_UNKNOWN_NS   (20 * NS_PER_MS) /* assumed difference before probes have told */
@@ -119,9 +120,14 @@ void reseq_hold(struct reseq *r, uint64_t seq, unsigned path, uint16_t ticket, u
 	r->held++;
 }
 
+/* In the beginning a path over which probes come is expected to bring data as well: else all that overtakes
+ * its first packets would count as having come in order.
+ */
 static bool is_in_use(const struct reseq *r, const struct reseq_path *p)
 {
-	return p->traffic_ns && r->traffic_ns - p->traffic_ns < IN_USE_NS;
+	if (!p->traffic_ns)
+		return p->owd_len && r->traffic_ns < YOUNG_NS;
+	return r->traffic_ns - p->traffic_ns < IN_USE_NS;
 }
 
 /* How much later than over @fast (NULL: unknown) a packet sent at the same time may come over @slow.

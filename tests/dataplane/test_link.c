@@ -596,16 +596,20 @@ static void expect_answer(const char *bind, const char *host, const char *far)
 	struct endpoint me, to, from;
 	int fd = far_socket(far, &me);
 	struct arrival arrival;
+	struct link_message m;
 	struct route route;
 	uint8_t got[64];
 
 	open_link(&link_a, bind);
 	to = reach(&link_a, host);
-	cr_expect(eq(int, link_receive_handshake(&link_a, got, sizeof got, &route), -EAGAIN));
+	cr_expect(eq(int, link_receive_handshakes(&link_a, &m), -EAGAIN));
 	send_to(fd, &to, "\1hello", 6);
 	cr_assert(is_readable(link_a.handshake_fd, WAIT_MS));
-	cr_assert(eq(int, link_receive_handshake(&link_a, got, sizeof got, &route), 6));
-	ASSERT_BYTES(got, "\1hello", 6);
+	cr_assert(eq(int, link_receive_handshakes(&link_a, &m), 0));
+	cr_assert(eq(uint, m.len, 6));
+	cr_expect(eq(uint, m.step, 6));
+	ASSERT_BYTES(m.at, "\1hello", 6);
+	route = m.route;
 	cr_expect(eq(ptr, route.link, &link_a));
 	cr_expect(endpoint_equal(&route.remote, &me));
 	from = endpoint_of(host);
@@ -653,21 +657,26 @@ Test(link, handshake_leaves_even_when_the_pinned_address_is_gone)
 	}
 }
 
-Test(link, handshake_longer_than_the_buffer_is_gone)
+Test(link, handshakes_come_one_by_one_whatever_their_length)
 {
+	static const unsigned lens[] = {1, 148, 149, 2000, 60000};
+	static uint8_t msg[60000] = {1};
+	struct link_message m;
 	struct endpoint me, to;
 	int fd = far_socket("127.0.0.1:0", &me);
-	struct route route;
-	uint8_t msg[32] = {1}, got[16];
 
 	open_link(&link_a, "127.0.0.1:0");
 	to = link_a.bound;
-	send_to(fd, &to, msg, 17);
-	send_to(fd, &to, msg, 16);
-	cr_assert(is_readable(link_a.handshake_fd, WAIT_MS));
-	cr_expect(eq(int, link_receive_handshake(&link_a, got, sizeof got, &route), -EMSGSIZE));
-	cr_expect(eq(int, link_receive_handshake(&link_a, got, sizeof got, &route), 16));
-	cr_expect(eq(int, link_receive_handshake(&link_a, got, sizeof got, &route), -EAGAIN));
+	for (unsigned i = 0; i < sizeof lens / sizeof *lens; i++)
+		send_to(fd, &to, msg, lens[i]);
+	for (unsigned i = 0; i < sizeof lens / sizeof *lens; i++) {
+		cr_assert(is_readable(link_a.handshake_fd, WAIT_MS));
+		cr_assert(eq(int, link_receive_handshakes(&link_a, &m), 0));
+		cr_expect(eq(uint, m.len, lens[i]));
+		cr_expect(eq(uint, m.step, lens[i]));
+		cr_expect(endpoint_equal(&m.route.remote, &me));
+	}
+	cr_expect(eq(int, link_receive_handshakes(&link_a, &m), -EAGAIN));
 	close(fd);
 }
 

@@ -338,7 +338,7 @@ Test(offload, what_the_virtio_header_gets_wrong_is_dropped_and_harms_no_other)
 	bad[1].gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
 	bad[2].gso_type = VIRTIO_NET_HDR_GSO_UDP; /* fragments: never asked for */
 	bad[3].gso_size = 0;
-	bad[4].flags = 0;
+	bad[4].gso_type = 5; /* UDP datagrams, of a TCP packet */
 	bad[5].csum_start = 60000;
 	bad[6].csum_offset = 60000;
 	bad[7].csum_start = 24;

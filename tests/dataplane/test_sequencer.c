@@ -30,7 +30,7 @@ TestSuite(sequencer, .init = setup, .fini = teardown, .timeout = 60);
 
 static struct sequencer lone;
 static struct dp_thread nobody;
-static char log_text[32];
+static char log_text[64];
 static size_t log_len;
 
 static void note(struct dp_thread *self, struct batch *b)
@@ -86,6 +86,42 @@ Test(sequencer, every_order_of_finishing_gives_the_order_of_entering)
 			finish(&b[place[i][k]]);
 		cr_expect(eq(str, log_text, (char *)"abc"), "order %u", i);
 	}
+}
+
+/* With the role until there is nothing more. */
+static void finish_all(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+                       sequencer_emit emit)
+{
+	if (sequencer_finish(seq, self, b, emit))
+		return;
+	while (!sequencer_go_on(seq, self, emit))
+		;
+}
+
+Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
+{
+	enum {
+		COUNT = 2 * SEQUENCER_TURN + 3
+	};
+	static struct batch b[COUNT];
+
+	sequencer_init(&lone);
+	for (unsigned i = 0; i < COUNT; i++)
+		enter_named(&b[i], (char)('A' + i));
+	for (unsigned i = 1; i < COUNT - 1; i++)
+		cr_expect(sequencer_finish(&lone, &nobody, &b[i], note)); /* not at the head */
+	cr_expect(not(sequencer_finish(&lone, &nobody, &b[0], note)));
+	cr_expect(eq(sz, log_len, SEQUENCER_TURN));
+	/* The role is taken: what is finished now is left to whoever has it. */
+	cr_expect(sequencer_finish(&lone, &nobody, &b[COUNT - 1], note));
+	cr_expect(eq(sz, log_len, SEQUENCER_TURN));
+	cr_expect(not(sequencer_go_on(&lone, &nobody, note)));
+	cr_expect(eq(sz, log_len, 2 * SEQUENCER_TURN));
+	cr_expect(sequencer_go_on(&lone, &nobody, note));
+	cr_expect(eq(sz, log_len, COUNT));
+	for (unsigned i = 0; i < COUNT; i++)
+		cr_expect(eq(chr, log_text[i], (char)('A' + i)));
+	cr_expect(eq(uint, atomic_load(&lone.finished), 0));
 }
 
 /* Who emits may enter and finish: that is left to the emitting role it already has. */
@@ -173,7 +209,7 @@ static void work(void *arg)
 			struct batch *b = held[i];
 
 			held[i] = held[--len];
-			sequencer_finish(&emitted[b->path_id].seq, &w->self, b, emit);
+			finish_all(&emitted[b->path_id].seq, &w->self, b, emit);
 		}
 		rcu_quiescent_state();
 	}
@@ -279,7 +315,7 @@ static void finish_after_jitter(struct test_random *random, struct batch *b)
 {
 	for (unsigned i = (unsigned)(test_random_next(random) % JITTER); i; i--)
 		caa_cpu_relax();
-	sequencer_finish(&lone, &nobody, b, count);
+	finish_all(&lone, &nobody, b, count);
 }
 
 static void await(_Atomic unsigned *at, unsigned value)

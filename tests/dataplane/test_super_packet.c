@@ -302,8 +302,8 @@ struct contradiction {
 
 static const struct contradiction contradictions[] = {
 	{"gso_size 0", false, TCP, HEADER(1, 0, 20, 16)},
-	{"no checksum asked for", false, TCP, .at = -1, .has_header = true,
-         .header = {0, 1, 40, 100, 20, 16}},
+	{"no place of the checksum, and no protocol that tells", false, TCP, .at = 9, .value = 47,
+         .has_header = true, .header = {0, 1, 40, 100, 0, 0}},
 	{"unknown type", false, TCP, HEADER(2, 100, 20, 16)},
 	{"UFO", false, UDP, HEADER(VIRTIO_NET_HDR_GSO_UDP, 100, 20, 6)},
 	{"UDP with ECN", false, UDP, HEADER(GSO_UDP_L4 | 0x80, 100, 20, 6)},
@@ -362,6 +362,32 @@ Test(super_packet, contradiction_gives_no_packet)
 			header = c->header;
 		len += (size_t)c->len_change;
 		cr_expect(eq(uint, super_packet_begin(&s, &header, super, len), 0), "%s", c->text);
+	}
+}
+
+/* As the kernel passes on what it has verified. */
+Test(super_packet, place_of_the_checksum_is_found_where_none_is_told)
+{
+	struct ip_spec specs[] = {tcp4, tcp6_spec(), udp_of(tcp4), udp_of(tcp6_spec())};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct virtio_net_hdr header, bare;
+		struct super_packet told, found;
+		size_t len = build_unfinished(super, &header, &specs[i], payload, 450, 100);
+
+		bare = (struct virtio_net_hdr){.gso_type = header.gso_type,
+		                               .gso_size = header.gso_size};
+		cr_assert(eq(uint, super_packet_begin(&told, &header, super, len), 5));
+		cr_assert(eq(uint, super_packet_begin(&found, &bare, super, len), 5));
+		for (unsigned k = 0; k < 5; k++) {
+			uint8_t a[1500], b[1500];
+			size_t n = super_packet_next_len(&told);
+
+			cr_assert(eq(sz, super_packet_next_len(&found), n));
+			super_packet_next(&told, a);
+			super_packet_next(&found, b);
+			cr_expect(eq(int, memcmp(a, b, n), 0), "kind %u, packet %u", i, k);
+		}
 	}
 }
 
