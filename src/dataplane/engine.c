@@ -368,7 +368,7 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 		make_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
 
 	if (b)
-		engine_hand_over(&engine->control, b);
+		engine_submit(&engine->control, b, true);
 	return b;
 }
 
@@ -404,7 +404,7 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 	batch_append(b, self->pool.stride)->len = (uint16_t)len;
 	memcpy(segment_header(b, &b->segment[0]), datagram, len);
 	sequencer_enter(&b->peer->arriving, b);
-	engine_hand_over(self, b);
+	engine_submit(self, b, true);
 }
 
 bool engine_flush_reorder(struct dp_peer *peer)
@@ -418,7 +418,7 @@ bool engine_flush_reorder(struct dp_peer *peer)
 	b->peer = dp_peer_get(peer);
 	b->time_ns = clock_boot_ns();
 	sequencer_enter(&peer->arriving, b);
-	engine_hand_over(self, b);
+	engine_submit(self, b, true);
 	return true;
 }
 

@@ -615,7 +615,7 @@ Test(config, hostile_shapes_end_soon, .timeout = 60)
 Test(config, damaged_files_are_refused_or_loaded, .timeout = 60)
 {
 	struct timespec now;
-	size_t len;
+	size_t len = 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	unsigned seed = (unsigned)now.tv_nsec;
