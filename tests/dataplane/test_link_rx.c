@@ -118,7 +118,20 @@ static void add_runt(struct train *t, size_t len)
 	t->datagrams++;
 }
 
-static void send_train(unsigned who, struct train *t)
+/* Anything at the end of a train: a handshake message, say. */
+static void add_other(struct train *t, enum message_type type, size_t len)
+{
+	uint8_t *at = t->bytes + t->len;
+
+	for (size_t i = 0; i < len; i++)
+		at[i] = (uint8_t)(t->len + 3 * i);
+	store_le32(at, type);
+	t->len += len;
+	t->datagrams++;
+}
+
+/* From the socket @fd, in datagrams of @step bytes. */
+static void send_from(int fd, struct train *t, size_t step)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
 	struct iovec iov = {t->bytes, t->len};
@@ -127,20 +140,25 @@ static void send_train(unsigned who, struct train *t)
 	                   .msg_iov = &iov,
 	                   .msg_iovlen = 1};
 	struct cmsghdr *c = (void *)control;
-	uint16_t step = DATAGRAM;
+	uint16_t each = (uint16_t)step;
 
 	if (t->len > step) {
 		c->cmsg_level = IPPROTO_UDP;
 		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof step);
-		memcpy(CMSG_DATA(c), &step, sizeof step);
+		c->cmsg_len = CMSG_LEN(sizeof each);
+		memcpy(CMSG_DATA(c), &each, sizeof each);
 		m.msg_control = control;
 		m.msg_controllen = sizeof control;
 	}
-	cr_assert(eq(int, (int)sendmsg(far[who], &m, 0), (int)t->len), "%s", strerror(errno));
+	cr_assert(eq(int, (int)sendmsg(fd, &m, 0), (int)t->len), "%s", strerror(errno));
 	sent_packets += t->datagrams;
 	sent_bytes += t->len;
 	t->len = t->datagrams = 0;
+}
+
+static void send_train(unsigned who, struct train *t)
+{
+	send_from(far[who], t, DATAGRAM);
 }
 
 /* ---- what comes out ---- */
@@ -360,4 +378,250 @@ Test(link_rx, many_groups_in_one_reception_lose_nothing)
 	rig_start(&end);
 	expect_all();
 	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+/* From so many origins that the groups of one reception have no place: all of it waits in the socket before
+ * the RX thread starts.
+ */
+Test(link_rx, groups_beyond_those_of_a_reception_are_dropped_and_counted)
+{
+	const struct link *link = engine_link(end.engine, 0);
+	int fd[BATCH_MAX];
+	struct endpoint at;
+
+	for (unsigned i = 0; i < BATCH_MAX; i++) {
+		fd[i] = rig_far_socket("127.0.0.1:0", &at);
+		add(&train, 0, 0, 0);
+		add(&train, 0, 1, 0);
+		add(&train, 1, 0, 0);
+		send_from(fd[i], &train, DATAGRAM);
+	}
+	rig_start(&end);
+	rig_until(counter_read(&link->rx_bytes) == sent_bytes);
+	cr_expect(lt(u64, 0, drops(DROP_POOL_EMPTY)), "the bound was not reached");
+	cr_expect(lt(u64, drops(DROP_POOL_EMPTY), sent_packets / 2), "the most are taken");
+	while (came[0] + came[1] + drops(DROP_POOL_EMPTY) < sent_packets)
+		take_packet();
+	expect_drops(DROP_POOL_EMPTY, sent_packets - came[0] - came[1]);
+	memcpy(next_come, next_seq, sizeof next_come);
+	add_many(&train, 0, 0, 3); /* and it goes on */
+	send_train(0, &train);
+	for (unsigned i = 0; i < 3; i++)
+		take_packet();
+	engine_stop(end.engine);
+	cr_expect(not(rig_is_readable(end.tun, 0)));
+	for (unsigned i = 0; i < BATCH_MAX; i++)
+		close(fd[i]);
+}
+
+/* ---- handshake messages among data ---- */
+
+static const struct {
+	enum message_type type;
+	size_t len;
+} handshakes[] = {{MESSAGE_INITIATION, sizeof(struct message_initiation)},
+                  {MESSAGE_RESPONSE, sizeof(struct message_response)},
+                  {MESSAGE_COOKIE_REPLY, sizeof(struct message_cookie_reply)}};
+
+/* A report of the handshake message @want of @len bytes, from peer 0. */
+static void expect_handshake(const uint8_t *want, size_t len)
+{
+	struct batch *r = rig_await_report(&end);
+
+	cr_assert(eq(int, r->kind, BATCH_HANDSHAKE));
+	cr_assert(eq(uint, r->len, 1));
+	cr_assert(eq(sz, r->segment[0].len, len));
+	ASSERT_BYTES(segment_header(r, &r->segment[0]), want, len);
+	cr_expect(eq(ptr, r->route.link, engine_link(end.engine, 0)));
+	cr_expect(endpoint_equal(&r->route.remote, &far_at[0]));
+	batch_free(r);
+}
+
+Test(link_rx, handshake_message_behind_data_in_a_train_reaches_control)
+{
+	rig_start(&end);
+	for (unsigned i = 0; i < sizeof handshakes / sizeof *handshakes; i++) {
+		uint8_t want[DATAGRAM];
+
+		add_many(&train, 0, 0, 1 + 20 * i);
+		add_other(&train, handshakes[i].type, handshakes[i].len);
+		memcpy(want, train.bytes + train.len - handshakes[i].len, handshakes[i].len);
+		send_train(0, &train);
+		expect_handshake(want, handshakes[i].len);
+	}
+	expect_all();
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+Test(link_rx, message_of_a_length_that_its_type_has_not_is_dropped)
+{
+	unsigned count = 0;
+
+	rig_start(&end);
+	for (unsigned i = 0; i < sizeof handshakes / sizeof *handshakes; i++) {
+		for (size_t more = 0; more <= 2; more += 2) {
+			add_many(&train, 0, 0, 2);
+			add_other(&train, handshakes[i].type, handshakes[i].len - 1 + more);
+			send_train(0, &train);
+			count++;
+		}
+	}
+	expect_all();
+	expect_drops(DROP_MALFORMED, count);
+	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
+}
+
+/* ---- frames ---- */
+
+static uint8_t frames[UDP_PAYLOAD_MAX];
+
+/* @len bytes of payload from peer 0 that are one frame of a type unknown. */
+static void send_unknown_frame(size_t len)
+{
+	static uint8_t body[UDP_PAYLOAD_MAX];
+	uint32_t seq = next_seq[0][0]++;
+
+	for (size_t i = 0; i < sizeof body; i++)
+		body[i] = (uint8_t)(i % 251 + 1);
+	frame_append(frames, 0, sizeof frames, (enum frame_type)0x7f, body, len - FRAME_HEADER_LEN);
+	train.len = rig_seal(train.bytes, index_of(0, 0), seq, frames, len);
+	train.datagrams = 1;
+	is_lost[0][0][seq] = true; /* no packet */
+	send_from(far[0], &train, train.len);
+}
+
+static void expect_report(size_t len)
+{
+	struct batch *r = rig_await_report(&end);
+
+	cr_assert(eq(int, r->kind, BATCH_REPORT));
+	cr_assert(eq(uint, r->len, 1));
+	cr_assert(eq(sz, r->segment[0].len, len));
+	ASSERT_BYTES(segment_payload(r, &r->segment[0]), frames, len);
+	batch_free(r);
+}
+
+/* Another peer's packet behind them in the same reception makes the RX thread hand them over, so that the
+ * report would have to fit the smaller batches of a worker.
+ */
+static void start_with_frames_handed_over(void)
+{
+	end.engine->set.hand_over = true;
+	atomic_store(&peer[0]->frames_allowed, true);
+	add_many(&train, 1, 0, 1);
+	send_train(1, &train);
+	rig_start(&end);
+	take_packet();
+}
+
+Test(link_rx, frames_longer_than_a_report_are_malformed_and_harm_nobody)
+{
+	const struct link *link = engine_link(end.engine, 0);
+	const size_t lens[] = {FRAMES_LEN_MAX + 1, 60000, UDP_PAYLOAD_MAX - TRANSPORT_OVERHEAD};
+
+	for (unsigned i = 0; i < 3; i++)
+		send_unknown_frame(lens[i]);
+	start_with_frames_handed_over();
+	rig_until(drops(DROP_FRAME_MALFORMED) == 3);
+	cr_expect(eq(u64, counter_read(&link->rx.drops[DROP_FRAME_MALFORMED]), 0),
+	          "all by workers");
+	add_many(&train, 0, 0, 1);
+	send_train(0, &train);
+	take_packet();
+	expect_drops(DROP_FRAME_MALFORMED, 3);
+	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
+}
+
+Test(link_rx, frames_as_long_as_a_report_are_reported_whole)
+{
+	send_unknown_frame(FRAMES_LEN_MAX);
+	start_with_frames_handed_over();
+	expect_report(FRAMES_LEN_MAX);
+	expect_drops(DROP_FRAME_UNKNOWN, 1);
+}
+
+/* Strangers can send them at will: what control does not take is dropped before reports suffer. */
+Test(link_rx, handshake_messages_nobody_takes_leave_room_for_reports)
+{
+	enum {
+		MORE = 5,
+		LEN = sizeof(struct message_initiation)
+	};
+	uint8_t want[LEN];
+
+	atomic_store(&peer[0]->frames_allowed, true);
+	rig_start(&end);
+	for (unsigned i = 0; i < HANDSHAKES_MAX + MORE; i++) {
+		add_many(&train, 0, 0, 1);
+		add_other(&train, MESSAGE_INITIATION, LEN);
+		memcpy(want, train.bytes + train.len - LEN, LEN);
+		send_train(0, &train);
+	}
+	for (unsigned i = 0; i < HANDSHAKES_MAX + MORE; i++)
+		take_packet();
+	rig_until(drops(DROP_CONTROL_BUSY) == MORE);
+	send_unknown_frame(100);
+	rig_until(drops(DROP_FRAME_UNKNOWN) == 1);
+	for (unsigned i = 0; i < HANDSHAKES_MAX; i++)
+		expect_handshake(want, LEN);
+	expect_report(100);
+	add_many(&train, 0, 0, 1); /* there is room again */
+	add_other(&train, MESSAGE_INITIATION, LEN);
+	send_train(0, &train);
+	expect_handshake(want, LEN);
+	take_packet();
+	cr_expect(eq(u64, drops(DROP_CONTROL_BUSY), MORE));
+}
+
+/* ---- data among handshake messages ---- */
+
+/* Such a train is steered to the handshake socket. */
+Test(link_rx, data_behind_a_handshake_message_in_a_train_is_taken_in)
+{
+	struct link *link = engine_link(end.engine, 0);
+	uint8_t payload[64], want[256], got[RIG_DATAGRAM];
+	size_t len, handshake = sizeof(struct message_initiation);
+	struct link_message m;
+
+	rig_start(&end);
+	add_other(&train, MESSAGE_INITIATION, handshake);
+	rig_packet(payload, 4, THERE, HERE, 0, sizeof payload);
+	train.len += rig_seal(train.bytes + train.len, index_of(0, 0), 0, payload, sizeof payload);
+	len = train.len;
+	memcpy(want, train.bytes, len);
+	send_from(far[0], &train, handshake);
+
+	cr_assert(rig_is_readable(link->handshake_fd, RIG_WAIT_MS));
+	cr_assert(eq(int, link_receive_handshakes(link, &m), 0));
+	cr_assert(eq(uint, m.len, len));
+	cr_assert(eq(uint, m.step, handshake));
+	ASSERT_BYTES(m.at, want, len);
+	cr_expect(eq(ptr, m.route.link, link));
+	cr_expect(endpoint_equal(&m.route.remote, &far_at[0]));
+	engine_receive(end.engine, &m.route, m.at + m.step, m.len - m.step);
+	cr_expect(eq(int, link_receive_handshakes(link, &m), -EAGAIN));
+	cr_assert(eq(sz, rig_read(&end, got), sizeof payload));
+	ASSERT_BYTES(got, payload, sizeof payload);
+	rig_until(counter_read(&peer[0]->path[0].rx_packets) == 1);
+	expect_drops(DROP_REASON_COUNT, 0);
+}
+
+/* Lengths and indices that no session has are refused there as on the other way in. */
+Test(link_rx, data_taken_in_from_a_handshake_socket_is_checked)
+{
+	struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[0]};
+	size_t stride = end.engine->control.pool.stride;
+
+	rig_start(&end);
+	add_stranger(&train, index_of(0, 0));
+	memset(train.bytes + DATAGRAM, 7, stride);
+	engine_receive(end.engine, &route, train.bytes, TRANSPORT_OVERHEAD - 1);
+	engine_receive(end.engine, &route, train.bytes, stride + 1);
+	engine_receive(end.engine, &route, train.bytes, TRANSPORT_OVERHEAD);
+	engine_receive(end.engine, &route, train.bytes, stride);
+	store_le32(train.bytes + 4, 0x7777);
+	engine_receive(end.engine, &route, train.bytes, DATAGRAM);
+	rig_until(drops(DROP_NOT_AUTHENTIC) == 2);
+	cr_expect(eq(u64, drops(DROP_MALFORMED), 2));
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
 }

@@ -7,6 +7,7 @@
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -426,4 +427,113 @@ Test(tun, persistent_device_of_one_queue_is_used_with_what_it_has, .init = setup
 	cr_assert(eq(int, ioctl(tun.fd[0], TUNSETPERSIST, 0), 0));
 	tun_close(&tun);
 	cr_expect(eq(uint, if_nametoindex("vtest0"), 0));
+}
+
+/* Closes @tun, whose device stays. */
+static void leave_device(struct tun *tun)
+{
+	cr_assert(eq(int, ioctl(tun->fd[0], TUNSETPERSIST, 1), 0));
+	tun_close(tun);
+	cr_assert(ne(uint, if_nametoindex("vtest0"), 0));
+}
+
+static void remove_device(struct tun *tun)
+{
+	cr_assert(eq(int, ioctl(tun->fd[0], TUNSETPERSIST, 0), 0));
+	tun_close(tun);
+	cr_expect(eq(uint, if_nametoindex("vtest0"), 0));
+}
+
+/* One call sends @len bytes in datagrams of @each: the kernel cuts them wherever the device does not. Older
+ * kernels refuse that for a device which leaves checksums to them; then they go one by one.
+ */
+static void send_cut(const uint8_t *payload, size_t len, int each)
+{
+	struct sockaddr_in to = address_of("10.77.0.2", 9);
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+
+	cr_assert(eq(int, connect(sock, (struct sockaddr *)&to, sizeof to), 0));
+	cr_assert(eq(int, setsockopt(sock, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof each), 0));
+	if (send(sock, payload, len, 0) < 0) {
+		cr_assert(eq(int, errno, EIO));
+		cr_assert(eq(int,
+		             setsockopt(sock, IPPROTO_UDP, UDP_SEGMENT, &(int){0}, sizeof(int)),
+		             0));
+		for (size_t at = 0; at < len; at += (size_t)each) {
+			size_t n = len - at < (size_t)each ? len - at : (size_t)each;
+
+			cr_assert(eq(sz, (size_t)send(sock, payload + at, n, 0), n));
+		}
+	}
+	close(sock);
+}
+
+/* What its last user asked for would else come without being announced. */
+Test(tun, persistent_device_of_offloads_gives_finished_packets_to_a_user_without, .init = setup)
+{
+	enum {
+		LEN = 3500,
+		EACH = 1000
+	};
+	struct tun tun = open_with_offloads(1);
+	uint8_t payload[LEN], packet[2 * LEN];
+
+	leave_device(&tun);
+	tun = open_plain("vtest0");
+	cr_expect(not(tun.has_header));
+	cr_expect(not(tun.takes.tcp4 || tun.takes.tcp6 || tun.takes.udp4 || tun.takes.udp6));
+	configure(tun.name);
+	for (size_t i = 0; i < LEN; i++)
+		payload[i] = (uint8_t)(i % 251);
+	send_cut(payload, LEN, EACH);
+	for (unsigned at = 0; at < LEN; at += EACH) {
+		int len = at + EACH <= LEN ? EACH : LEN - at;
+
+		cr_assert(eq(int, (int)read_ipv4(tun.fd[0], packet, sizeof packet), 28 + len));
+		cr_expect(eq(int, memcmp(packet + 28, payload + at, (size_t)len), 0));
+		cr_expect(eq(ptr, (void *)fault_of(packet, 28 + (size_t)len), NULL), "%s",
+		          fault_of(packet, 28 + (size_t)len));
+	}
+	remove_device(&tun);
+}
+
+Test(tun, persistent_device_gets_the_header_we_know_whatever_it_had, .init = setup)
+{
+	struct tun tun = open_with_offloads(1);
+	int len = sizeof(struct virtio_net_hdr_mrg_rxbuf);
+
+	cr_assert(eq(int, ioctl(tun.fd[0], TUNSETVNETHDRSZ, &len), 0));
+	leave_device(&tun);
+	tun = open_with_offloads(1);
+	cr_expect(tun.has_header);
+	cr_assert(eq(int, ioctl(tun.fd[0], TUNGETVNETHDRSZ, &len), 0));
+	cr_expect(eq(int, len, (int)sizeof(struct virtio_net_hdr)));
+	remove_device(&tun);
+}
+
+/* With and without offloads. */
+Test(tun, persistent_device_of_several_queues_serves_with_one, .init = setup)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct tun_settings set = {
+			.name = "vtest0", .queue_len_pkts = 500, .queues = 3, .has_offloads = i};
+		struct tun tun = open_tun(set);
+		uint8_t packet[2048];
+		struct ifreq ifr = {0};
+
+		leave_device(&tun);
+		set.queues = 1;
+		tun = open_tun(set);
+		cr_expect(eq(uint, tun.queues, 1));
+		cr_expect(eq(int, tun.has_header, (int)i));
+		cr_assert(ge(int, ioctl(tun.fd[0], TUNGETIFF, &ifr), 0));
+		cr_expect(eq(str, ifr.ifr_name, (char *)"vtest0"));
+		cr_expect(ne(int, ifr.ifr_flags &IFF_MULTI_QUEUE, 0));
+		if (i == 0) {
+			configure(tun.name);
+			send_cut((const uint8_t *)"hello", 5, 1000);
+			cr_expect(eq(int, (int)read_ipv4(tun.fd[0], packet, sizeof packet), 33));
+		}
+		remove_device(&tun);
+	}
 }
