@@ -221,7 +221,7 @@ Test(status, all_that_is_known_is_told)
 		"{\"name\":\"dsl\",\"state\":\"resting\",\"since_s\":0.0,"
 		"\"reason\":\"No buffer space available\",\"bind\":null,\"device\":null,"
 		"\"fwmark\":null,\"weight\":1,\"train_max_bytes\":0,\"tx_packets\":0,\"tx_bytes\":"
-	        "0,\"rx_packets\":0,"
+		"0,\"rx_packets\":0,"
 		"\"rx_bytes\":0,\"tx_errors\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
 		"\"session\":\"established\",\"session_age_s\":0.75,"
