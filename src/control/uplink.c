@@ -107,7 +107,7 @@ static unsigned take_messages(struct control *control, const struct link_message
 	unsigned taken = 0;
 
 	for (unsigned at = 0, len; at < m->len; at += len, taken++) {
-		len = m->len - at < m->step ? m->len - at : m->step;
+		len = link_message_next_len(m, at);
 		if (len >= sizeof(uint32_t) && load_le32(m->at + at) == MESSAGE_TRANSPORT)
 			engine_receive(control->engine, &m->route, m->at + at, len);
 		else

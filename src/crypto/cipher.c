@@ -70,7 +70,7 @@ const char *cipher_library_name(enum cipher_library library)
 struct cipher *cipher_create(enum cipher_library library)
 {
 	for (unsigned i = 0; i < SOURCE_COUNT; i++)
-		if (sources[i].library == library)
+		if (sources[i].id == library)
 			return sources[i].create();
 	return NULL;
 }
@@ -234,11 +234,11 @@ int cipher_choose_from(const struct cipher_source *from, unsigned len, enum ciph
 	int err = -ENOTSUP;
 
 	for (unsigned i = 0; i < len; i++) {
-		if (wanted != CIPHER_AUTO && wanted != from[i].library)
+		if (wanted != CIPHER_AUTO && wanted != from[i].id)
 			continue;
 		err = try_source(&from[i]);
 		if (!err) {
-			*ret = from[i].library;
+			*ret = from[i].id;
 			return 0;
 		}
 	}

@@ -23,7 +23,7 @@ struct cipher {
 };
 
 struct cipher_source {
-	enum cipher_library library;
+	enum cipher_library id;
 	/* NULL without memory, or when the CPU is not good enough. */
 	struct cipher *(*create)(void);
 };

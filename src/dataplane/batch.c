@@ -11,25 +11,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/align.h"
 #include "crypto/keypair.h"
 #include "dataplane/peer.h"
 
-static uint32_t align_up(uint32_t n, uint32_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 uint32_t batch_bytes_for(uint32_t slot_bytes)
 {
-	uint32_t stride = align_up(slot_bytes, CACHE_LINE);
+	uint32_t stride = (uint32_t)align_up(slot_bytes, CACHE_LINE);
 
 	return stride < BATCH_BYTES_MAX / BATCH_MAX ? stride * BATCH_MAX : BATCH_BYTES_MAX;
 }
 
 int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes)
 {
-	*pool = (struct batch_pool){.count = count, .bytes = align_up(bytes, CACHE_LINE)};
-	pool->stride = align_up(slot_bytes, CACHE_LINE);
+	*pool = (struct batch_pool){.count = count, .bytes = (uint32_t)align_up(bytes, CACHE_LINE)};
+	pool->stride = (uint32_t)align_up(slot_bytes, CACHE_LINE);
 	pool->slots = pool->bytes / pool->stride;
 	if (pool->slots > BATCH_MAX)
 		pool->slots = BATCH_MAX;

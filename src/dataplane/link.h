@@ -98,6 +98,12 @@ struct link_message {
 	struct route route;
 };
 
+/* The length of the datagram that begins @at bytes into the message. */
+static inline unsigned link_message_next_len(const struct link_message *m, unsigned at)
+{
+	return m->len - at < m->step ? m->len - at : m->step;
+}
+
 /* Receives from the handshake socket; what came is valid until the next call. In a train behind a handshake
  * message there may be transport data, which engine_receive() takes. Returns 0 or a negative errno, -EAGAIN
  * when there is nothing. Control.

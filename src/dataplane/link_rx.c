@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/align.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/keypair.h"
@@ -177,7 +178,7 @@ static struct batch *add_group(struct dp_thread *self, struct grouping *groups, 
 	if (is_in_place) {
 		*m->landing = NULL;
 		m->in_place = b;
-		b->used = (m->is.len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+		b->used = (uint32_t)align_up(m->is.len, CACHE_LINE);
 	}
 	groups->batch[groups->len++] = b;
 	return b;
@@ -202,7 +203,7 @@ static void add_datagram(struct batch *b, const struct message *m, const uint8_t
 	}
 	seg->offset = b->used;
 	memcpy(segment_header(b, seg), at, len);
-	b->used += (len + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	b->used += (uint32_t)align_up(len, CACHE_LINE);
 }
 
 /* The batch that takes a datagram of @len bytes of the message, or NULL. */
@@ -246,7 +247,7 @@ static void sort_message(struct link *link, struct grouping *groups, struct mess
 		const uint8_t *datagram = m->is.at + at;
 		struct batch *b;
 
-		len = m->is.len - at < m->is.step ? m->is.len - at : m->is.step;
+		len = link_message_next_len(&m->is, at);
 		counter_add(&link->rx_packets, 1);
 		if (!is_transport(datagram, len)) {
 			take_other(self, &m->is.route, datagram, len);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/align.h"
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
 
@@ -28,15 +29,10 @@ struct reorder {
 	uint16_t len[REORDER_HELD_MAX];
 };
 
-static size_t round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 struct reorder *reorder_create(size_t packet_bytes)
 {
-	size_t stride = round_up(packet_bytes, CACHE_LINE);
-	size_t head = round_up(sizeof(struct reorder), (size_t)sysconf(_SC_PAGESIZE));
+	size_t stride = align_up(packet_bytes, CACHE_LINE);
+	size_t head = align_up(sizeof(struct reorder), (size_t)sysconf(_SC_PAGESIZE));
 	size_t bytes = head + stride * REORDER_HELD_MAX;
 	struct reorder *r = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -46,7 +46,7 @@ static void teardown(void)
 TestSuite(report_compare, .init = setup, .fini = teardown);
 
 struct row {
-	const char *library, *size;
+	const char *cipher, *size;
 	double ns, ns_p90, mbytes;
 };
 
@@ -56,7 +56,7 @@ static void write_report(const char *path, const char *benchmark, const struct r
 	struct report *r = report_create(benchmark, labels, metrics);
 
 	for (unsigned i = 0; i < count; i++)
-		report_add(r, (const char *[]){rows[i].library, rows[i].size},
+		report_add(r, (const char *[]){rows[i].cipher, rows[i].size},
 		           (double[]){rows[i].ns, rows[i].ns_p90, rows[i].mbytes});
 	cr_assert(eq(int, report_write_json(r, path), 0));
 	report_destroy(r);
