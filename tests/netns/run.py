@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE))
 
 from checks import Settings  # noqa: E402 (the line above makes it findable)
 
-TOOLS = ("ip", "tc", "nft", "wg", "wireguard-go", "iperf3", "ping")
+TOOLS = ("ip", "tc", "nft", "wg", "wireguard-go", "iperf3")
 TIMEOUT_S = 60  # of a test without @limit; SLOWER times that with sanitizers
 SLOWER = 2
 

@@ -2,6 +2,7 @@
 """The lab itself, without vtrunkd: faults are what they claim to be and measurements are true."""
 import os
 import threading
+import time
 
 from checks import check, limit, wait_until
 from lab import Lab, SERVER4, SERVER_ANY4, SERVER_ANY6
@@ -27,9 +28,13 @@ def test_every_link_carries_both_families():
 def check_shaped(sender, receiver, address, mbps):
     """TCP takes most of what the link is said to give, and never more."""
     with TcpStream(sender, receiver, address) as stream:
+        begin = time.monotonic()
         stream.wait_bytes(100_000)
         rate = stream.best_mbps(0.7 * mbps)
-    check(0.7 * mbps < rate <= 1.05 * mbps, f"a link of {mbps} Mbit/s gives {rate:.1f}")
+        # From the beginning: a window may begin with what waited for a receiver that had no processor.
+        overall = stream.received * 8e-6 / (time.monotonic() - begin)
+    check(rate > 0.7 * mbps, f"a link of {mbps} Mbit/s gives {rate:.1f}")
+    check(overall < 1.05 * mbps, f"a link of {mbps} Mbit/s gives {overall:.1f} over all")
 
 
 @limit(60)
@@ -40,15 +45,21 @@ def test_shaped_link_gives_its_rate():
         check_shaped(lab.server, lab.client, lab.client_address(2), 10)
 
 
+def check_silent(stream):
+    """Nothing comes of what is sent; what was on its way has time to arrive first."""
+    stream.wait_sent(40)
+    before = stream.newest
+    stream.wait_sent(60)
+    check(stream.newest == before, "datagrams pass a cut link")
+
+
 def test_cut_is_silent_and_can_be_undone():
     with Lab(links=2) as lab:
         with UdpStream(lab.client, lab.server, lab.server_address(1)) as stream:
             stream.wait_flowing()
             lab.cut(1)
-            arrived = len(stream.arrivals)
-            stream.wait_sent(100)
+            check_silent(stream)
             check(stream.refused == 0, "the sender was told of the cut")
-            check(len(stream.arrivals) <= arrived + 2, "datagrams pass a cut link")
             check("state UP" in lab.client.run("ip", "link", "show", "up1"), "carrier is lost")
             check(lab.client.ping(lab.server_address(2)), "the other link is cut too")
             lab.restore(1)
@@ -64,10 +75,8 @@ def test_cut_in_one_direction_leaves_the_other():
             up.wait_flowing()
             down.wait_flowing()
             lab.cut(1, up=True, down=False)
-            before = len(up.arrivals)
-            down.wait_sent(50)
+            check_silent(up)
             down.wait_flowing()
-            check(len(up.arrivals) <= before + 2, "up passes")
             lab.restore(1)
             up.wait_flowing()
 
@@ -94,8 +103,11 @@ def test_rebinding_changes_the_source_port():
                 stream.wait_flowing()
                 stream.finish()
             check(not stream.lost(), f"lost {stream.lost()}")
-            sources = {datagram.source for datagram in capture.datagrams}
-            check(sources == {("10.72.1.2", 40001), ("10.72.1.2", 41111)}, f"sources {sources}")
+
+            def sources():
+                return {datagram.source for datagram in list(capture.datagrams)}
+            wait_until("both ports are seen", lambda: len(sources()) > 1, 3)
+            check(sources() == {("10.72.1.2", 40001), ("10.72.1.2", 41111)}, f"sources {sources()}")
 
 
 def test_forged_datagrams_arrive_from_where_they_claim():
@@ -111,24 +123,34 @@ def test_forged_datagrams_arrive_from_where_they_claim():
                 check((payload, address[:2]) == (b"not me", (source, 777)), f"got {address}")
 
 
+def check_sound(stream):
+    """A link that works shows no stall, at least in a moment in which the machine works as well."""
+    def is_smooth():
+        stream.mark()
+        stream.run_for(0.2)
+        return stream.stall() < 0.1
+    wait_until("a moment without a stall", is_smooth, 5, 0)
+
+
 def test_tcp_meter_sees_a_stall_and_its_end():
     with Lab(links=1, rates=[50]) as lab:
         with TcpStream(lab.client, lab.server, lab.server_address(1)) as stream:
             stream.wait_bytes(1_000_000)
-            check(stream.stall() < 0.5, f"stall of {stream.stall():.2f} s on a sound link")
+            begin = time.monotonic()
+            check_sound(stream)
             lab.cut(1)
-            stream.run_for(0.7)
+            wait_until("bytes stop", lambda: stream.stall() > 0.7, 5, 0.02)
             lab.restore(1)
             stream.wait_bytes(100_000)
-            check(0.5 < stream.stall() < 5, f"stall of {stream.stall():.2f} s")
+            check(0.7 < stream.stall() < time.monotonic() - begin, f"stall of {stream.stall():.2f} s")
 
 
 def test_names_of_a_namespace_resolve_there_only():
     with Lab(links=1) as lab:
         lab.client.hosts({"server.test": lab.server_address(1)})
         lab.server.hosts({"client.test": lab.client_address(1)})
-        check(lab.client.ping("server.test"), "server.test does not resolve")
-        check(not lab.server.ping("server.test"), "server.test resolves elsewhere")
+        check(lab.client.resolves("server.test"), "server.test does not resolve")
+        check(not lab.server.resolves("server.test"), "server.test resolves elsewhere")
 
 
 @limit(30)

@@ -13,11 +13,15 @@ import threading
 import time
 
 from checks import Failure, check, wait_until
-from namespace import Process
+from namespace import Process, internet_checksum
 
 POLL_S = 0.1  # how long a thread may overlook that it shall end
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
 PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+VNET_HDR = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
+GSO_NONE = 0
+ETHERNET_BYTES = 14
 SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 
 
@@ -112,7 +116,7 @@ class UdpStream(Stream):
         goal = self.sent
         wait_until("datagrams arrive", lambda: self.newest >= goal, timeout, 0.01)
 
-    def finish(self, grace=1.0):
+    def finish(self, grace=3.0):
         """Stops sending; waits until all arrived, @grace seconds at most."""
         self.done_sending.set()
         self.threads[1].join(5)
@@ -266,12 +270,16 @@ class Datagram:
 
 
 class Capture(Stream):
-    """UDP datagrams that pass a device, to or from @port; nothing else is kept."""
+    """UDP datagrams that pass a device, to or from @port; nothing else is kept.
+
+    A train of UDP_SEGMENT passes a virtual device in one piece; it is kept as the datagrams it is.
+    """
 
     def __init__(self, namespace, device, port):
         super().__init__()
         self.port, self.datagrams = port, []
-        self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind((device, ETH_P_ALL))
         self.socket.settimeout(POLL_S)
@@ -280,12 +288,18 @@ class Capture(Stream):
     def _receive(self):
         while not self.stopping.is_set():
             try:
-                packet, (_, protocol, kind, _, _) = self.socket.recvfrom(65536)
+                frame, (_, protocol, kind, _, _) = self.socket.recvfrom(1 << 17)
             except TimeoutError:
                 continue
-            parsed = parse_udp(protocol, packet)
-            if parsed and self.port in (parsed[0][1], parsed[1][1]):
-                self.datagrams.append(Datagram(kind == PACKET_OUTGOING, *parsed))
+            parsed = parse_udp(protocol, frame[VNET_HDR.size + ETHERNET_BYTES:])
+            if not parsed or self.port not in (parsed[0][1], parsed[1][1]):
+                continue
+            source, destination, payload = parsed
+            _, gso_type, _, gso_size, _, _ = VNET_HDR.unpack_from(frame)
+            step = len(payload) if gso_type == GSO_NONE else gso_size
+            for at in range(0, len(payload), step or 1):
+                self.datagrams.append(Datagram(kind == PACKET_OUTGOING, source, destination,
+                                               payload[at:at + step]))
 
     def payloads(self, outgoing=None, first_byte=None):
         return [d.payload for d in list(self.datagrams)
@@ -309,15 +323,6 @@ def parse_udp(protocol, packet):
     source, destination = (str(ipaddress.ip_address(raw)) for raw in addresses)
     return ((source, source_port), (destination, destination_port),
             packet[start + 8:start + length])
-
-
-def internet_checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def udp_packet(source, destination, payload):
