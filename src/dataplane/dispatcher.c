@@ -26,6 +26,9 @@
 
 #define ROUND_PACKETS BATCH_MAX
 
+/* Without a sleep between, after which the links that we watch have waited long enough. */
+#define ROUNDS_WITHOUT_WATCH 4u
+
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
 
@@ -300,6 +303,12 @@ static void release_staged(struct dispatcher *d, struct outbound *out)
 	}
 }
 
+/* The dispatcher that polls links beside the device, see watch.h. */
+static bool is_watch(const struct dispatcher *d)
+{
+	return d->self.id == 0;
+}
+
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
  * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline for
  * RCU, so what the round holds goes first.
@@ -309,6 +318,8 @@ static void wait_for_memory(struct dispatcher *d)
 	if (batch_pool_has_idle(&d->self.pool))
 		return;
 	end_round(d, true);
+	if (is_watch(d))
+		watch_return_all(d->self.engine);
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
@@ -472,15 +483,26 @@ static bool read_round(struct dispatcher *d)
 	return true;
 }
 
+/* Sleeps until there is a packet, a kick, or a datagram on a link that we watch, and takes the latter two. */
 static void wait_for_packet(struct dispatcher *d)
 {
-	struct pollfd fds[] = {{.fd = d->self.engine->set.tun.fd[d->self.id], .events = POLLIN},
-	                       {.fd = d->kick_fd, .events = POLLIN}};
+	struct engine *engine = d->self.engine;
+	struct pollfd fds[2 + LINKS_MAX] = {
+		{.fd = engine->set.tun.fd[d->self.id], .events = POLLIN},
+		{.fd = d->kick_fd, .events = POLLIN}};
+	struct link *link[LINKS_MAX];
+	unsigned links = is_watch(d) ? watch_list(engine, link) : 0;
 
+	for (unsigned i = 0; i < links; i++)
+		fds[2 + i] = (struct pollfd){.fd = link[i]->data_fd, .events = POLLIN};
 	rcu_thread_offline();
-	poll(fds, 2, -1);
+	poll(fds, 2 + links, -1);
 	rcu_thread_online();
 	d->self.now_ns = clock_boot_ns();
+	for (unsigned i = 0; i < links; i++) {
+		if (fds[2 + i].revents)
+			link_rx_stand_in(link[i]);
+	}
 	if (fds[1].revents)
 		take_kicks(d);
 }
@@ -489,6 +511,7 @@ void dispatcher_main(void *arg)
 {
 	struct dispatcher *d = arg;
 	uint64_t busy_ns = d->self.engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
+	unsigned rounds = 0; /* since we slept */
 
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
 	       !atomic_load_explicit(&d->self.engine->tun_error, memory_order_relaxed)) {
@@ -501,9 +524,14 @@ void dispatcher_main(void *arg)
 		end_round(d, more);
 		rcu_quiescent_state();
 		wait_for_memory(d);
-		if (!more && d->self.now_ns >= busy_until_ns)
+		if (!more && d->self.now_ns >= busy_until_ns) {
 			wait_for_packet(d);
-		else if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
+			rounds = 0;
+			continue;
+		}
+		if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
 			take_kicks(d);
+		if (is_watch(d) && ++rounds >= ROUNDS_WITHOUT_WATCH)
+			watch_return_all(d->self.engine);
 	}
 }

@@ -170,6 +170,7 @@ int engine_start(struct engine *engine)
 		r = thread_start(&engine->worker[i].thread, name, THREAD_WORKER, set->worker_cpu[i],
 		                 worker_main, &engine->worker[i]);
 	}
+	atomic_store_explicit(&engine->has_watch, set->busy_poll_us == 0, memory_order_relaxed);
 	for (unsigned i = 0; i < set->tun.queues && !r; i++) {
 		snprintf(name, sizeof name, "vt-tun-%u", i);
 		r = thread_start(&engine->dispatcher[i].thread, name, THREAD_TUN, set->tun_cpu[i],
@@ -178,13 +179,10 @@ int engine_start(struct engine *engine)
 	return r;
 }
 
-static void raise_fd(int fd)
+static void fini_link(struct link *link)
 {
-	uint64_t one = 1;
-
-	/* Can only fail when the counter is full: then it is readable anyway. */
-	if (write(fd, &one, sizeof one) < 0)
-		return;
+	link_rx_fini(link);
+	fini_self(&link->rx);
 }
 
 int engine_link_start(struct engine *engine, struct link *link, int cpu)
@@ -192,14 +190,14 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu)
 	char name[16];
 	int r = init_self(engine, &link->rx, link->id, POOL_RX, TRAIN_BYTES);
 
-	if (r) {
-		fini_self(&link->rx);
-		return r;
+	if (!r)
+		r = link_rx_init(link);
+	if (!r) {
+		snprintf(name, sizeof name, "vt-rx-%.9s", link->name);
+		r = thread_start(&link->thread, name, THREAD_RX, cpu, link_rx_main, link);
 	}
-	snprintf(name, sizeof name, "vt-rx-%.9s", link->name);
-	r = thread_start(&link->thread, name, THREAD_RX, cpu, link_rx_main, link);
 	if (r)
-		fini_self(&link->rx);
+		fini_link(link);
 	return r;
 }
 
@@ -211,7 +209,7 @@ void engine_stop(struct engine *engine)
 		struct dispatcher *d = &engine->dispatcher[i];
 
 		atomic_store_explicit(&d->is_stopping, true, memory_order_release);
-		raise_fd(d->kick_fd);
+		eventfd_write(d->kick_fd, 1);
 		thread_join(&d->thread);
 	}
 	for (unsigned i = 0; i < LINKS_MAX; i++) {
@@ -220,8 +218,9 @@ void engine_stop(struct engine *engine)
 		if (!link->is_open)
 			continue;
 		atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
-		raise_fd(link->stop_fd);
+		eventfd_write(link->stop_fd, 1);
 		thread_join(&link->thread);
+		link_rx_fini(link);
 	}
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		inbox_stop(&engine->worker[i].inbox);
@@ -275,7 +274,7 @@ void engine_destroy(struct engine *engine)
 	rcu_barrier();
 	for (unsigned i = 0; i < LINKS_MAX; i++) {
 		link_close(&engine->link[i]);
-		fini_self(&engine->link[i].rx);
+		fini_link(&engine->link[i]);
 	}
 	for (unsigned i = 0; i < workers; i++)
 		fini_self(&engine->worker[i].self);
@@ -349,7 +348,7 @@ static void kick(struct dispatcher *d, struct outbound *out)
 	dp_peer_get(out->peer);
 	cds_wfcq_node_init(&out->kick_node);
 	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
-	raise_fd(d->kick_fd);
+	eventfd_write(d->kick_fd, 1);
 }
 
 void engine_kick(struct dp_peer *peer)
@@ -433,7 +432,7 @@ void engine_wake_control(struct engine *engine)
 {
 	/* One system call for all that comes before control has looked. */
 	if (!atomic_exchange(&engine->is_control_woken, true))
-		raise_fd(engine->event_fd);
+		eventfd_write(engine->event_fd, 1);
 }
 
 void engine_events_begin(struct engine *engine)

@@ -55,9 +55,11 @@ struct engine {
 	uint32_t slot_bytes;           /* [I] of every pool */
 
 	_Atomic bool has_refused_joined; /* [A] the TUN device refused packets joined for it */
-	_Atomic int tun_error; /* [A] with which the TUN device failed for good; 0: it works */
-	bool is_refusal_told;  /* [C] of has_refused_joined */
-	int event_fd;          /* [I] wakes control */
+	_Atomic int tun_error;    /* [A] with which the TUN device failed for good; 0: it works */
+	bool is_refusal_told;     /* [C] of has_refused_joined */
+	_Atomic bool has_watch;   /* [A] there is a dispatcher that polls links, see watch.h */
+	_Atomic uint32_t watched; /* [A] one bit for each link that it has at present */
+	int event_fd;             /* [I] wakes control */
 	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
 	struct cds_wfcq_tail peer_tail;                        /* [A] */
 	struct __cds_wfcq_head peer_head;                      /* [C] */
@@ -83,6 +85,13 @@ void engine_post_peer(struct engine *engine, struct dp_peer *peer);
 
 /* Takes over @b; drops it, counted, when control is too far behind. */
 void engine_post_report(struct dp_thread *self, struct batch *b);
+
+/* link_rx.c: what a link needs to receive, beside its struct dp_thread. Returns 0 or -ENOMEM. */
+int link_rx_init(struct link *link);
+void link_rx_fini(struct link *link);
+
+/* link_rx.c: receives from a link that the watch has, which may give it back to its RX thread. */
+void link_rx_stand_in(struct link *link);
 
 /* Threads' main functions; @arg is the object. */
 void worker_main(void *arg);

@@ -202,7 +202,6 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 {
 	struct link_settings same_port = *set;
 	struct link *fresh; /* not on the stack, which sanitizers align less than it wants */
-	uint64_t one = 1;
 	int r;
 
 	if (!set->device || if_nametoindex(set->device) == link->ifindex)
@@ -218,7 +217,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
 	if (dup3(fresh->data_fd, link->data_fd, O_CLOEXEC) < 0 ||
 	    dup3(fresh->handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
-	    write(link->stop_fd, &one, sizeof one) < 0)
+	    eventfd_write(link->stop_fd, 1))
 		r = -errno;
 	else {
 		link->ifindex = fresh->ifindex;

@@ -9,6 +9,7 @@
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
+ *   [R] whoever receives: its RX thread, or the watch (watch.h)
  */
 #ifndef DATAPLANE_LINK_H
 #define DATAPLANE_LINK_H
@@ -21,6 +22,7 @@
 #include "base/thread.h"
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
+#include "dataplane/watch.h"
 
 struct link_settings {
 	char name[NAME_LEN];
@@ -44,16 +46,20 @@ struct link {
 	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
 	struct thread thread;      /* [C] its RX thread */
-	int stop_fd; /* [L] eventfd: wakes the RX thread, to end or to look at its socket anew */
-	_Atomic bool is_stopping; /* set before stop_fd is raised */
-	struct dp_thread rx;      /* the RX thread's own */
+	int stop_fd; /* [L] eventfd: wakes the RX thread, to end, to take over from the watch or to look at
+	              * its socket anew
+	              */
+	_Atomic bool is_stopping;    /* set before stop_fd is raised */
+	struct dp_thread rx;         /* [R] */
+	struct reception *reception; /* [R] what messages are received into */
+	struct load load;            /* [R] */
 
 	_Atomic uint16_t train_max; /* longest datagram that is sent in trains; 0: none is */
 	_Atomic int train_errno;    /* with which a train was refused, until control has told */
 
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [S] datagrams, of all kinds */
 	counter_t tx_bytes;                        /* [S] UDP payload */
-	counter_t rx_packets;                      /* [S] written by the RX thread */
+	counter_t rx_packets;                      /* [S] written by [R] */
 	counter_t rx_bytes;                        /* [S] */
 	counter_t tx_errors;                       /* [S] refused by the system */
 };

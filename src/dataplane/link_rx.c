@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The RX thread of a link: datagrams in, batches of one keypair and one origin out.
+/* link_rx.c - reception on a link, mostly by its RX thread: datagrams in, batches of one keypair and one origin out.
  *
  * A message of recvmmsg() is a datagram, or with UDP_GRO a train of datagrams of one length (the last
  * may be shorter) from one origin. Each message lands in a batch of its own, large enough for a train. A
@@ -11,8 +11,9 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include "base/align.h"
 #include "base/bytes.h"
@@ -29,7 +30,7 @@
 /* A message up to this length is copied. */
 #define COPY_BYTES_MAX 4096u
 
-/* What one call of recvmmsg() needs; on the RX thread's stack. */
+/* What one call of recvmmsg() needs. */
 struct reception {
 	/* Where messages land; NULL: to be taken from the pool. */
 	struct batch *landing[MESSAGES_MAX];
@@ -290,51 +291,92 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 	return has_train;
 }
 
-/* Sleeps until a datagram, a new socket or the end comes. */
-static void wait_for_datagram(struct link *link)
+/* Receives once. Returns whether there is likely to be more. */
+static bool receive(struct link *link)
 {
-	struct pollfd fds[] = {{.fd = link->data_fd, .events = POLLIN},
-	                       {.fd = link->stop_fd, .events = POLLIN}};
+	struct reception *rec = link->reception;
+	struct dp_thread *self = &link->rx;
+	unsigned len = prepare(link, rec);
+	bool more, has_train;
+	uint64_t before;
+	int n;
 
-	uint64_t count;
+	n = recvmmsg(link->data_fd, rec->msg, len, MSG_DONTWAIT, NULL);
+	/* Nothing, or an error a stranger's ICMP left on the socket: it is cleared by having been
+	 * reported.
+	 */
+	if (n <= 0)
+		return false;
+	self->now_ns = clock_boot_ns();
+	before = counter_read(&link->rx_packets);
+	memset(rec->is_ready, 0, (size_t)n);
+	more = n == (int)len;
+	has_train = sort_and_submit(link, rec, (unsigned)n, more);
+	load_add(&link->load, counter_read(&link->rx_packets) - before, self->now_ns);
+	rec->want = has_train ? TRAINS_AT_ONCE : MESSAGES_MAX;
+	return more || has_train; /* behind a train the next one is likely to have come already */
+}
 
+void link_rx_stand_in(struct link *link)
+{
+	bool has_memory = link->reception->landing[0] || batch_pool_has_idle(&link->rx.pool);
+
+	if (!has_memory || receive(link) || load_is_high(&link->load))
+		watch_return(link);
+}
+
+int link_rx_init(struct link *link)
+{
+	link->reception = calloc(1, sizeof *link->reception);
+	if (!link->reception)
+		return -ENOMEM;
+	link->reception->want = MESSAGES_MAX;
+	return 0;
+}
+
+void link_rx_fini(struct link *link)
+{
+	struct reception *rec = link->reception;
+
+	if (!rec)
+		return;
+	for (unsigned i = 0; i < MESSAGES_MAX; i++)
+		batch_free(rec->landing[i]);
+	free(rec);
+	link->reception = NULL;
+}
+
+/* Sleeps until a datagram, a new socket or the end comes, or the span is over in which the load was
+ * measured. While the watch has the link, until it comes back.
+ */
+static void rest(struct link *link)
+{
+	struct pollfd fds[] = {{.fd = link->stop_fd, .events = POLLIN},
+	                       {.fd = link->data_fd, .events = POLLIN}};
+	bool has_watch = watch_exists(link->engine), is_watched = watch_has(link);
+	eventfd_t count;
+
+	if (has_watch && !is_watched && load_is_low(&link->load, clock_boot_ns())) {
+		watch_give(link);
+		is_watched = true;
+	}
 	rcu_thread_offline();
-	poll(fds, 2, -1);
+	poll(fds, is_watched ? 1 : 2, has_watch && !is_watched ? LOAD_SPAN_MS : -1);
 	rcu_thread_online();
-	if (fds[1].revents && read(link->stop_fd, &count, sizeof count) < 0)
-		return; /* somebody else's turn: the loop looks at is_stopping */
+	if (fds[0].revents && eventfd_read(link->stop_fd, &count) == 0 && watch_has(link))
+		watch_look_again(link);
 }
 
 void link_rx_main(void *arg)
 {
 	struct link *link = arg;
-	struct dp_thread *self = &link->rx;
-	struct reception *rec = &(struct reception){.want = MESSAGES_MAX};
-	uint64_t busy_ns = self->engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
-	bool more = false, has_train;
+	uint64_t busy_ns = link->engine->set.busy_poll_us * NS_PER_US;
+	bool more = true; /* what came before the thread was there */
 
 	while (!atomic_load_explicit(&link->is_stopping, memory_order_relaxed)) {
-		unsigned len;
-		int n;
-
-		if (!more && (!busy_ns || clock_boot_ns() >= busy_until_ns))
-			wait_for_datagram(link);
-		len = prepare(link, rec);
-		n = recvmmsg(link->data_fd, rec->msg, len, MSG_DONTWAIT, NULL);
-		more = n == (int)len;
+		if (!more && (!busy_ns || clock_boot_ns() >= link->rx.now_ns + busy_ns))
+			rest(link);
+		more = !watch_has(link) && receive(link);
 		rcu_quiescent_state();
-		/* Nothing, or an error a stranger's ICMP left on the socket: it is cleared by
-		 * having been reported.
-		 */
-		if (n <= 0)
-			continue;
-		self->now_ns = clock_boot_ns();
-		busy_until_ns = self->now_ns + busy_ns;
-		memset(rec->is_ready, 0, (size_t)n);
-		has_train = sort_and_submit(link, rec, (unsigned)n, more);
-		rec->want = has_train ? TRAINS_AT_ONCE : MESSAGES_MAX;
-		more |= has_train; /* the next one is likely to have come already */
 	}
-	for (unsigned i = 0; i < MESSAGES_MAX; i++)
-		batch_free(rec->landing[i]);
 }
