@@ -201,6 +201,23 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu)
 	return r;
 }
 
+/* A worker may have passed its role on to one that had ended already. */
+static void finish_work(struct engine *engine)
+{
+	bool is_done;
+	struct batch *b;
+
+	do {
+		is_done = true;
+		for (unsigned i = 0; i < engine->set.workers; i++) {
+			while ((b = inbox_take(&engine->worker[i].inbox))) {
+				engine_run(&engine->control, b);
+				is_done = false;
+			}
+		}
+	} while (!is_done);
+}
+
 /* The calling thread goes offline while it joins: the others may wait for a grace period. */
 void engine_stop(struct engine *engine)
 {
@@ -227,6 +244,7 @@ void engine_stop(struct engine *engine)
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		thread_join(&engine->worker[i].thread);
 	rcu_thread_online();
+	finish_work(engine);
 }
 
 /* What was told and nobody came to: references and batches are in it. */
