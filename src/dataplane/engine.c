@@ -235,7 +235,7 @@ void engine_stop(struct engine *engine)
 		if (!link->is_open)
 			continue;
 		atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
-		eventfd_write(link->stop_fd, 1);
+		eventfd_write(link->wake_fd, 1);
 		thread_join(&link->thread);
 		link_rx_fini(link);
 	}

@@ -161,8 +161,8 @@ int link_open(struct link *link, const struct link_settings *set)
 	r = steer_by_type(link->data_fd);
 	if (r)
 		goto err_handshake;
-	link->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (link->stop_fd < 0) {
+	link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (link->wake_fd < 0) {
 		r = -errno;
 		goto err_handshake;
 	}
@@ -179,7 +179,7 @@ int link_open(struct link *link, const struct link_settings *set)
 	return 0;
 
 err_stop:
-	close(link->stop_fd);
+	close(link->wake_fd);
 err_handshake:
 	close(link->handshake_fd);
 err_data:
@@ -192,7 +192,7 @@ void link_close(struct link *link)
 	if (!link->is_open)
 		return;
 	free(link->handshake_buffer);
-	close(link->stop_fd);
+	close(link->wake_fd);
 	close(link->handshake_fd);
 	close(link->data_fd);
 	link->is_open = false;
@@ -217,7 +217,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
 	if (dup3(fresh->data_fd, link->data_fd, O_CLOEXEC) < 0 ||
 	    dup3(fresh->handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
-	    eventfd_write(link->stop_fd, 1))
+	    eventfd_write(link->wake_fd, 1))
 		r = -errno;
 	else {
 		link->ifindex = fresh->ifindex;

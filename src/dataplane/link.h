@@ -46,10 +46,10 @@ struct link {
 	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
 	struct thread thread;      /* [C] its RX thread */
-	int stop_fd; /* [L] eventfd: wakes the RX thread, to end, to take over from the watch or to look at
+	int wake_fd; /* [L] eventfd: wakes the RX thread, to end, to take over from the watch or to look at
 	              * its socket anew
 	              */
-	_Atomic bool is_stopping;    /* set before stop_fd is raised */
+	_Atomic bool is_stopping;    /* set before wake_fd is raised */
 	struct dp_thread rx;         /* [R] */
 	struct reception *reception; /* [R] what messages are received into */
 	struct load load;            /* [R] */

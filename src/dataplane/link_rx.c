@@ -351,7 +351,7 @@ void link_rx_fini(struct link *link)
  */
 static void rest(struct link *link)
 {
-	struct pollfd fds[] = {{.fd = link->stop_fd, .events = POLLIN},
+	struct pollfd fds[] = {{.fd = link->wake_fd, .events = POLLIN},
 	                       {.fd = link->data_fd, .events = POLLIN}};
 	bool has_watch = watch_exists(link->engine), is_watched = watch_has(link);
 	eventfd_t count;
@@ -363,7 +363,7 @@ static void rest(struct link *link)
 	rcu_thread_offline();
 	poll(fds, is_watched ? 1 : 2, has_watch && !is_watched ? LOAD_SPAN_MS : -1);
 	rcu_thread_online();
-	if (fds[0].revents && eventfd_read(link->stop_fd, &count) == 0 && watch_has(link))
+	if (fds[0].revents && eventfd_read(link->wake_fd, &count) == 0 && watch_has(link))
 		watch_look_again(link);
 }
 

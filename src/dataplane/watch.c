@@ -34,6 +34,8 @@ bool load_is_high(const struct load *load)
 	return load->datagrams >= HIGH_DATAGRAMS;
 }
 
+_Static_assert(LINKS_MAX <= 32, "a bit each");
+
 static uint32_t bit_of(const struct link *link)
 {
 	return 1u << link->id;
@@ -63,7 +65,7 @@ void watch_look_again(struct link *link)
 void watch_return(struct link *link)
 {
 	atomic_fetch_and_explicit(&link->engine->watched, ~bit_of(link), memory_order_release);
-	eventfd_write(link->stop_fd, 1);
+	eventfd_write(link->wake_fd, 1);
 }
 
 unsigned watch_list(struct engine *engine, struct link *ret[])

@@ -193,7 +193,7 @@ Test(watch, new_socket_is_looked_at)
 	cr_assert(ge(int, dup2(fresh->handshake_fd, link->handshake_fd), 0));
 	link_close(fresh);
 	free(fresh);
-	cr_assert(eq(int, eventfd_write(link->stop_fd, 1), 0));
+	cr_assert(eq(int, eventfd_write(link->wake_fd, 1), 0));
 	for (unsigned i = 0; i < LONE; i++) {
 		send_to(link);
 		expect_delivered(LINKS + i);
