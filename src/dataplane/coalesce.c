@@ -8,20 +8,14 @@
  */
 #include "dataplane/coalesce.h"
 
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/ip.h"
 #include "dataplane/super_packet.h"
-
-/* What netinet's header of TCP has no name for: two offsets, and a flag of RFC 3168. */
-#define TCP_DATA_OFFSET 12u /* in the upper half of the byte, in 32-bit words */
-#define TCP_FLAGS       13u
-#define TCP_ECE         0x40
 
 #define IPV4_PLAIN    0x45 /* first byte: version 4, a header without options */
 #define TOTAL_LEN_MAX 65535u
@@ -50,11 +44,6 @@ void coalescer_init(struct coalescer *c, const struct coalesce_offload *offload,
 }
 
 /* ---- reading headers ---- */
-
-static bool is_ipv4(const uint8_t *packet)
-{
-	return packet[0] >> 4 == IPVERSION;
-}
 
 /* Where TCP or UDP begins; 0 when something else does, or is in between, or the IPv4 header is a
  * fragment's or damaged.
@@ -94,7 +83,7 @@ static uint64_t flow_hash(const struct segment *seg)
 	const uint8_t *packet = seg->packet;
 	uint64_t hash = mix(seg->protocol, load_le32(packet + seg->transport_offset));
 
-	if (is_ipv4(packet))
+	if (ip_is_v4(packet))
 		return mix(hash, load_le64(packet + offsetof(struct iphdr, saddr))) | 1;
 	for (size_t i = 0; i < 2 * sizeof(struct in6_addr); i += sizeof(uint64_t))
 		hash = mix(hash, load_le64(packet + offsetof(struct ip6_hdr, ip6_src) + i));
@@ -114,7 +103,7 @@ static bool read_tcp(const struct coalesce_offload *offload, struct segment *seg
 	seg->header_len = seg->transport_offset + tcp_len;
 	seg->payload_len = room - tcp_len;
 	seg->has_push = tcp[TCP_FLAGS] & TH_PUSH;
-	seg->is_joinable = (is_ipv4(seg->packet) ? offload->tcp4 : offload->tcp6) &&
+	seg->is_joinable = (ip_is_v4(seg->packet) ? offload->tcp4 : offload->tcp6) &&
 	                   (tcp[TCP_FLAGS] & ~(TH_PUSH | TCP_ECE)) == TH_ACK &&
 	                   seg->payload_len > 0;
 	return true;
@@ -129,7 +118,7 @@ static bool read_udp(const struct coalesce_offload *offload, struct segment *seg
 		return false;
 	seg->header_len = seg->transport_offset + sizeof(struct udphdr);
 	seg->payload_len = room - sizeof(struct udphdr);
-	seg->is_joinable = (is_ipv4(seg->packet) ? offload->udp4 : offload->udp6) &&
+	seg->is_joinable = (ip_is_v4(seg->packet) ? offload->udp4 : offload->udp6) &&
 	                   load_be16(udp + offsetof(struct udphdr, check)) != 0 &&
 	                   seg->payload_len > 0;
 	return true;
@@ -175,7 +164,7 @@ static bool is_same(const uint8_t *a, const uint8_t *b, size_t from, size_t to)
 /* Addresses and ports stand behind each other where neither IP header has options. */
 static bool is_same_ip(const uint8_t *a, const uint8_t *b)
 {
-	if (is_ipv4(a))
+	if (ip_is_v4(a))
 		return is_same(a, b, 0, offsetof(struct iphdr, tot_len)) &&
 		       is_same(a, b, offsetof(struct iphdr, frag_off),
 		               offsetof(struct iphdr, check)) &&
@@ -216,22 +205,6 @@ static void write_alone(struct coalescer *c, uint8_t *packet, size_t len)
 	c->write(c->context, iov, 2);
 }
 
-static void set_ip_len(uint8_t *packet, size_t len)
-{
-	const uint16_t none = 0;
-	uint16_t sum;
-
-	if (!is_ipv4(packet)) {
-		store_be16(packet + offsetof(struct ip6_hdr, ip6_plen),
-		           (uint16_t)(len - sizeof(struct ip6_hdr)));
-		return;
-	}
-	store_be16(packet + offsetof(struct iphdr, tot_len), (uint16_t)len);
-	memcpy(packet + offsetof(struct iphdr, check), &none, sizeof none);
-	sum = (uint16_t)~checksum_fold(checksum_add(0, packet, sizeof(struct iphdr)));
-	memcpy(packet + offsetof(struct iphdr, check), &sum, sizeof sum);
-}
-
 /* Makes the first packet's headers those of the whole. */
 static void set_headers(struct coalesce_run *run, uint8_t *packet)
 {
@@ -239,7 +212,7 @@ static void set_headers(struct coalesce_run *run, uint8_t *packet)
 	size_t transport_len = run->total_len - run->transport_offset;
 	uint16_t pseudo = checksum_fold(checksum_pseudo(packet, run->protocol, transport_len));
 
-	set_ip_len(packet, run->total_len);
+	ip_set_len(packet, run->total_len, sizeof(struct iphdr));
 	if (run->protocol == IPPROTO_UDP)
 		store_be16(transport + offsetof(struct udphdr, len), (uint16_t)transport_len);
 	else if (run->has_push)
@@ -251,7 +224,7 @@ static uint8_t gso_type_of(const struct coalesce_run *run, const uint8_t *packet
 {
 	if (run->protocol == IPPROTO_UDP)
 		return VIRTIO_NET_HDR_GSO_UDP_L4;
-	return is_ipv4(packet) ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+	return ip_is_v4(packet) ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 }
 
 static void set_virtio_header(struct coalesce_run *run, const uint8_t *packet)
@@ -372,9 +345,9 @@ static bool join(struct coalescer *c, unsigned slot, struct segment *seg)
 
 static bool is_between_same_addresses(const uint8_t *a, const uint8_t *b)
 {
-	if (is_ipv4(a) != is_ipv4(b))
+	if (ip_is_v4(a) != ip_is_v4(b))
 		return false;
-	if (is_ipv4(a))
+	if (ip_is_v4(a))
 		return is_same(a, b, offsetof(struct iphdr, saddr), sizeof(struct iphdr));
 	return is_same(a, b, offsetof(struct ip6_hdr, ip6_src), sizeof(struct ip6_hdr));
 }
@@ -382,7 +355,7 @@ static bool is_between_same_addresses(const uint8_t *a, const uint8_t *b)
 /* Runs of several flows: they leave in the order of slots, which nobody minds. */
 static void write_runs_between(struct coalescer *c, const uint8_t *packet, size_t len)
 {
-	if (len < (is_ipv4(packet) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr)))
+	if (len < (ip_is_v4(packet) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr)))
 		return;
 	for (unsigned i = 0; i < COALESCE_FLOWS; i++) {
 		if (c->flow[i] && is_between_same_addresses(c->run[i].iov[1].iov_base, packet))

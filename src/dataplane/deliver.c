@@ -5,12 +5,12 @@
  * replay windows and the path's receive counts need no lock.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/ip.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/reorder.h"
@@ -28,28 +28,12 @@ struct delivery {
 	bool has_data;
 };
 
-/* The length an IP header claims; 0 when this is no whole IP packet. */
-static size_t inner_len(const uint8_t *packet, size_t len)
-{
-	size_t total;
-
-	if (len >= 20 && packet[0] >> 4 == 4) {
-		total = load_be16(packet + 2);
-		return total >= 20 && total <= len ? total : 0;
-	}
-	if (len >= 40 && packet[0] >> 4 == 6) {
-		total = 40u + load_be16(packet + 4);
-		return total <= len ? total : 0;
-	}
-	return 0;
-}
-
 /* Puts an IP packet on its way to the kernel if its source belongs to the peer. */
 static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t *packet,
                            size_t len)
 {
 	const struct allowedips *table = rcu_dereference(self->engine->allowedips);
-	size_t total = inner_len(packet, len);
+	size_t total = ip_packet_len(packet, len);
 
 	if (!total) {
 		dp_drop(self, DROP_INNER_MALFORMED, 1);

@@ -18,8 +18,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/ip.h"
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/super_packet.h"
@@ -31,13 +31,6 @@
 
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
-
-static bool is_ip_packet(const uint8_t *packet, size_t len)
-{
-	if (len >= 20 && packet[0] >> 4 == 4)
-		return load_be16(packet + 2) <= len;
-	return len >= 40 && packet[0] >> 4 == 6 && 40u + load_be16(packet + 4) <= len;
-}
 
 /* A packet that is to be put somewhere: the next of a super-packet, or one that was staged. */
 struct source {
@@ -386,7 +379,7 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 {
 	struct super_packet cut;
 	unsigned packets =
-		is_ip_packet(packet, len) ? super_packet_begin(&cut, header, packet, len) : 0;
+		ip_packet_len(packet, len) ? super_packet_begin(&cut, header, packet, len) : 0;
 	struct dp_peer *peer;
 
 	if (!packets) {

@@ -6,8 +6,6 @@
 #include "dataplane/super_packet.h"
 
 #include <assert.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
@@ -15,35 +13,15 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
-
-/* What netinet's header of TCP has no name for: two offsets, and a flag of RFC 3168. */
-#define TCP_DATA_OFFSET 12u /* in the upper half of the byte, in 32-bit words */
-#define TCP_FLAGS       13u
-#define TCP_CWR         0x80
+#include "base/ip.h"
 
 /* ---- is it what the header says? ---- */
-
-static bool is_ipv4(const uint8_t *packet)
-{
-	return packet[0] >> 4 == IPVERSION;
-}
-
-/* The length the IP header claims, 0 when there is none. */
-static size_t claimed_len(const uint8_t *packet, size_t len)
-{
-	if (len >= sizeof(struct iphdr) && is_ipv4(packet))
-		return load_be16(packet + offsetof(struct iphdr, tot_len));
-	if (len >= sizeof(struct ip6_hdr) && packet[0] >> 4 == 6)
-		return sizeof(struct ip6_hdr) +
-		       load_be16(packet + offsetof(struct ip6_hdr, ip6_plen));
-	return 0;
-}
 
 /* csum_start and csum_offset lie behind an IP header and inside the packet. */
 static bool has_checksum_field(const struct virtio_net_hdr *header, const uint8_t *packet,
                                size_t len)
 {
-	size_t ip_len = is_ipv4(packet) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+	size_t ip_len = ip_is_v4(packet) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
 
 	return header->csum_start >= ip_len &&
 	       header->csum_start + header->csum_offset + sizeof(uint16_t) <= len;
@@ -89,8 +67,8 @@ static size_t gso_header_len(const struct virtio_net_hdr *header, const uint8_t 
 
 	if (header->csum_offset != field || start + shortest > len)
 		return 0;
-	if (is_ipv4(packet) ? !is_before_transport4(packet, start, protocol)
-	                    : !is_before_transport6(packet, start, protocol))
+	if (ip_is_v4(packet) ? !is_before_transport4(packet, start, protocol)
+	                     : !is_before_transport6(packet, start, protocol))
 		return 0;
 	transport_len = is_udp ? shortest : (packet[start + TCP_DATA_OFFSET] >> 4) * 4u;
 	return transport_len < shortest ? 0 : start + transport_len;
@@ -102,10 +80,10 @@ static bool is_type_of(uint8_t gso_type, const uint8_t *packet)
 	switch (gso_type) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN:
-		return is_ipv4(packet);
+		return ip_is_v4(packet);
 	case VIRTIO_NET_HDR_GSO_TCPV6:
 	case VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN:
-		return !is_ipv4(packet);
+		return !ip_is_v4(packet);
 	default:
 		return gso_type == VIRTIO_NET_HDR_GSO_UDP_L4;
 	}
@@ -139,9 +117,9 @@ static bool find_checksum(struct virtio_net_hdr *header, const uint8_t *packet, 
 
 	if (len < sizeof(struct ip6_hdr))
 		return false;
-	header->csum_start = is_ipv4(packet) ? (packet[0] & 0xf) * 4 : sizeof(struct ip6_hdr);
-	protocol = packet[is_ipv4(packet) ? offsetof(struct iphdr, protocol)
-	                                  : offsetof(struct ip6_hdr, ip6_nxt)];
+	header->csum_start = ip_is_v4(packet) ? (packet[0] & 0xf) * 4 : sizeof(struct ip6_hdr);
+	protocol = packet[ip_is_v4(packet) ? offsetof(struct iphdr, protocol)
+	                                   : offsetof(struct ip6_hdr, ip6_nxt)];
 	header->csum_offset = protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check)
 	                                              : offsetof(struct udphdr, check);
 	header->flags |= VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -159,7 +137,7 @@ unsigned super_packet_begin(struct super_packet *s, const struct virtio_net_hdr 
 		return 0;
 	*s = (struct super_packet){.packet = packet, .len = len, .payload_max = (uint32_t)len};
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		if (claimed_len(packet, len) != len || !has_checksum_field(header, packet, len))
+		if (ip_packet_len(packet, len) != len || !has_checksum_field(header, packet, len))
 			return 0;
 		s->transport_offset = header->csum_start;
 		s->checksum_offset = (uint32_t)header->csum_start + header->csum_offset;
@@ -183,20 +161,12 @@ size_t super_packet_next_len(const struct super_packet *s)
 
 static void set_ip(const struct super_packet *s, uint8_t *dst, size_t len)
 {
-	const uint16_t none = 0;
-	uint16_t id, sum;
+	if (ip_is_v4(dst)) {
+		uint16_t id = load_be16(dst + offsetof(struct iphdr, id));
 
-	if (!is_ipv4(dst)) {
-		store_be16(dst + offsetof(struct ip6_hdr, ip6_plen),
-		           (uint16_t)(len - sizeof(struct ip6_hdr)));
-		return;
+		store_be16(dst + offsetof(struct iphdr, id), (uint16_t)(id + s->index));
 	}
-	id = load_be16(dst + offsetof(struct iphdr, id));
-	store_be16(dst + offsetof(struct iphdr, id), (uint16_t)(id + s->index));
-	store_be16(dst + offsetof(struct iphdr, tot_len), (uint16_t)len);
-	memcpy(dst + offsetof(struct iphdr, check), &none, sizeof none);
-	sum = (uint16_t)~checksum_fold(checksum_add(0, dst, s->transport_offset));
-	memcpy(dst + offsetof(struct iphdr, check), &sum, sizeof sum);
+	ip_set_len(dst, len, s->transport_offset);
 }
 
 static void set_tcp(const struct super_packet *s, uint8_t *tcp, bool is_last)
