@@ -12,21 +12,28 @@
 #define LOW_DATAGRAMS  50u
 #define HIGH_DATAGRAMS 200u
 
+static void begin_span(struct load *load, uint64_t now_ns)
+{
+	*load = (struct load){.begin_ns = now_ns, .before = load->datagrams};
+}
+
+static bool is_over(const struct load *load, uint64_t now_ns)
+{
+	return now_ns - load->begin_ns >= LOAD_SPAN_MS * NS_PER_MS;
+}
+
 void load_add(struct load *load, uint64_t datagrams, uint64_t now_ns)
 {
-	if (now_ns - load->begin_ns >= LOAD_SPAN_MS * NS_PER_MS)
-		*load = (struct load){.begin_ns = now_ns};
+	if (is_over(load, now_ns))
+		begin_span(load, now_ns);
 	load->datagrams += datagrams;
 }
 
 bool load_is_low(struct load *load, uint64_t now_ns)
 {
-	if (now_ns - load->begin_ns < LOAD_SPAN_MS * NS_PER_MS)
-		return false;
-	if (load->datagrams <= LOW_DATAGRAMS)
-		return true;
-	*load = (struct load){.begin_ns = now_ns};
-	return false;
+	if (is_over(load, now_ns))
+		begin_span(load, now_ns);
+	return load->before <= LOW_DATAGRAMS && load->datagrams <= LOW_DATAGRAMS;
 }
 
 bool load_is_high(const struct load *load)
@@ -64,6 +71,7 @@ void watch_look_again(struct link *link)
 
 void watch_return(struct link *link)
 {
+	link->load.before = UINT64_MAX; /* it has to prove itself quiet for a whole span */
 	atomic_fetch_and_explicit(&link->engine->watched, ~bit_of(link), memory_order_release);
 	eventfd_write(link->wake_fd, 1);
 }

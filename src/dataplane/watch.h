@@ -20,16 +20,16 @@
 struct engine;
 struct link;
 
-/* How many datagrams were received in the present span of time. */
+/* How many datagrams were received in the present span of time and in the one before. */
 struct load {
 	uint64_t begin_ns; /* boot time */
-	uint64_t datagrams;
+	uint64_t datagrams, before;
 };
 
 /* Counts what was received at @now_ns. */
 void load_add(struct load *load, uint64_t datagrams, uint64_t now_ns);
 
-/* Little came for a while: worth nobody's waiting but that of the watch. RX thread, before it sleeps. */
+/* Little came for a whole span: worth nobody's waiting but that of the watch. RX thread, before it sleeps. */
 bool load_is_low(struct load *load, uint64_t now_ns);
 
 /* More than can be done beside. The watch, after it received. */
