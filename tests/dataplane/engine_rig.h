@@ -389,6 +389,20 @@ static inline void rig_put_peer(struct dp_peer *peer)
 	dp_peer_put(peer);
 }
 
+/* The end of a test with one engine, one peer with one keypair, and @count far sockets. */
+static inline void rig_finish(struct rig_end *end, struct dp_peer *peer, struct keypair *kp,
+                              const int *far, unsigned count)
+{
+	engine_stop(end->engine);
+	rig_expect_all_home(end);
+	rig_strip_peer(end, peer, kp);
+	rig_destroy(end);
+	rig_put_peer(peer);
+	for (unsigned i = 0; i < count; i++)
+		close(far[i]);
+	rig_teardown();
+}
+
 /* @count hosts from @host on belong to the peers in @peer. */
 static inline void rig_publish_allowedips(struct rig_end *end, struct dp_peer *const *peer,
                                           unsigned host, unsigned count)

@@ -42,14 +42,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	engine_stop(end.engine);
-	rig_expect_all_home(&end);
-	rig_strip_peer(&end, peer, kp);
-	rig_destroy(&end);
-	rig_put_peer(peer);
-	for (unsigned i = 0; i < LINKS; i++)
-		close(far[i]);
-	rig_teardown();
+	rig_finish(&end, peer, kp, far, LINKS);
 }
 
 TestSuite(deliver, .init = setup, .fini = teardown, .timeout = 60);

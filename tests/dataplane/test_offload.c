@@ -63,14 +63,7 @@ static void setup_without_joining(void)
 
 static void teardown(void)
 {
-	engine_stop(end.engine);
-	rig_expect_all_home(&end);
-	rig_strip_peer(&end, peer, kp);
-	rig_destroy(&end);
-	rig_put_peer(peer);
-	for (unsigned i = 0; i < PATHS; i++)
-		close(far[i]);
-	rig_teardown();
+	rig_finish(&end, peer, kp, far, PATHS);
 }
 
 TestSuite(offload, .init = setup, .fini = teardown, .timeout = 60);

@@ -54,13 +54,7 @@ static void setup_polling(void)
 
 static void teardown(void)
 {
-	engine_stop(end.engine);
-	rig_expect_all_home(&end);
-	rig_strip_peer(&end, peer, kp);
-	rig_destroy(&end);
-	rig_put_peer(peer);
-	close(far);
-	rig_teardown();
+	rig_finish(&end, peer, kp, &far, 1);
 }
 
 TestSuite(watch, .init = setup, .fini = teardown, .timeout = 60);
