@@ -47,6 +47,9 @@
  *     session_role  "initiator" or "responder": ours in that handshake
  *     handshakes    completed
  *     last_handshake  Unix time in seconds of the latest one
+ *     unanswered_initiations  of ours, in the attempt under way
+ *     stale_initiations  of the peer, refused since the last one accepted: authentic, and of an older time
+ *     clock_behind_s  by how much the newest of those was older than the one accepted
  *     endpoint      "IP:PORT" or "[IPv6]:PORT": where data goes now or went last
  *     allowed_ips[] "IP/LEN"
  *     rx_packets rx_bytes tx_packets tx_bytes   sums over all paths, also former ones

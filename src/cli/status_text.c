@@ -228,6 +228,15 @@ static void print_session(FILE *out, const json_t *peer, time_t now)
 		fprintf(out, ", latest %s ago",
 		        text_of_seconds(difftime(now, json_number_value(last))).s);
 	fputc('\n', out);
+	if (json_integer_value(json_object_get(peer, "unanswered_initiations")) > 0)
+		fprintf(out, "  no answer to %s handshake initiations\n",
+		        text_count(peer, "unanswered_initiations").s);
+	if (json_integer_value(json_object_get(peer, "stale_initiations")) > 0)
+		fprintf(out,
+		        "  refused: %s handshake initiations of an older time, the peer's clock "
+		        "seems %s behind\n",
+		        text_count(peer, "stale_initiations").s,
+		        text_duration(peer, "clock_behind_s").s);
 }
 
 static void print_allowed_ips(FILE *out, const json_t *prefixes)

@@ -31,36 +31,59 @@ const char *verdict_name(enum bonding_verdict verdict)
 
 /* ---- sending ---- */
 
-static void send_in_lane(struct peer *peer, unsigned path_id, unsigned lane, enum frame_type type,
-                         const void *body, size_t body_len, const struct route *to)
+static void send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
+                         size_t len, const struct route *to)
 {
-	uint8_t payload[LATE_LEN_MAX];
-	size_t len;
-
-	if (!peer->current)
-		return;
-	len = frame_append(payload, 0, sizeof payload, type, body, body_len);
-	engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane, payload,
-	                 len, to);
+	if (peer->current)
+		engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane,
+		                 payload, len, to);
 }
 
 void bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
                         size_t body_len, const struct route *to)
 {
-	send_in_lane(peer, path_id, LANE_CONTROL + path_id, type, body, body_len, to);
+	uint8_t payload[LATE_LEN_MAX];
+	size_t len = frame_append(payload, 0, sizeof payload, type, body, body_len);
+
+	send_payload(peer, path_id, LANE_CONTROL + path_id, payload, len, to);
 }
 
-/* HELLO and its answer travel in lane 0: the other lanes are agreed on by them. */
-static void send_hello(struct peer *peer, enum frame_type type)
+/* HELLO and its answer travel in lane 0: the other lanes are agreed on by them. A candidate gets a
+ * challenge with it, so that its answer proves the address.
+ */
+static void send_hello(struct peer *peer, enum frame_type type, struct path *path)
 {
+	uint8_t payload[2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) +
+	                sizeof(struct frame_path_challenge)];
 	struct frame_hello hello = {.version = 1,
 	                            .path_limit = PATHS_MAX,
 	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
+	struct frame_path_challenge challenge = {.path_id = (uint8_t)path_id(peer, path)};
+	size_t len;
 
 	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
-	if (path_to_speak(peer) != PATH_NONE)
-		send_in_lane(peer, path_to_speak(peer), LANE_ORDERED, type, &hello, sizeof hello,
-		             NULL);
+	len = frame_append(payload, 0, sizeof payload, type, &hello, sizeof hello);
+	if (!path->has_target) {
+		if (!path_may_tell(path, sizeof payload + PADDING_MULTIPLE + TRANSPORT_OVERHEAD))
+			return;
+		memcpy(challenge.token, path_challenge(path, &path->route), sizeof challenge.token);
+		len = frame_append(payload, len, sizeof payload, FRAME_PATH_CHALLENGE, &challenge,
+		                   sizeof challenge);
+	}
+	send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len,
+	             path->has_target ? NULL : &path->route);
+}
+
+/* Over every path, since any may be dead in our direction, and to where handshakes came from. */
+static void greet(struct peer *peer)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && (path->has_target || path->is_origin) &&
+		    uplink_is_usable(path->uplink))
+			send_hello(peer, FRAME_HELLO, path);
+	}
 }
 
 void bonding_say_goodbye(struct peer *peer)
@@ -115,6 +138,7 @@ static void be_stock(struct peer *peer, uint64_t now_ns)
 	peer->verdict_ns = peer->hello_ns = NEVER_NS;
 	if (peer->current)
 		atomic_store(&peer->current->send_lanes, false);
+	path_settle(peer, now_ns);
 	peer->verdict = VERDICT_STOCK;
 	atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
 	if (peer->active != PATH_NONE)
@@ -140,7 +164,7 @@ static void go_on(struct peer *peer, uint64_t now_ns)
 
 void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns)
 {
-	char remote[ENDPOINT_TEXT_LEN] = "nowhere";
+	char remote[ENDPOINT_TEXT_LEN] = "to-be-proved";
 
 	if (peer->active != PATH_NONE)
 		endpoint_format(&peer->path[peer->active].route.remote, remote);
@@ -172,7 +196,7 @@ uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
 {
 	if (peer->hello_ns <= now_ns) {
 		peer->hello_ns = ++peer->hellos < HELLO_MAX ? now_ns + HELLO_INTERVAL_NS : NEVER_NS;
-		send_hello(peer, FRAME_HELLO);
+		greet(peer);
 	}
 	if (peer->verdict_ns <= now_ns) {
 		be_stock(peer, now_ns);
@@ -184,7 +208,9 @@ uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
 
 /* ---- receiving ---- */
 
-/* Another boot id: the peer was restarted and numbers its paths anew. */
+/* Another boot id: the peer was restarted and numbers its paths anew. Which of them still lead to it has to
+ * be seen.
+ */
 static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t now_ns)
 {
 	uint64_t suppressed;
@@ -192,15 +218,24 @@ static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t n
 	if (peer->knows_boot_id && memcmp(peer->remote_boot_id, boot_id, 8)) {
 		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
 			log_info("peer=%s: was restarted", peer->name);
-		for (unsigned i = 0; i < PATHS_MAX; i++)
+		for (unsigned i = 0; i < PATHS_MAX; i++) {
 			peer->path[i].knows_remote_id = false;
+			if (peer->path[i].is_used && peer->verdict == VERDICT_BONDED)
+				health_reset(&peer->path[i].health, now_ns);
+		}
 	}
 	memcpy(peer->remote_boot_id, boot_id, 8);
 	peer->knows_boot_id = true;
 }
 
-static void take_hello(struct peer *peer, const struct frame *f, uint64_t now_ns)
+/* It is answered on the path where it came in, which works in one direction at least; others of its
+ * copies find those that work in the other.
+ */
+static void take_hello(struct peer *peer, const struct batch *r, const struct frame *f,
+                       uint64_t now_ns)
 {
+	unsigned id = r->path_id == PATH_NONE ? path_to_speak(peer) : r->path_id;
+
 	const struct frame_hello *hello = (const void *)f->body;
 
 	if (hello->version == 0)
@@ -208,10 +243,10 @@ static void take_hello(struct peer *peer, const struct frame *f, uint64_t now_ns
 	note_boot_id(peer, hello->boot_id, now_ns);
 	be_bonded(peer, now_ns);
 	refuse_data(peer);
-	if (f->type == FRAME_HELLO)
-		send_hello(peer, FRAME_HELLO_ACK);
-	else
+	if (f->type == FRAME_HELLO_ACK)
 		peer->hello_ns = NEVER_NS;
+	else if (id != PATH_NONE)
+		send_hello(peer, FRAME_HELLO_ACK, &peer->path[id]);
 }
 
 static void take_probe(struct peer *peer, const struct batch *r, const struct frame *f,
@@ -287,7 +322,7 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 	}
 	peer->is_unreachable = true;
 	if (peer->config->endpoint_count)
-		peer->handshake.retry_ns = now_ns + NS_PER_S;
+		handshake_expect_return(peer, now_ns);
 }
 
 static void take_frame(struct peer *peer, const struct batch *r, const struct frame *f,
@@ -296,7 +331,8 @@ static void take_frame(struct peer *peer, const struct batch *r, const struct fr
 	switch (f->type) {
 	case FRAME_HELLO:
 	case FRAME_HELLO_ACK:
-		take_hello(peer, f, now_ns);
+		if (session_is_newest(peer, r->keypair))
+			take_hello(peer, r, f, now_ns);
 		break;
 	case FRAME_PROBE:
 		take_probe(peer, r, f, now_ns);
@@ -311,14 +347,15 @@ static void take_frame(struct peer *peer, const struct batch *r, const struct fr
 		path_proved(peer, &r->route, (const void *)f->body, now_ns);
 		break;
 	case FRAME_GOODBYE:
-		take_goodbye(peer, f, now_ns);
+		if (session_is_newest(peer, r->keypair))
+			take_goodbye(peer, f, now_ns);
 		break;
 	default:
 		break; /* of a later version: counted where it came in */
 	}
 }
 
-/* A plain peer is where its newest packet came from. */
+/* A plain peer is where its newest packet came from; one that may be a vtrunkd only if that is proved. */
 static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
 	struct path *path;
@@ -326,6 +363,9 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	path = path_find(peer, &r->route);
+	if (peer->verdict != VERDICT_STOCK && session_maybe_bonded(peer) &&
+	    !(path && path->has_target))
+		return;
 	if (!path && peer->active != PATH_NONE &&
 	    peer->path[peer->active].route.link == r->route.link)
 		path = &peer->path[peer->active];
@@ -351,8 +391,9 @@ void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_
 		return;
 	}
 	/* Under a keypair that is no more, frames are as old as it. */
-	if (r->keypair && r->keypair != peer->current && r->keypair != peer->next &&
-	    r->keypair != peer->previous)
+	if (r->keypair != peer->current && r->keypair != peer->next && r->keypair != peer->previous)
+		return;
+	if (!r->keypair || !keypair_is_fresh(r->keypair, now_ns))
 		return;
 	session_confirmed(peer, now_ns);
 	payload = segment_payload(r, &r->segment[0]);

@@ -2,9 +2,10 @@
 /* handshake.c - drives the Noise handshake: what is sent where, and what comes in.
  *
  * An initiation goes over every path that may work, the same bytes but for MAC2, since a cookie is
- * bound to the address the other side sees. Copies die in the peer's replay check; the response that
- * comes first wins. Messages come from strangers until the last step: the order of checks is length,
- * MAC1, load, our static key, the peer's, the time stamp, and only then anything is stored.
+ * bound to the address the other side sees. The responder makes one session of it and sends its response
+ * to the origin of every copy (answered.h), since the link of the first may be dead in that direction; the
+ * response that comes first wins. Messages come from strangers until the last step: the order of checks is
+ * length, MAC1, load, our static key, the peer's, a copy, the time stamp, and only then anything is stored.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +14,16 @@
 #include "base/clock.h"
 #include "control/control.h"
 #include "crypto/aead.h"
+
+/* After a goodbye: a daemon that is restarted is back within some hundred milliseconds. The pauses grow by
+ * half from here to REKEY_TIMEOUT.
+ */
+#define RETURN_FIRST_NS (NS_PER_S / 4)
+
+/* An authentic initiation that is so much older than the newest is no late copy: its sender's clock was set
+ * back, or somebody replays it.
+ */
+#define STALE_S 10
 
 /* ---- sending ---- */
 
@@ -78,24 +89,64 @@ static bool send_on_path(struct peer *peer, struct path *path, const void *msg, 
 	return r == 0;
 }
 
-static unsigned send_initiation(struct peer *peer, const struct message_initiation *msg,
-                                uint64_t now_ns)
+/* Sends the pending initiation on all fitting paths that it was not tried on yet. Returns on how many. */
+static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 {
+	struct handshake *hs = &peer->handshake;
 	bool everywhere = goes_everywhere(peer, now_ns);
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
+	for (unsigned k = 0; k < PATHS_MAX; k++) {
+		unsigned id = (hs->first_path + k) % PATHS_MAX;
+		uint16_t bit = (uint16_t)(1u << id);
 
-		if (is_target(peer, path, everywhere))
-			sent += send_on_path(peer, path, msg, sizeof *msg, now_ns);
+		/* A refusal can end the attempt: what waits for a path asks for a new session. */
+		if (!hs->is_pending || hs->tried_paths & bit ||
+		    !is_target(peer, &peer->path[id], everywhere))
+			continue;
+		hs->tried_paths |= bit;
+		if (send_on_path(peer, &peer->path[id], &hs->initiation, sizeof hs->initiation,
+		                 now_ns))
+			sent++;
 	}
 	return sent;
 }
 
-static uint64_t jitter_ns(void)
+/* A retry begins with another path than the attempt before: a responder that answers only the first copy
+ * to come shall not answer into the same dead link each time.
+ */
+static void rotate(struct handshake *hs)
 {
-	return random_below(TIMER_JITTER_NS + 1);
+	for (unsigned k = 0; k < PATHS_MAX; k++) {
+		unsigned id = (hs->first_path + k) % PATHS_MAX;
+
+		if (hs->tried_paths & 1u << id) {
+			hs->first_path = (id + 1) % PATHS_MAX;
+			return;
+		}
+	}
+}
+
+void handshake_extend(struct peer *peer, uint64_t now_ns)
+{
+	if (peer->handshake.is_pending && send_initiation(peer, now_ns))
+		log_debug("peer=%s: sent the handshake initiation over another path", peer->name);
+}
+
+/* Random, so that many that lost the same peer do not come back all at once. */
+static uint64_t next_retry_ns(const struct handshake *hs, uint64_t now_ns)
+{
+	uint64_t most_ns = hs->pause_ns / 4 < TIMER_JITTER_NS ? hs->pause_ns / 4 : TIMER_JITTER_NS;
+
+	return now_ns + hs->pause_ns + random_below((uint32_t)most_ns + 1);
+}
+
+void handshake_expect_return(struct peer *peer, uint64_t now_ns)
+{
+	handshake_abandon(peer);
+	peer->handshake.sent_ns = 0;
+	peer->handshake.pause_ns = RETURN_FIRST_NS;
+	peer->handshake.retry_ns = next_retry_ns(&peer->handshake, now_ns);
 }
 
 void handshake_abandon(struct peer *peer)
@@ -107,11 +158,12 @@ void handshake_abandon(struct peer *peer)
 	secret_wipe(hs->noise, sizeof *hs->noise);
 	hs->is_pending = false;
 	hs->attempts = 0;
+	hs->pause_ns = REKEY_TIMEOUT;
 	hs->retry_ns = NEVER_NS;
 }
 
 /* A new initiation each time: retries are never copies of the one before (whitepaper 6.4). */
-static int create_initiation(struct peer *peer, struct message_initiation *msg)
+static int create_initiation(struct peer *peer)
 {
 	struct control *control = peer->control;
 	struct handshake *hs = &peer->handshake;
@@ -129,44 +181,53 @@ static int create_initiation(struct peer *peer, struct message_initiation *msg)
 	next_timestamp(peer, peer->sent_marker, timestamp);
 	random_bytes(ephemeral, sizeof ephemeral);
 	r = noise_create_initiation(hs->noise, control->identity, peer->remote, ephemeral,
-	                            timestamp, index, msg);
+	                            timestamp, index, &hs->initiation);
 	secret_wipe(ephemeral, sizeof ephemeral);
 	if (r)
 		index_release(engine_index(control->engine), index);
 	else
 		hs->is_pending = true;
+	hs->tried_paths = 0;
 	return r;
+}
+
+/* Nothing left. A path that comes up asks again at once; where none is known the peer has to come to us. */
+static void put_off(struct peer *peer, uint64_t now_ns)
+{
+	handshake_abandon(peer);
+	peer->handshake.retry_ns = path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS;
 }
 
 bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 {
 	struct handshake *hs = &peer->handshake;
-	struct message_initiation msg;
 	uint64_t before_ns = hs->sent_ns;
 
-	if (!peer->remote->is_usable)
+	if (!peer->remote->is_usable) {
+		hs->retry_ns = NEVER_NS; /* its key is of low order: there is no session with it */
 		return false;
-	if (before_ns && now_ns < before_ns + REKEY_TIMEOUT) {
-		hs->retry_ns = before_ns + REKEY_TIMEOUT;
+	}
+	if (before_ns && now_ns < before_ns + hs->pause_ns) {
+		hs->retry_ns = before_ns + hs->pause_ns;
 		return false;
 	}
 	if (!is_retry)
 		hs->attempts = 0;
-	if (create_initiation(peer, &msg))
-		return false;
-	/* Before sending: a path that refuses makes others ask for a session. */
-	hs->sent_ns = now_ns;
-	if (send_initiation(peer, &msg, now_ns) == 0) {
-		/* No way out at the moment. A path that comes up asks again at once; where none is
-		 * known the peer has to come to us.
-		 */
-		handshake_abandon(peer);
-		hs->sent_ns = before_ns;
-		hs->retry_ns = path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS;
+	if (create_initiation(peer)) {
+		put_off(peer, now_ns);
 		return false;
 	}
+	/* Before sending: a path that refuses makes others ask for a session. */
+	hs->sent_ns = now_ns;
+	if (!send_initiation(peer, now_ns)) {
+		put_off(peer, now_ns);
+		hs->sent_ns = before_ns;
+		return false;
+	}
+	rotate(hs);
 	hs->attempts++;
-	hs->retry_ns = now_ns + REKEY_TIMEOUT + jitter_ns();
+	hs->pause_ns = hs->pause_ns * 3 / 2 < REKEY_TIMEOUT ? hs->pause_ns * 3 / 2 : REKEY_TIMEOUT;
+	hs->retry_ns = next_retry_ns(hs, now_ns);
 	dp_peer_sent(peer->dp, false, now_ns);
 	log_debug("peer=%s: sent handshake initiation %u", peer->name, hs->attempts);
 	return true;
@@ -256,24 +317,40 @@ static void send_response(struct peer *peer, const struct route *route,
 	dp_peer_sent(peer->dp, false, now_ns);
 }
 
+/* A vtrunkd proves that it is at the origin of its initiation before data goes there. Less goes there than
+ * came, whatever it turns out to be.
+ */
+static void note_origin(struct peer *peer, const struct route *route, uint64_t now_ns)
+{
+	struct path *path =
+		peer->saw_marker
+			? path_add_origin(peer, route, sizeof(struct message_initiation), now_ns)
+			: NULL;
+
+	if (path)
+		path_may_tell(path, sizeof(struct message_response));
+}
+
 static void accept_initiation(struct peer *peer, struct noise_initiation *init,
+                              const struct message_initiation *msg,
                               const uint8_t timestamp[TAI64N_LEN], const struct route *route,
                               uint64_t now_ns)
 {
 	struct control *control = peer->control;
-	struct message_response msg;
+	struct message_response response;
 	uint8_t ephemeral[KEY_LEN];
 	uint32_t index;
 	int r;
 
 	memcpy(peer->newest_timestamp, timestamp, TAI64N_LEN);
 	peer->initiation_ns = now_ns;
+	peer->stale_initiations = 0;
 	peer->saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
 	                   noise_timestamp_low24(timestamp) == BONDING_MARKER;
 	if (index_reserve(engine_index(control->engine), peer, &index))
 		return;
 	random_bytes(ephemeral, sizeof ephemeral);
-	r = noise_create_response(&init->handshake, peer->remote, ephemeral, index, &msg);
+	r = noise_create_response(&init->handshake, peer->remote, ephemeral, index, &response);
 	secret_wipe(ephemeral, sizeof ephemeral);
 	if (!r)
 		r = session_begin(peer, &init->handshake, false, route, now_ns);
@@ -282,9 +359,59 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 		return;
 	}
 	dp_peer_heard(peer->dp, false, now_ns);
-	send_response(peer, route, &msg, now_ns);
+	answered_remember(&peer->answered, msg, &response, now_ns);
+	note_origin(peer, route, now_ns);
+	send_response(peer, route, &response, now_ns);
 	log_debug("peer=%s link=%s: answered a handshake initiation%s", peer->name,
 	          route->link->name, peer->saw_marker ? " of a vtrunkd" : "");
+}
+
+/* It came over another link, or the network doubled it. */
+static void answer_copy(struct peer *peer, const struct message_response *response,
+                        const struct route *route, uint64_t now_ns)
+{
+	note_origin(peer, route, now_ns);
+	send_over(peer, route, response, sizeof *response, now_ns);
+	log_debug("peer=%s link=%s: answered a copy of the handshake initiation", peer->name,
+	          route->link->name);
+}
+
+/* New enough or not, and what is too old may be so because of a clock, which people have to be told. */
+static void refuse_stale(struct peer *peer, const uint8_t timestamp[TAI64N_LEN], uint64_t now_ns)
+{
+	int64_t by_s = (int64_t)(load_be64(peer->newest_timestamp) - load_be64(timestamp));
+	uint64_t suppressed;
+
+	engine_count_drop(peer->control->engine, DROP_REPLAY);
+	if (by_s < STALE_S)
+		return;
+	peer->stale_initiations++;
+	peer->stale_by_s = by_s;
+	if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+		log_warning(
+			"peer=%s: refused a handshake initiation of a time %lld s before that of "
+			"the newest: the peer's clock was set back, or somebody replays old "
+			"ones; it gets in when its clock has passed that time, or when this "
+			"daemon is restarted",
+			peer->name, (long long)by_s);
+}
+
+/* One that proved its sender. */
+static void take_initiation(struct peer *peer, struct noise_initiation *init,
+                            const struct message_initiation *msg,
+                            const uint8_t timestamp[TAI64N_LEN], const struct route *route,
+                            uint64_t now_ns)
+{
+	const struct message_response *response = answered_copy(&peer->answered, msg, now_ns);
+
+	if (response) {
+		answer_copy(peer, response, route, now_ns);
+	} else if (!is_fresh(peer, timestamp, now_ns)) {
+		refuse_stale(peer, timestamp, now_ns);
+	} else {
+		accept_initiation(peer, init, msg, timestamp, route, now_ns);
+		peer_service(peer, now_ns);
+	}
 }
 
 static void receive_initiation(struct control *control, const struct route *route,
@@ -306,13 +433,18 @@ static void receive_initiation(struct control *control, const struct route *rout
 	else if (!peer->remote->is_usable ||
 	         noise_accept_initiation(&init, peer->remote, msg, timestamp))
 		refuse(control, "a forged handshake initiation", route, now_ns);
-	else if (!is_fresh(peer, timestamp, now_ns))
-		engine_count_drop(control->engine, DROP_REPLAY);
-	else {
-		accept_initiation(peer, &init, timestamp, route, now_ns);
-		peer_service(peer, now_ns);
-	}
+	else
+		take_initiation(peer, &init, msg, timestamp, route, now_ns);
 	secret_wipe(&init, sizeof init);
+}
+
+/* Whether it is a copy of the response that has made a session: it came over another link. */
+static bool is_known_response(struct control *control, const struct message_response *msg)
+{
+	const struct keypair *kp =
+		index_lookup(engine_index(control->engine), load_le32(msg->receiver_index));
+
+	return kp && kp->is_initiator && kp->remote_index == load_le32(msg->sender_index);
 }
 
 static void receive_response(struct control *control, const struct route *route,
@@ -326,7 +458,8 @@ static void receive_response(struct control *control, const struct route *route,
 		return;
 	peer = index_handshake_owner(engine_index(control->engine), index);
 	if (!peer || !peer->handshake.is_pending) {
-		engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
+		if (!is_known_response(control, msg))
+			engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
 		return;
 	}
 	r = noise_consume_response(peer->handshake.noise, control->identity, peer->remote, msg);

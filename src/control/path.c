@@ -16,8 +16,22 @@
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
 #define CHALLENGE_INTERVAL_NS (NS_PER_S / 4)
 
+/* Refusals of the system in a row after which a path rests. */
+#define REFUSALS_MAX 3u
+
 /* A path that is down may serve for so long after the peer was heard there, if no other is up. */
 #define DOUBTFUL_NS (2 * NS_PER_S)
+
+/* A candidate whose address is not proved within this time is forgotten: there were six greetings. */
+#define CANDIDATE_NS (10 * NS_PER_S)
+
+/* So is a path learnt from the peer that has been dead for so long. When the peer is there again it probes
+ * us, which makes it a path again.
+ */
+#define DEAD_NS (30 * NS_PER_S)
+
+/* To an address not proved goes at most so many times what came from there (RFC 9000, section 8). */
+#define UNPROVED_FACTOR 3u
 
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S
@@ -45,6 +59,12 @@ bool path_is_any_known(const struct peer *peer)
 			return true;
 	}
 	return false;
+}
+
+static bool can_carry(const struct path *path, uint64_t now_ns)
+{
+	return path->is_used && path->has_target && uplink_is_usable(path->uplink) &&
+	       path->rest_until_ns <= now_ns;
 }
 
 /* "peer=NAME path=LINK[ENDPOINT]: ..." */
@@ -78,6 +98,13 @@ static struct path *find_slot(struct peer *peer)
 	return oldest;
 }
 
+static void free_slot(struct peer *peer, struct path *path)
+{
+	if (path->has_target)
+		engine_publish_target(peer->dp, path_id(peer, path), NULL);
+	path->is_used = path->has_target = path->is_in_table = false;
+}
+
 static void take_slot(struct peer *peer, struct path *path, struct uplink *uplink,
                       const struct route *route)
 {
@@ -104,8 +131,7 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
 		path = find_slot(peer);
 		if (!path)
 			return NULL;
-		if (path->has_target)
-			engine_publish_target(peer->dp, path_id(peer, path), NULL);
+		free_slot(peer, path);
 		take_slot(peer, path, uplink, route);
 		health_init(&path->health, now_ns);
 	}
@@ -135,6 +161,30 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 			log_path(peer, path, "new address", "proved by the peer");
 	}
 	path->has_target = true;
+}
+
+struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
+                             uint64_t now_ns)
+{
+	struct uplink *uplink = &peer->control->uplink[route->link->id];
+	struct path *path = path_add(peer, uplink, route, -1, now_ns);
+
+	if (!path || path->has_target)
+		return path;
+	path->is_origin = true;
+	path->heard_bytes += (uint32_t)bytes;
+	path->route.local = route->local;
+	return path;
+}
+
+bool path_may_tell(struct path *path, size_t bytes)
+{
+	if (path->has_target)
+		return true;
+	if (path->told_bytes + bytes > (uint64_t)UNPROVED_FACTOR * path->heard_bytes)
+		return false;
+	path->told_bytes += (uint32_t)bytes;
+	return true;
 }
 
 unsigned path_to_speak(const struct peer *peer)
@@ -184,6 +234,16 @@ static struct path *find_by_remote_id(struct peer *peer, const struct link *link
 	return NULL;
 }
 
+/* The same token goes with all greetings: whichever of them arrives, its answer proves the address. */
+const uint8_t *path_challenge(struct path *path, const struct route *route)
+{
+	if (!path->has_challenge || !route_is_same_way(&path->challenge_route, route))
+		random_bytes(path->challenge, sizeof path->challenge);
+	path->has_challenge = true;
+	path->challenge_route = *route;
+	return path->challenge;
+}
+
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
                    const struct batch *r, uint64_t now_ns)
 {
@@ -207,11 +267,8 @@ void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 		path->moved_counter = r->first_counter;
 	}
 	peer->challenge_ns = now_ns;
-	path->has_challenge = true;
-	path->challenge_route = *route;
-	random_bytes(path->challenge, sizeof path->challenge);
 	body = (struct frame_path_challenge){.path_id = (uint8_t)path_id(peer, path)};
-	memcpy(body.token, path->challenge, sizeof body.token);
+	memcpy(body.token, path_challenge(path, route), sizeof body.token);
 	bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
 	                   route);
 }
@@ -226,20 +283,34 @@ void path_proved(struct peer *peer, const struct route *route, const struct fram
 	    !route_is_same_way(route, &path->challenge_route) ||
 	    !secret_equal(f->token, path->challenge, sizeof path->challenge))
 		return;
-	path->has_challenge = false;
 	path_set_route(peer, path, &path->challenge_route, now_ns);
 	if (is_first)
 		log_path(peer, path, "new path", "address proved");
+	if (path->is_origin || peer->active == PATH_NONE)
+		path_set_active(peer, path, now_ns); /* the newest session began there */
+	path->has_challenge = path->is_origin = false;
 	health_hurry(&path->health, &peer->health_settings);
 }
 
-/* ---- the table ---- */
-
-static bool can_carry(const struct path *path, uint64_t now_ns)
+void path_settle(struct peer *peer, uint64_t now_ns)
 {
-	return path->is_used && path->has_target && uplink_is_usable(path->uplink) &&
-	       path->rest_until_ns <= now_ns;
+	struct path *newest = NULL;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->is_origin && !path->has_target &&
+		    (!newest || path->health.since_ns > newest->health.since_ns))
+			newest = path;
+	}
+	if (!newest || (peer->active != PATH_NONE && newest->health.since_ns < peer->session_ns))
+		return;
+	newest->is_origin = false;
+	path_set_route(peer, newest, &newest->route, now_ns);
+	path_set_active(peer, newest, now_ns);
 }
+
+/* ---- the table ---- */
 
 static struct path_candidate candidate(const struct peer *peer, unsigned id)
 {
@@ -380,6 +451,38 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 	return health_deadline_ns(&path->health, &peer->health_settings);
 }
 
+/* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at all. */
+static uint64_t forget_at(const struct peer *peer, const struct path *path)
+{
+	bool is_dead = path->health.state == PATH_DOWN;
+
+	if (!path->is_used || path->is_configured || path_id(peer, path) == peer->active)
+		return NEVER_NS;
+	if (!path->has_target)
+		return path->health.since_ns + CANDIDATE_NS;
+	return peer->verdict == VERDICT_BONDED && is_dead ? path->health.since_ns + DEAD_NS
+	                                                  : NEVER_NS;
+}
+
+static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t next = NEVER_NS;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+		uint64_t at_ns = forget_at(peer, path);
+
+		if (at_ns > now_ns) {
+			next = at_ns < next ? at_ns : next;
+			continue;
+		}
+		if (path->has_target)
+			log_path(peer, path, "forgotten", "dead for 30 s");
+		free_slot(peer, path);
+	}
+	return next;
+}
+
 /* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
 static void look_for_peer(struct peer *peer, uint64_t now_ns)
 {
@@ -393,7 +496,7 @@ static void look_for_peer(struct peer *peer, uint64_t now_ns)
 
 uint64_t path_service(struct peer *peer, uint64_t now_ns)
 {
-	uint64_t next = NEVER_NS;
+	uint64_t next = forget_dead(peer, now_ns);
 
 	if (peer->verdict == VERDICT_BONDED && session_is_alive(peer, now_ns)) {
 		note_activity(peer, now_ns);
@@ -425,14 +528,51 @@ static bool is_about_link(int error)
 	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL;
 }
 
+/* Whether data could go somewhere else. */
+static bool has_alternative(const struct peer *peer, const struct path *path, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *other = &peer->path[i];
+
+		if (other != path && can_carry(other, now_ns) &&
+		    (peer->verdict != VERDICT_BONDED || health_carries_data(&other->health)))
+			return true;
+	}
+	return false;
+}
+
+/* Counts refusals without a success between; true when it is time to rest. */
+static bool is_refused_for_good(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	uint64_t sent = counter_read(&peer->dp->path[path_id(peer, path)].tx_packets);
+
+	if (sent != path->refused_at_tx)
+		path->refusals = 0;
+	path->refused_at_tx = sent;
+	path->refusals++;
+	return path->refusals >= REFUSALS_MAX && has_alternative(peer, path, now_ns);
+}
+
+/* A firewall or a full table of connections may refuse one datagram and take the next, so a single refusal
+ * means nothing, and the only path there is never rests. A probe finds out how it stands.
+ */
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {
+	uint64_t suppressed;
+
 	if (is_about_link(error)) {
 		uplink_refused(path->uplink, error, now_ns);
 		return;
 	}
 	if (path->rest_until_ns > now_ns)
 		return;
+	if (!is_refused_for_good(peer, path, now_ns)) {
+		health_probe_soon(&path->health, &peer->health_settings, now_ns);
+		if (path->refusals == 1 && log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+			log_path(peer, path, strerror(error), "refused by the system, trying on");
+		return;
+	}
+	path->refusals = 0;
 	path->rest_until_ns = now_ns + peer->control->config->error_backoff_ns;
 	health_fail(&path->health, "the system refused to send", now_ns);
 	log_path(peer, path, strerror(error), "resting");

@@ -47,6 +47,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->deadline.expired = expired;
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
 	peer->active = PATH_NONE;
+	peer->handshake.pause_ns = REKEY_TIMEOUT;
 	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = peer->resolve_ns = NEVER_NS;
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
@@ -109,6 +110,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	if (peer->resolve_ns <= now_ns)
 		uplink_resolve_peer(peer);
 	session_confirmed(peer, now_ns);
+	handshake_extend(peer, now_ns);
 	next = bonding_service(peer, now_ns);
 	due = path_service(peer, now_ns);
 	next = due < next ? due : next;

@@ -8,6 +8,7 @@
 #define CONTROL_PEER_H
 
 #include "base/deadline.h"
+#include "control/answered.h"
 #include "control/config.h"
 #include "crypto/cookie.h"
 #include "crypto/keypair.h"
@@ -24,18 +25,26 @@ struct uplink;
 struct path {
 	bool is_used;       /* the slot is taken */
 	bool is_configured; /* from an endpoint in the configuration: kept for ever */
-	bool has_target;  /* published to the data plane; else the address is still to be proved */
+	bool has_target; /* published to the data plane; else a candidate, whose address is still to be
+	                  * proved
+	                  */
 	bool is_in_table; /* data may go there now */
 	struct uplink *uplink;
 	struct route route;
 	int endpoint; /* index into the peer's configured endpoints, or -1 */
 	struct path_health health;
 	uint64_t rest_until_ns; /* the system refused to send: no data and no probes until then */
+	unsigned refusals;      /* in a row, without a datagram that the system took ... */
+	uint64_t refused_at_tx; /* ... which is what the data plane's tx_packets said at the last */
 
 	bool knows_remote_id; /* the peer's own number for this path, learnt from its probes */
 	uint8_t remote_id;
 	uint64_t moved_born_ns; /* keypair and counter of the frame that last moved the address */
 	uint64_t moved_counter;
+
+	/* A candidate that a handshake came from: what came in its name, and what we sent there. */
+	bool is_origin;
+	uint32_t heard_bytes, told_bytes;
 
 	bool has_challenge; /* sent to challenge_route and not yet answered */
 	struct route challenge_route;
@@ -56,6 +65,11 @@ struct handshake {
 	unsigned attempts;             /* initiations in this series */
 	uint64_t sent_ns;              /* newest initiation or response of ours; 0 never */
 	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
+	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
+	unsigned
+		first_path; /* the next series of copies begins with the first target from this id on */
+	uint16_t tried_paths;                 /* mask of those that the pending one was sent on */
+	struct message_initiation initiation; /* the pending one, but for its MACs */
 };
 
 /* Is the peer vtrunkd? The verdict is per session. */
@@ -78,6 +92,10 @@ struct peer {
 	struct handshake handshake;
 	uint8_t newest_timestamp[TAI64N_LEN]; /* of the initiations accepted */
 	uint64_t initiation_ns;               /* when the newest was accepted */
+	struct answered answered;             /* that one, for its copies */
+	uint64_t
+		stale_initiations; /* refused since: authentic, but of an older time than the newest */
+	int64_t stale_by_s;        /* by how much the last of them was older */
 
 	struct keypair *previous, *current, *next; /* a reference each */
 	uint64_t session_ns;                       /* when the newest keypair was made; 0 none */
@@ -85,7 +103,7 @@ struct peer {
 	uint64_t handshakes;                       /* sessions made so far */
 	bool asked_late; /* initiated because of a key about to expire on receive; once per key */
 	uint64_t new_handshake_jitter_ns;
-	bool both_initiated; /* the current session crossed one that the peer, a vtrunkd, began */
+	bool both_initiated; /* the current session crossed `previous`, which the peer, a vtrunkd, began */
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
 
@@ -128,6 +146,14 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 /* The first packet under `next` came: promotes it. */
 void session_confirmed(struct peer *peer, uint64_t now_ns);
 
+/* Whether @kp is of the newest session, also of one that crossed it. Only what comes under such a keypair
+ * says something about the session.
+ */
+bool session_is_newest(const struct peer *peer, const struct keypair *kp);
+
+/* The newest session is with a host that showed the marker: perhaps a vtrunkd. */
+bool session_maybe_bonded(const struct peer *peer);
+
 /* Wipes all keypairs; data is staged until there is a new session. */
 void session_end(struct peer *peer);
 
@@ -141,9 +167,17 @@ bool session_is_alive(const struct peer *peer, uint64_t now_ns);
 
 /* Sends an initiation over the fitting paths unless one was sent less than REKEY_TIMEOUT ago, in which
  * case it is put off until then. @is_retry continues a series, else a new one begins. True when one
- * was sent.
+ * was sent; else handshake.retry_ns lies ahead.
  */
 bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
+
+/* Sends the pending initiation, if any, over the fitting paths that it has not left on yet: one that has
+ * just been opened need not wait for the next retry.
+ */
+void handshake_extend(struct peer *peer, uint64_t now_ns);
+
+/* The peer has said goodbye and, we hope, is back soon: tries it in a moment, then in growing intervals. */
+void handshake_expect_return(struct peer *peer, uint64_t now_ns);
 
 /* Forgets the pending initiation, if any. */
 void handshake_abandon(struct peer *peer);
@@ -185,6 +219,23 @@ unsigned path_to_speak(const struct peer *peer);
  */
 struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
                       int endpoint, uint64_t now_ns);
+
+/* An authentic handshake message of @bytes came over @route from a peer that may be a vtrunkd: the path
+ * that leads there, or a candidate for one that is greeted and challenged. NULL as from path_add().
+ */
+struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
+                             uint64_t now_ns);
+
+/* Whether @bytes may be sent there, and counts them: to an address that is not proved yet at most three
+ * times of what came from it (RFC 9000, section 8).
+ */
+bool path_may_tell(struct path *path, size_t bytes);
+
+/* The token that proves the address of candidate @path when it comes back from @route. */
+const uint8_t *path_challenge(struct path *path, const struct route *route);
+
+/* The peer is plain after all: it is where its handshake came from. */
+void path_settle(struct peer *peer, uint64_t now_ns);
 
 /* Its number, also that of its lane. */
 unsigned path_id(const struct peer *peer, const struct path *path);

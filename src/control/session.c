@@ -33,16 +33,27 @@ static void publish_current(struct peer *peer)
 	engine_publish_keypair(peer->dp, peer->current);
 }
 
-static void begin_as_initiator(struct peer *peer, struct keypair *kp)
+/* @kp is no session any more for who has the newer one; what is on its way under it still counts for a
+ * while (keypair_is_fresh()).
+ */
+static void supersede(struct peer *peer, struct keypair *kp, uint64_t now_ns)
+{
+	peer->previous = kp;
+	if (kp)
+		keypair_supersede(kp, now_ns);
+}
+
+static void begin_as_initiator(struct peer *peer, struct keypair *kp, uint64_t now_ns)
 {
 	drop(peer, &peer->previous);
 	peer->both_initiated = peer->next && peer->next->accepts_lanes;
 	if (peer->next) {
+		/* They crossed: the peer, which made them in the other order, sends under that one. */
 		peer->previous = peer->next;
 		peer->next = NULL;
 		drop(peer, &peer->current);
 	} else {
-		peer->previous = peer->current;
+		supersede(peer, peer->current, now_ns);
 	}
 	peer->current = kp;
 	publish_current(peer);
@@ -55,17 +66,41 @@ static void begin_as_responder(struct peer *peer, struct keypair *kp)
 	peer->next = kp;
 }
 
-/* Where everything goes that is not bonded: to where the handshake came from. */
-static void follow(struct peer *peer, const struct route *route, uint64_t now_ns)
+/* A path to an address already proved, if possible over the link of @route; or NULL. */
+static struct path *find_proved(struct peer *peer, const struct route *route)
+{
+	struct path *any = NULL;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (!path->is_used || !path->has_target)
+			continue;
+		if (path->route.link == route->link)
+			return path;
+		any = any ? any : path;
+	}
+	return any;
+}
+
+/* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to prove first
+ * that it is there (path_add_origin()): a response names no address, so anybody who has the key could lead our
+ * data to a victim. Until then it goes where an initiation of ours went, if anywhere.
+ */
+static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
+                   bool is_initiator, uint64_t now_ns)
 {
 	struct uplink *uplink = &peer->control->uplink[route->link->id];
 	struct path *path = path_find(peer, route);
 
-	if (!path)
+	if (maybe_bonded && !(path && path->has_target))
+		path = is_initiator ? find_proved(peer, route) : NULL;
+	else if (!path)
 		path = path_add(peer, uplink, route, -1, now_ns);
 	if (!path)
 		return;
-	path_set_route(peer, path, route, now_ns);
+	if (!maybe_bonded || route_is_same_way(&path->route, route))
+		path_set_route(peer, path, route, now_ns);
 	path_set_active(peer, path, now_ns);
 }
 
@@ -101,14 +136,14 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 	}
 	atomic_store(&peer->dp->frames_allowed, maybe_bonded);
 	if (is_initiator)
-		begin_as_initiator(peer, kp);
+		begin_as_initiator(peer, kp, now_ns);
 	else
 		begin_as_responder(peer, kp);
 	peer->session_ns = now_ns;
 	peer->session_wall_s = clock_wall().tv_sec;
 	peer->handshakes++;
 	peer->asked_late = false;
-	follow(peer, route, now_ns);
+	follow(peer, route, maybe_bonded, is_initiator, now_ns);
 	return 0;
 }
 
@@ -117,13 +152,27 @@ void session_confirmed(struct peer *peer, uint64_t now_ns)
 	if (!peer->next || !atomic_load_explicit(&peer->next->is_confirmed, memory_order_acquire))
 		return;
 	drop(peer, &peer->previous);
-	peer->previous = peer->current;
+	supersede(peer, peer->current, now_ns);
 	peer->current = peer->next;
 	peer->next = NULL;
+	peer->both_initiated = false;
 	publish_current(peer);
 	atomic_store(&peer->dp->session_wanted, false);
 	handshake_abandon(peer);
 	bonding_session_began(peer, false, now_ns);
+}
+
+bool session_is_newest(const struct peer *peer, const struct keypair *kp)
+{
+	return kp && (kp == peer->current || kp == peer->next ||
+	              (kp == peer->previous && peer->both_initiated));
+}
+
+bool session_maybe_bonded(const struct peer *peer)
+{
+	const struct keypair *kp = peer->next ? peer->next : peer->current;
+
+	return kp && kp->accepts_lanes;
 }
 
 void session_end(struct peer *peer)

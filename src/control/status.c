@@ -195,7 +195,11 @@ static bool put_session(json_t *o, const struct peer *peer, uint64_t now_ns)
 	       put(o, "session_role", text(role)) &&
 	       put(o, "handshakes", number(peer->handshakes)) &&
 	       put(o, "last_handshake",
-	           peer->handshakes ? json_integer(peer->session_wall_s) : json_null());
+	           peer->handshakes ? json_integer(peer->session_wall_s) : json_null()) &&
+	       put(o, "unanswered_initiations", number(peer->handshake.attempts)) &&
+	       put(o, "stale_initiations", number(peer->stale_initiations)) &&
+	       put(o, "clock_behind_s",
+	           peer->stale_initiations ? json_integer(peer->stale_by_s) : json_null());
 }
 
 static json_t *build_allowed_ips(const struct config_peer *config)

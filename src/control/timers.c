@@ -26,13 +26,19 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void send_keepalive(struct peer *peer)
+/* Like data it has its initiator renew a key that is old enough (whitepaper 6.2), or a tunnel that carries
+ * only keepalives would have none between REJECT_AFTER_TIME and the next one.
+ */
+static void send_keepalive(struct peer *peer, uint64_t now_ns)
 {
 	unsigned id = path_to_speak(peer);
 
 	if (peer->current && id != PATH_NONE)
 		engine_send_late(peer->control->engine, peer->dp, peer->current, id, LANE_ORDERED,
 		                 NULL, 0, NULL);
+	if (peer->current && peer->current->is_initiator && now_ns >= peer->current->rekey_ns &&
+	    !peer->handshake.is_pending)
+		handshake_initiate(peer, false, now_ns);
 }
 
 static void give_up(struct peer *peer, uint64_t now_ns)
@@ -107,7 +113,7 @@ static uint64_t service_passive_keepalive(struct peer *peer, uint64_t now_ns)
 	if (now_ns < since + KEEPALIVE_TIMEOUT)
 		return since + KEEPALIVE_TIMEOUT;
 	if (session_is_alive(peer, now_ns))
-		send_keepalive(peer);
+		send_keepalive(peer, now_ns);
 	else
 		atomic_store(&peer->dp->data_rx_since_ns, 0);
 	return NEVER_NS;
@@ -124,7 +130,7 @@ static uint64_t service_persistent_keepalive(struct peer *peer, uint64_t now_ns)
 	if (now_ns < last + interval)
 		return last + interval;
 	if (session_is_alive(peer, now_ns))
-		send_keepalive(peer);
+		send_keepalive(peer, now_ns);
 	else if (!peer->handshake.is_pending && peer->handshake.retry_ns == NEVER_NS)
 		handshake_initiate(peer, false, now_ns);
 	return now_ns + interval;

@@ -45,6 +45,7 @@ struct keypair {
 	void *owner;               /* [I] the data plane's peer; this room does not look inside */
 	_Atomic bool is_confirmed; /* [A] responder: the initiator has used it */
 	_Atomic bool send_lanes;   /* [A] the peer has said that it takes lanes; set once */
+	_Atomic uint64_t superseded_ns;  /* [A] control, once: a newer session is in use; 0: none */
 	struct cds_lfht_node index_node; /* [U] in the data plane's index table */
 
 	alignas(64) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
@@ -94,6 +95,29 @@ static inline bool keypair_can_send(const struct keypair *kp, uint64_t now_ns, u
 static inline bool keypair_can_receive(const struct keypair *kp, uint64_t now_ns)
 {
 	return now_ns < kp->born_ns + REJECT_AFTER_TIME;
+}
+
+/* Packets under the keypair before may come this much later than the first under the newer one: a round
+ * trip until the responder may use it, a lost confirmation, links of unequal delay.
+ */
+#define KEYPAIR_OVERLAP_NS REKEY_TIMEOUT
+
+/* A newer session took its place at @now_ns. Control. */
+static inline void keypair_supersede(struct keypair *kp, uint64_t now_ns)
+{
+	atomic_store_explicit(&kp->superseded_ns, now_ns, memory_order_relaxed);
+}
+
+/* Whether what comes under it at @now_ns tells that the peer is alive and has the session we have. Not when
+ * a newer one has been in use for longer than KEYPAIR_OVERLAP_NS: who still sends under the old one then is
+ * another host with the same key, whose place was taken, and which must find out. Its data is accepted all
+ * the same, as in plain WireGuard. Relaxed: a moment more or less does not matter.
+ */
+static inline bool keypair_is_fresh(const struct keypair *kp, uint64_t now_ns)
+{
+	uint64_t since_ns = atomic_load_explicit(&kp->superseded_ns, memory_order_relaxed);
+
+	return !since_ns || now_ns < since_ns + KEYPAIR_OVERLAP_NS;
 }
 
 /* Takes @n counters of @lane; returns the first, with the lane in it, or UINT64_MAX when the lane is

@@ -89,7 +89,7 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	struct batch *answer;
 	uint64_t heard;
 
-	if (d->path_id == PATH_NONE)
+	if (d->path_id == PATH_NONE || !keypair_is_fresh(d->b->keypair, d->b->time_ns))
 		return;
 	heard = counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
 	memcpy(echo.seq, probe->seq, sizeof echo.seq);
@@ -249,6 +249,7 @@ static bool has_roamed(const struct delivery *d)
 static void account(struct dp_thread *self, const struct delivery *d)
 {
 	const struct batch *b = d->b;
+	bool is_fresh = keypair_is_fresh(b->keypair, b->time_ns);
 
 	confirm(b->peer, b->keypair);
 	if (d->path_id != PATH_NONE) {
@@ -256,8 +257,11 @@ static void account(struct dp_thread *self, const struct delivery *d)
 
 		counter_add(&path->rx_packets, d->authentic);
 		counter_add(&path->rx_bytes, d->bytes);
-		atomic_store_explicit(&path->heard_ns, b->time_ns, memory_order_relaxed);
+		if (is_fresh)
+			atomic_store_explicit(&path->heard_ns, b->time_ns, memory_order_relaxed);
 	}
+	if (!is_fresh)
+		return;
 	if (has_roamed(d))
 		report(self, d, NULL, 0, d->newest);
 	dp_peer_heard(b->peer, d->has_data, b->time_ns);

@@ -20,6 +20,8 @@
 #define IDLE_PATIENCE_NS (500 * NS_PER_MS)
 #define ANSWER_MAX_NS    (2 * NS_PER_S) /* an unanswered probe is remembered at least this long */
 
+#define FIRST_ANSWER_NS (5 * NS_PER_S)
+
 #define HOLD_DOWN_NS     (500 * NS_PER_MS)
 #define HOLD_DOWN_MAX_NS (30 * NS_PER_S)
 #define FALLS_MAX        7u /* 0.5 s * 2^6 is beyond the longest hold-down */
@@ -83,6 +85,15 @@ static uint64_t silent_at(const struct path_health *h, const struct health_setti
 	uint64_t rest_ns =
 		set->timeout_ns > set->interval_ns ? set->timeout_ns - set->interval_ns : 0;
 	return most(h->answered_ns + set->timeout_ns, h->asked_ns + rest_ns);
+}
+
+/* When a path that never answered is given up. A round trip may be longer than the timeout, which is about
+ * silence between answers, so the first one gets some time in any case.
+ */
+static uint64_t unproven_until(const struct path_health *h, const struct health_settings *set)
+{
+	return h->asked_ns == NEVER_NS ? NEVER_NS
+	                               : h->asked_ns + most(set->timeout_ns, FIRST_ANSWER_NS);
 }
 
 static uint64_t probe_interval(const struct path_health *h, const struct health_settings *set)
@@ -286,6 +297,8 @@ static bool check_recovery(struct path_health *h, const struct health_settings *
 		h->answers_in_row = 0;
 	if (is_silent || now_ns >= overdue_at(h, set, PROBES_DEAD))
 		h->is_recovering = false;
+	if (h->state == PATH_UNPROVEN && now_ns >= unproven_until(h, set))
+		return fall(h, "never answered", now_ns);
 	return rise(h, now_ns);
 }
 
@@ -331,6 +344,8 @@ uint64_t health_deadline_ns(const struct path_health *h, const struct health_set
 		return least(at_ns, least(dead_at(h, set), silent_at(h, set)));
 	if (has_proven_itself(h))
 		at_ns = least(at_ns, h->hold_until_ns);
+	else if (h->state == PATH_UNPROVEN)
+		at_ns = least(at_ns, unproven_until(h, set));
 	return at_ns;
 }
 
@@ -365,4 +380,11 @@ void health_hurry(struct path_health *h, const struct health_settings *set)
 	give_up_probes(h); /* overdue as they are, they would end the hurry at once */
 	h->is_recovering = true;
 	schedule(h, set);
+}
+
+void health_probe_soon(struct path_health *h, const struct health_settings *set, uint64_t now_ns)
+{
+	uint64_t at_ns = h->probed_ns ? most(now_ns, h->probed_ns + set->busy_ns) : now_ns;
+
+	h->probe_at_ns = least(h->probe_at_ns, at_ns);
 }

@@ -14,7 +14,7 @@
  * from everywhere to UNPROVEN.
  *
  * UNPROVEN: never answered since it leads where it does; carries no data, probed at the idle
- * interval. UP: carries data. SUSPECT: still carries data, probed fast. DOWN: carries none; probed
+ * interval; DOWN when that has lasted for timeout_ns, at least 5 s. UP: carries data. SUSPECT: still carries data, probed fast. DOWN: carries none; probed
  * at the idle interval, fast from the first answer until it is up or three are overdue again. The
  * hold-down is 0.5 s doubled by each fall within the last minute (at most 30 s).
  *
@@ -124,6 +124,9 @@ void health_assume_up(struct path_health *h, const char *reason, uint64_t now_ns
  * rested): probes it fast, as after an answer, until three are overdue.
  */
 void health_hurry(struct path_health *h, const struct health_settings *set);
+
+/* A probe is due at once, or busy_ns after the last one: something has happened that one can tell about. */
+void health_probe_soon(struct path_health *h, const struct health_settings *set, uint64_t now_ns);
 
 /* The next moment at which health_tick() or a probe is due. Sleep until then, call health_tick(), send
  * a probe if probe_at_ns has come: no change is missed, and the next deadline lies ahead.

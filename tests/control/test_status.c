@@ -126,7 +126,9 @@ Test(status, what_is_not_known_is_null)
 		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"aggregate\",\"bonding\":\"unknown\","
 		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
-		"\"handshakes\":0,\"last_handshake\":null,\"endpoint\":null,\"allowed_ips\":[],"
+		"\"handshakes\":0,\"last_handshake\":null,\"unanswered_initiations\":0,"
+		"\"stale_initiations\":0,\"clock_behind_s\":null,\"endpoint\":null,\"allowed_ips\":"
+	        "[],"
 		"\"rx_packets\":0,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":0,"
 		"\"staged_packets\":0,\"paths\":[]}]}");
 }
@@ -179,6 +181,9 @@ static void fill_peer(void)
 	peer.verdict = VERDICT_BONDED;
 	peer.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
 	peer.handshakes = 4;
+	peer.handshake.attempts = 3;
+	peer.stale_initiations = 2;
+	peer.stale_by_s = 86400;
 	peer.session_wall_s = 1700000000;
 	atomic_store(&peer.dp->out[0].staged_len, 6);
 
@@ -226,6 +231,8 @@ Test(status, all_that_is_known_is_told)
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
 		"\"session\":\"established\",\"session_age_s\":0.75,"
 		"\"session_role\":\"responder\",\"handshakes\":4,\"last_handshake\":1700000000,"
+		"\"unanswered_initiations\":3,\"stale_initiations\":2,"
+		"\"clock_behind_s\":86400,"
 		"\"endpoint\":\"192.0.2.1:1\","
 		"\"allowed_ips\":[\"192.168.7.0/24\",\"fd07::/64\"],"
 		"\"rx_packets\":20016,\"rx_bytes\":200016,\"tx_packets\":217,\"tx_bytes\":2016,"

@@ -397,3 +397,11 @@ Test(keypair, nothing_is_leaked_adopted_or_not)
 		cr_expect(lt(sz, mallinfo2().uordblks, before + 32768), "case %zu", i);
 	}
 }
+
+Test(keypair, is_fresh_for_a_while_after_a_newer_one_took_its_place)
+{
+	cr_expect(keypair_is_fresh(kp, NOW + REJECT_AFTER_TIME));
+	keypair_supersede(kp, NOW + NS_PER_S);
+	cr_expect(keypair_is_fresh(kp, NOW + NS_PER_S + KEYPAIR_OVERLAP_NS - 1));
+	cr_expect(not(keypair_is_fresh(kp, NOW + NS_PER_S + KEYPAIR_OVERLAP_NS)));
+}

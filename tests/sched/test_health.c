@@ -322,16 +322,44 @@ Test(health, first_answer_brings_it_up)
 	world_fini(&w);
 }
 
-Test(health, unproven_stays_so_and_is_probed_at_the_idle_interval)
+Test(health, unproven_is_down_after_the_timeout_and_probed_at_the_idle_interval)
 {
 	struct world w;
 
 	world_init(&w, &usual, 20 * MS);
 	w.loss_percent = 100;
 	set_busy(&w, true);
-	run_for(&w, 60 * NS_PER_S - 1);
+	run_for(&w, usual.timeout_ns - 1);
 	cr_expect(eq(int, w.h.state, PATH_UNPROVEN));
+	run_for(&w, 1);
+	cr_expect(eq(int, w.h.state, PATH_DOWN));
+	cr_expect(eq(str, (char *)w.h.reason, "never answered"));
+	run_for(&w, 55 * NS_PER_S - 1);
+	cr_expect(eq(int, w.h.state, PATH_DOWN));
 	cr_expect(eq(sz, w.probe_count, 60));
+	world_fini(&w);
+}
+
+Test(health, unproven_that_nobody_could_ask_waits)
+{
+	struct path_health h;
+
+	health_init(&h, START);
+	cr_expect(not(health_tick(&h, &usual, START + 60 * NS_PER_S)));
+	cr_expect(eq(int, h.state, PATH_UNPROVEN));
+}
+
+Test(health, probe_soon_is_at_once_and_then_no_faster_than_busy)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	run_for(&w, 300 * MS);
+	health_probe_soon(&w.h, &usual, w.now_ns);
+	cr_expect(eq(u64, w.h.probe_at_ns, w.now_ns));
+	health_probe_sent(&w.h, &usual, w.now_ns);
+	health_probe_soon(&w.h, &usual, w.now_ns);
+	cr_expect(eq(u64, w.h.probe_at_ns, w.now_ns + usual.busy_ns));
 	world_fini(&w);
 }
 

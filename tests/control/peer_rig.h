@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_rig.h - one peer as the control thread knows it, without threads and without a network.
+ *
+ * Its engine has no thread running; its links are bound to loopback, each endpoint of the peer is a socket of
+ * the test, so what leaves can be looked at. Handshakes and frames of the other side are made by hand. Time
+ * is an argument: NOW and what the test adds to it. Only what the data plane looks at itself, the age of a
+ * keypair when a frame is sealed, goes by the real clock.
+ */
+#ifndef TEST_PEER_RIG_H
+#define TEST_PEER_RIG_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "control/control.h"
+#include "crypto/aead.h"
+#include "crypto/secret.h"
+
+#define RIG_LINKS 2u
+
+struct peer_rig {
+	struct control control;
+	struct config config;
+	struct config_link links[RIG_LINKS];
+	struct config_peer config_peer;
+	struct peer *peer, *peers[1];
+	int tun[2];
+	int remote_fd[RIG_LINKS]; /* the peer's end of each link */
+	struct endpoint remote[RIG_LINKS];
+	struct noise_identity other; /* the peer's keys */
+	struct noise_remote us;      /* and what it knows of ours */
+	struct batch_pool pool;      /* of reports */
+	uint64_t now_ns;
+};
+
+static inline struct endpoint rig_loopback(void)
+{
+	struct endpoint ep = {0};
+
+	cr_assert(eq(int, endpoint_parse("127.0.0.1:0", 0, &ep), 0));
+	return ep;
+}
+
+static inline int rig_socket(struct endpoint *ret)
+{
+	socklen_t len = sizeof *ret;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*ret = rig_loopback();
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, bind(fd, &ret->sa, endpoint_len(ret)), 0));
+	cr_assert(eq(int, getsockname(fd, &ret->sa, &len), 0));
+	return fd;
+}
+
+static inline void rig_keys(struct peer_rig *rig)
+{
+	uint8_t private[KEY_LEN];
+
+	rig->control.identity = secret_alloc(sizeof *rig->control.identity);
+	random_bytes(private, sizeof private);
+	noise_identity_init(rig->control.identity, private);
+	random_bytes(private, sizeof private);
+	noise_identity_init(&rig->other, private);
+	memcpy(rig->config_peer.public_key, rig->other.public_key, KEY_LEN);
+	noise_remote_init(&rig->us, &rig->other, rig->control.identity->public_key, NULL);
+	random_bytes(rig->control.boot_id, sizeof rig->control.boot_id);
+}
+
+static inline void rig_open_link(struct peer_rig *rig, unsigned i)
+{
+	struct link_settings set = {.bind = rig_loopback()};
+	struct link *link = engine_link(rig->control.engine, i);
+
+	snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
+	snprintf(set.name, sizeof set.name, "link-%u", i);
+	memcpy(link->name, set.name, sizeof link->name);
+	rig->links[i].weight = 1;
+	cr_assert(eq(int, link_open(link, &set), 0));
+	rig->control.uplink[i] = (struct uplink){.control = &rig->control,
+	                                         .config = &rig->links[i],
+	                                         .link = link,
+	                                         .id = i,
+	                                         .state = UPLINK_UP};
+	rig->remote_fd[i] = rig_socket(&rig->remote[i]);
+}
+
+static inline void rig_open(struct peer_rig *rig)
+{
+	struct engine_settings set = {.mtu = 1420, .workers = 1};
+
+	cr_assert(eq(int, crypto_init(), 0));
+	rcu_register_thread();
+	*rig = (struct peer_rig){.now_ns = clock_boot_ns()};
+	rig->control.config = &rig->config;
+	rig->config = (struct config){.error_backoff_ns = 5 * NS_PER_S,
+	                              .health_interval_ns = NS_PER_S,
+	                              .health_timeout_ns = 5 * NS_PER_S,
+	                              .link_count = RIG_LINKS,
+	                              .links = rig->links};
+	strcpy(rig->config_peer.name, "other");
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, rig->tun), 0));
+	set.tun = (struct tun){.queues = 1, .fd = {rig->tun[0]}};
+	set.cipher = CIPHER_SODIUM;
+	cr_assert(eq(int, engine_create(&set, &rig->control.engine), 0));
+	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
+	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
+	rig_keys(rig);
+	rig->control.uplink_count = RIG_LINKS;
+	for (unsigned i = 0; i < RIG_LINKS; i++)
+		rig_open_link(rig, i);
+	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
+	cr_assert(eq(int, peer_create(&rig->control, &rig->config_peer, &rig->peer), 0));
+	rig->peers[0] = rig->peer;
+	rig->control.peers = rig->control.peers_by_key = rig->peers;
+	rig->control.peer_count = 1;
+}
+
+static inline void rig_close(struct peer_rig *rig)
+{
+	peer_destroy(rig->peer);
+	engine_stop(rig->control.engine);
+	engine_destroy(rig->control.engine);
+	loop_fini(&rig->control.loop);
+	batch_pool_fini(&rig->pool);
+	secret_free(rig->control.identity);
+	for (unsigned i = 0; i < RIG_LINKS; i++)
+		close(rig->remote_fd[i]);
+	close(rig->tun[0]);
+	close(rig->tun[1]);
+	rcu_barrier();
+	rcu_unregister_thread();
+}
+
+static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
+{
+	return (struct route){.link = rig->control.uplink[i].link, .remote = rig->remote[i]};
+}
+
+/* A configured path over link @i. */
+static inline struct path *rig_path(struct peer_rig *rig, unsigned i)
+{
+	struct route route = rig_route(rig, i);
+	struct path *path =
+		path_add(rig->peer, &rig->control.uplink[i], &route, (int)i, rig->now_ns);
+
+	cr_assert(ne(ptr, path, NULL));
+	path_set_route(rig->peer, path, &route, rig->now_ns);
+	return path;
+}
+
+/* The next message of @type that came to the peer's end of link @i; false when there is none. */
+static inline bool rig_sent(struct peer_rig *rig, unsigned i, uint8_t type, void *ret, size_t len)
+{
+	uint8_t buf[2048];
+	ssize_t n;
+
+	while ((n = recv(rig->remote_fd[i], buf, sizeof buf, 0)) > 0) {
+		if (buf[0] != type)
+			continue;
+		if (ret)
+			memcpy(ret, buf, len < (size_t)n ? len : (size_t)n);
+		return true;
+	}
+	return false;
+}
+
+/* A session as it stands after a handshake in which we had the given role, confirmed. */
+static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiator, bool marker,
+                                          unsigned link)
+{
+	struct noise_handshake hs = {.remote_index = 77};
+	struct route route = rig_route(rig, link);
+	struct keypair *kp;
+
+	rig->peer->sent_marker = rig->peer->saw_marker = marker;
+	cr_assert(eq(int,
+	             index_reserve(engine_index(rig->control.engine), rig->peer, &hs.local_index),
+	             0));
+	cr_assert(eq(int, session_begin(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
+	kp = is_initiator ? rig->peer->current : rig->peer->next;
+	if (is_initiator) {
+		bonding_session_began(rig->peer, true, rig->now_ns);
+	} else {
+		atomic_store(&kp->is_confirmed, true);
+		session_confirmed(rig->peer, rig->now_ns);
+	}
+	return kp;
+}
+
+/* What the data plane reports when one frame came under @kp over link @i from the peer's end. */
+static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned i, unsigned path_id,
+                             enum frame_type type, const void *body, size_t len)
+{
+	struct batch *r = batch_get(&rig->pool);
+	struct segment *seg;
+
+	cr_assert(ne(ptr, r, NULL));
+	r->kind = BATCH_REPORT;
+	r->peer = dp_peer_get(rig->peer->dp);
+	cr_assert(keypair_get(kp));
+	r->keypair = kp;
+	r->route = rig_route(rig, i);
+	r->time_ns = rig->now_ns;
+	r->path_id = (uint8_t)path_id;
+	seg = batch_append(r, rig->pool.stride);
+	seg->len = (uint16_t)frame_append(segment_payload(r, seg), 0, 256, type, body, len);
+	bonding_take_report(rig->peer, r, rig->now_ns);
+	batch_free(r);
+}
+
+#endif

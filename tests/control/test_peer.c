@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* What events mean for a peer: handshakes, sessions, frames, refusals; see peer_rig.h. */
+#include "peer_rig.h"
+
+static struct peer_rig rig;
+
+static void setup(void)
+{
+	rig_open(&rig);
+}
+
+static void teardown(void)
+{
+	rig_close(&rig);
+}
+
+TestSuite(peer, .init = setup, .fini = teardown);
+
+static struct message_initiation sent_initiation(unsigned link)
+{
+	struct message_initiation msg = {0};
+
+	cr_assert(rig_sent(&rig, link, MESSAGE_INITIATION, &msg, sizeof msg), "link %u", link);
+	return msg;
+}
+
+static struct frame_goodbye goodbye(const uint8_t boot_id[8])
+{
+	struct frame_goodbye body = {.reason = GOODBYE_STOPPING};
+
+	memcpy(body.boot_id, boot_id, sizeof body.boot_id);
+	return body;
+}
+
+static const uint8_t boot_id[8] = {1, 2, 3};
+
+static void greet(struct keypair *kp, const uint8_t id[8])
+{
+	struct frame_hello body = {.version = 1, .path_limit = 16};
+
+	memcpy(body.boot_id, id, sizeof body.boot_id);
+	rig_frame(&rig, kp, 0, 0, FRAME_HELLO_ACK, &body, sizeof body);
+}
+
+/* A bonded session that the peer began, over two paths. */
+static struct keypair *bonded(void)
+{
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	rig_path(&rig, 1);
+	kp = rig_session(&rig, false, true, 0);
+	greet(kp, boot_id);
+	cr_assert(eq(int, rig.peer->verdict, VERDICT_BONDED));
+	return kp;
+}
+
+/* ---- initiations ---- */
+
+Test(peer, path_that_opens_later_gets_the_pending_initiation_at_once)
+{
+	struct message_initiation first, second;
+
+	rig_path(&rig, 0);
+	cr_assert(handshake_initiate(rig.peer, false, rig.now_ns));
+	first = sent_initiation(0);
+	rig_path(&rig, 1);
+	peer_service(rig.peer, rig.now_ns + NS_PER_MS);
+	second = sent_initiation(1);
+	cr_expect(eq(int, memcmp(&first, &second, offsetof(struct message_initiation, macs)), 0));
+	peer_service(rig.peer, rig.now_ns + 2 * NS_PER_MS);
+	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)), "once per path");
+}
+
+Test(peer, retry_begins_with_another_path)
+{
+	rig_path(&rig, 0);
+	rig_path(&rig, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		cr_assert(handshake_initiate(rig.peer, i, rig.now_ns + i * 10 * NS_PER_S));
+		cr_expect(eq(uint, rig.peer->handshake.first_path, i % 2 + 1), "attempt %u", i);
+	}
+}
+
+Test(peer, failed_attempt_leaves_no_deadline_in_the_past)
+{
+	rig.peer->handshake.retry_ns = rig.now_ns;
+	rig.peer->remote->is_usable = false;
+	cr_expect(not(handshake_initiate(rig.peer, false, rig.now_ns)));
+	cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS));
+
+	/* No way out: a path whose link is away. */
+	rig.peer->remote->is_usable = true;
+	rig_path(&rig, 0);
+	rig.control.uplink[0].state = UPLINK_WAITING;
+	rig.peer->handshake.retry_ns = rig.now_ns;
+	cr_expect(not(handshake_initiate(rig.peer, false, rig.now_ns)));
+	cr_expect(gt(u64, rig.peer->handshake.retry_ns, rig.now_ns));
+}
+
+Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
+{
+	uint64_t at_ns = rig.now_ns, pause_ns, before_ns = 0;
+	struct keypair *kp = bonded();
+	struct frame_goodbye bye = goodbye(boot_id);
+
+	rig.config_peer.endpoint_count = 1;
+	rig.peer->handshake.sent_ns = rig.now_ns;
+	rig_frame(&rig, kp, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->current, NULL));
+	cr_expect(le(u64, rig.peer->handshake.retry_ns, rig.now_ns + 315 * NS_PER_MS));
+	for (unsigned i = 0; i < 12; i++) {
+		pause_ns = rig.peer->handshake.retry_ns - at_ns;
+		cr_expect(gt(u64, pause_ns, before_ns / 5 * 4), "pause %u", i);
+		cr_expect(le(u64, pause_ns, REKEY_TIMEOUT + TIMER_JITTER_NS), "pause %u", i);
+		before_ns = pause_ns;
+		at_ns = rig.peer->handshake.retry_ns;
+		timers_service(rig.peer, at_ns);
+		cr_expect(rig.peer->handshake.is_pending, "attempt %u", i);
+	}
+	cr_expect(ge(u64, before_ns, REKEY_TIMEOUT), "the usual pause in the end");
+}
+
+/* ---- what belongs to which session ---- */
+
+Test(peer, late_goodbye_of_the_session_before_is_ignored)
+{
+	struct keypair *before = bonded(), *now;
+	struct frame_goodbye bye = goodbye(boot_id);
+
+	now = rig_session(&rig, false, true, 0);
+	rig_frame(&rig, before, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->current, now));
+	rig_frame(&rig, now, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->current, NULL));
+}
+
+Test(peer, late_greeting_of_the_session_before_decides_nothing)
+{
+	struct keypair *before = bonded();
+	static const uint8_t earlier_life[8] = {9};
+
+	rig_session(&rig, false, true, 0);
+	greet(before, earlier_life);
+	cr_expect(eq(int, memcmp(rig.peer->remote_boot_id, boot_id, 8), 0));
+	cr_expect(ne(u64, rig.peer->hello_ns, NEVER_NS), "our HELLO is not answered yet");
+}
+
+Test(peer, greeting_under_the_session_that_crossed_counts)
+{
+	struct noise_handshake hs = {.remote_index = 5};
+	struct route route = rig_route(&rig, 0);
+	struct keypair *theirs;
+
+	rig_path(&rig, 0);
+	rig.peer->saw_marker = true;
+	cr_assert(eq(int,
+	             index_reserve(engine_index(rig.control.engine), rig.peer, &hs.local_index),
+	             0));
+	cr_assert(eq(int, session_begin(rig.peer, &hs, false, &route, rig.now_ns), 0));
+	theirs = rig.peer->next;
+	rig_session(&rig, true, true, 0);
+	cr_assert(eq(ptr, rig.peer->previous, theirs));
+	greet(theirs, boot_id);
+	cr_expect(eq(int, rig.peer->verdict, VERDICT_BONDED));
+	cr_expect(keypair_is_fresh(theirs, rig.now_ns + REJECT_AFTER_TIME));
+}
+
+Test(peer, keypair_that_gave_way_stops_to_prove_anything_after_a_while)
+{
+	struct keypair *before = bonded();
+
+	cr_expect(keypair_is_fresh(before, rig.now_ns + REJECT_AFTER_TIME));
+	rig_session(&rig, false, true, 0);
+	cr_expect(not(keypair_is_fresh(before, rig.now_ns + KEYPAIR_OVERLAP_NS)));
+}
+
+Test(peer, keepalive_asks_for_a_new_key_as_data_does)
+{
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, true, false, 0);
+	rig.config_peer.persistent_keepalive = 25;
+	timers_service(rig.peer, kp->rekey_ns - 1);
+	cr_expect(not(rig.peer->handshake.is_pending));
+	rig.peer->handshake.sent_ns = 0;
+	timers_service(rig.peer, kp->rekey_ns + 25 * NS_PER_S);
+	cr_expect(rig.peer->handshake.is_pending);
+}
+
+/* ---- origins ---- */
+
+static struct path *origin(unsigned link)
+{
+	struct route route = rig_route(&rig, link);
+
+	return path_find(rig.peer, &route);
+}
+
+Test(peer, origin_of_a_vtrunkd_is_a_candidate_until_it_proved_itself)
+{
+	struct route route = rig_route(&rig, 0);
+	struct frame_path_challenge body = {0};
+	struct keypair *kp;
+
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	kp = rig_session(&rig, false, true, 0);
+	cr_expect(not(origin(0)->has_target));
+	cr_expect(eq(uint, rig.peer->published_mask, 0));
+	peer_service(rig.peer, rig.now_ns); /* greets */
+	cr_assert(origin(0)->has_challenge);
+	body.path_id = (uint8_t)path_id(rig.peer, origin(0));
+	rig_frame(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	cr_expect(not(origin(0)->has_target), "a wrong token");
+	memcpy(body.token, origin(0)->challenge, sizeof body.token);
+	rig_frame(&rig, kp, 1, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	cr_expect(not(origin(0)->has_target), "from elsewhere");
+	rig_frame(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	path_publish(rig.peer, rig.now_ns);
+	cr_expect(origin(0)->has_target);
+	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+}
+
+Test(peer, candidate_is_told_at_most_three_times_what_came_from_it)
+{
+	struct route route = rig_route(&rig, 0);
+	struct path *path = path_add_origin(rig.peer, &route, 148, rig.now_ns);
+
+	cr_expect(path_may_tell(path, 92));
+	cr_expect(path_may_tell(path, 3 * 148 - 92));
+	cr_expect(not(path_may_tell(path, 1)));
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	cr_expect(path_may_tell(path, 3 * 148));
+	cr_expect(not(path_may_tell(path, 1)));
+}
+
+Test(peer, candidate_that_proves_nothing_is_forgotten)
+{
+	struct route route = rig_route(&rig, 0);
+
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_service(rig.peer, rig.now_ns + 10 * NS_PER_S - 1);
+	cr_expect(ne(ptr, origin(0), NULL));
+	peer_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
+	cr_expect(eq(ptr, origin(0), NULL));
+}
+
+Test(peer, peer_with_marker_that_stays_silent_is_plain_and_where_it_came_from)
+{
+	struct route route = rig_route(&rig, 0);
+
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict, VERDICT_STOCK));
+	cr_expect(origin(0)->has_target);
+	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+}
+
+Test(peer, peer_without_marker_is_where_its_handshake_came_from)
+{
+	rig_session(&rig, false, false, 1);
+	cr_assert(ne(ptr, origin(1), NULL));
+	cr_expect(origin(1)->has_target);
+	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+}
+
+/* ---- dead and refused paths ---- */
+
+Test(peer, dead_path_learnt_from_the_peer_is_forgotten_and_a_configured_one_kept)
+{
+	struct route learnt = rig_route(&rig, 1);
+	struct path *path;
+
+	bonded();
+	learnt.remote = rig.remote[0]; /* another address of the peer over link 1 */
+	path = path_add(rig.peer, &rig.control.uplink[1], &learnt, -1, rig.now_ns);
+	path_set_route(rig.peer, path, &learnt, rig.now_ns);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (rig.peer->path[i].is_used)
+			health_fail(&rig.peer->path[i].health, "for the test", rig.now_ns);
+	}
+	rig.peer->handshake.sent_ns = rig.now_ns;
+	path_service(rig.peer, rig.now_ns + 30 * NS_PER_S - 1);
+	cr_expect(path->is_used);
+	path_service(rig.peer, rig.now_ns + 30 * NS_PER_S);
+	cr_expect(not(path->is_used));
+	cr_expect(eq(ptr, rcu_dereference(rig.peer->dp->path[path - rig.peer->path].target), NULL));
+	cr_expect(ne(ptr, origin(0), NULL));
+	cr_expect(ne(ptr, origin(1), NULL));
+}
+
+static void bring_up(struct path *path)
+{
+	uint16_t seq = health_probe_sent(&path->health, &rig.peer->health_settings, rig.now_ns);
+
+	health_answered(&path->health, &rig.peer->health_settings, seq, NS_PER_MS, rig.now_ns);
+	cr_assert(eq(int, path->health.state, PATH_UP));
+}
+
+Test(peer, only_path_never_rests)
+{
+	struct path *path;
+
+	rig_path(&rig, 0);
+	greet(rig_session(&rig, false, true, 0), boot_id);
+	path = origin(0);
+	bring_up(path);
+	for (unsigned i = 0; i < 20; i++)
+		path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, 0));
+	cr_expect(eq(int, path->health.state, PATH_UP));
+}
+
+Test(peer, path_rests_after_three_refusals_in_a_row_beside_another)
+{
+	struct path *path;
+
+	bonded();
+	path = origin(0);
+	bring_up(path);
+	bring_up(origin(1));
+	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + rig.peer->health_settings.busy_ns),
+	          "one finds out soon");
+	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	counter_add_shared(&rig.peer->dp->path[path_id(rig.peer, path)].tx_packets, 1);
+	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, 0), "one was sent in between");
+	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, rig.now_ns + 5 * NS_PER_S));
+	cr_expect(eq(int, path->health.state, PATH_DOWN));
+}
+
+/* ---- copies of an initiation ---- */
+
+Test(peer, copies_get_the_same_response_over_their_own_links)
+{
+	struct message_initiation msg;
+	struct message_response first, second;
+	uint8_t ephemeral[KEY_LEN], timestamp[TAI64N_LEN];
+	struct noise_handshake hs;
+	struct cookie_keys keys;
+	struct cookie_jar jar = {0};
+	struct route route;
+
+	cookie_checker_init(&rig.control.checker, rig.control.identity->public_key);
+	cookie_keys_init(&keys, rig.control.identity->public_key);
+	random_bytes(ephemeral, sizeof ephemeral);
+	noise_timestamp(timestamp, 1800000000, 0, BONDING_MARKER);
+	cr_assert(eq(
+		int,
+		noise_create_initiation(&hs, &rig.other, &rig.us, ephemeral, timestamp, 4711, &msg),
+		0));
+	cookie_add_macs(&keys, &jar, &msg, sizeof msg, rig.now_ns);
+	for (unsigned i = 0; i < RIG_LINKS; i++) {
+		route = rig_route(&rig, i);
+		handshake_receive(&rig.control, &route, (const uint8_t *)&msg, sizeof msg,
+		                  rig.now_ns + i * NS_PER_MS);
+	}
+	cr_assert(rig_sent(&rig, 0, MESSAGE_RESPONSE, &first, sizeof first));
+	cr_assert(rig_sent(&rig, 1, MESSAGE_RESPONSE, &second, sizeof second));
+	cr_expect(eq(int, memcmp(&first, &second, offsetof(struct message_response, macs)), 0));
+	cr_expect(eq(u64, rig.peer->handshakes, 1));
+	cr_expect(eq(u64, engine_drops(rig.control.engine, DROP_REPLAY), 0));
+}
