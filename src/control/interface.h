@@ -11,9 +11,9 @@
 struct config;
 struct tun;
 
-/* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need. Returns 0
- * or a negative errno, logged: -EPERM without CAP_NET_ADMIN, -EBUSY when the device is in use, ...
- * Before threads start.
+/* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need.
+ * Returns 0 or a negative errno, logged: -EPERM or -EACCES without CAP_NET_ADMIN, -EBUSY when the
+ * device is in use, ... Before threads start.
  */
 int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun);
 

@@ -42,8 +42,9 @@ struct tun {
  * descriptors are non-blocking and not inherited by programs. The interface goes when they are closed.
  * Needs CAP_NET_ADMIN.
  *
- * Returns 0 or a negative errno: -EPERM, -EBUSY (open elsewhere), -EINVAL (bad name, or another kind of
- * interface has it), -ENAMETOOLONG, -ENOENT (no /dev/net/tun).
+ * Returns 0 or a negative errno: -EPERM (no CAP_NET_ADMIN), -EACCES (the mode of /dev/net/tun),
+ * -EBUSY (open elsewhere), -EINVAL (bad name, or another kind of interface has it), -ENAMETOOLONG,
+ * -ENOENT (no /dev/net/tun).
  */
 int tun_open(struct tun *tun, const struct tun_settings *set);
 

@@ -153,6 +153,9 @@ Test(tun, failures_are_told_apart_and_leave_nothing_open, .init = setup)
 	tun_close(&tun);
 }
 
+/* What refuses depends on the machine: the mode of the device file where it is for root alone, else
+ * the kernel when an interface is asked for.
+ */
 Test(tun, user_without_the_capability_is_refused, .init = setup)
 {
 	struct tun_settings set = {.name = "vtest0", .queue_len_pkts = 500, .queues = 1};
@@ -160,12 +163,13 @@ Test(tun, user_without_the_capability_is_refused, .init = setup)
 
 	cr_assert(eq(int, seteuid(65534), 0));
 
+	bool opens = faccessat(AT_FDCWD, "/dev/net/tun", R_OK | W_OK, AT_EACCESS) == 0;
 	int err = tun_open(&tun, &set);
 
 	/* A leak checker attaches to the process at its end, as root. */
 	cr_assert(eq(int, seteuid(0), 0));
 	prctl(PR_SET_DUMPABLE, 1);
-	cr_expect(eq(int, err, -EPERM));
+	cr_expect(eq(int, err, opens ? -EPERM : -EACCES));
 }
 
 static ssize_t read_ipv4(int fd, uint8_t *packet, size_t room)
