@@ -605,6 +605,8 @@ int config_load(const char *path, FILE *messages, struct config **ret)
 	file_fini(&file);
 	free(normal);
 	config_secrets_fini(&secrets);
+	/* The registers hold pieces of the normal form by now, which has no keys. */
+	secret_wipe_stack();
 	return err;
 }
 

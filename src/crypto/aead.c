@@ -110,6 +110,11 @@ void secret_wipe(void *at, size_t len)
 	sodium_memzero(at, len);
 }
 
+void secret_wipe_stack(void)
+{
+	sodium_stackzero(SECRET_STACK_LEN);
+}
+
 /* Known answers, from here to the end. Vectors are written in hex, as their sources print them. */
 
 #define ANSWER_MAX 288u /* bytes of the longest one */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/aead.h"
 
+#include <sys/uio.h>
+#include <unistd.h>
+
 #include "low_order.h"
 #include "test_bytes.h"
 
@@ -372,4 +375,36 @@ Test(aead, wiping_clears_all_bytes_given_and_no_other)
 	want[0] = want[65] = 0xa5;
 	secret_wipe(a + 1, 64);
 	ASSERT_BYTES(a, want, sizeof a);
+}
+
+/* Leaves a pattern in half of what secret_wipe_stack() promises to reach, and tells where. */
+__attribute__((noinline, no_sanitize("address", "undefined"))) static uintptr_t litter_stack(void)
+{
+	volatile uint8_t litter[SECRET_STACK_LEN / 2];
+
+	for (size_t i = 0; i < sizeof litter; i++)
+		litter[i] = 0xa5;
+	return (uintptr_t)litter;
+}
+
+/* How many bytes of it are there. The kernel looks: to us it is no memory any more. */
+static size_t litter_left(uintptr_t at)
+{
+	static uint8_t copy[SECRET_STACK_LEN / 2];
+	struct iovec to = {copy, sizeof copy}, from = {(void *)at, sizeof copy};
+	size_t left = 0;
+
+	cr_assert(eq(long, process_vm_readv(getpid(), &to, 1, &from, 1, 0), (long)sizeof copy));
+	for (size_t i = 0; i < sizeof copy; i++)
+		left += copy[i] == 0xa5;
+	return left;
+}
+
+Test(aead, wiping_the_stack_reaches_what_functions_left_there)
+{
+	uintptr_t at = litter_stack();
+
+	cr_assert(gt(sz, litter_left(at), SECRET_STACK_LEN / 4));
+	secret_wipe_stack();
+	cr_assert(zero(sz, litter_left(at)));
 }
