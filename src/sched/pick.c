@@ -42,6 +42,27 @@ static void carry_over(struct pick_state *state, const struct path_table *table,
 	state->weight_sum = weight_sum;
 }
 
+/* @value * @weight, which takes up to 96 bits: high * 2^32 + low. 32-bit machines have no wider type
+ * than that of @value.
+ */
+struct product {
+	int64_t high;
+	uint32_t low;
+};
+
+static inline struct product multiply(int64_t value, uint32_t weight)
+{
+	uint64_t low = (uint64_t)(uint32_t)value * weight;
+
+	return (struct product){.high = (value >> 32) * weight + (int64_t)(low >> 32),
+	                        .low = (uint32_t)low};
+}
+
+static inline bool is_less(struct product a, struct product b)
+{
+	return (a.high < b.high) | ((a.high == b.high) & (a.low < b.low));
+}
+
 /* Whether @a must have its next run sooner than @b: (run - credit) / weight is the traffic until
  * then. Of equals the heavier, whose turns lie closer together.
  */
@@ -49,10 +70,10 @@ static bool is_sooner(const struct pick_state *state, const struct path_slot *a,
                       const struct path_slot *b)
 {
 	int64_t run = state->weight_sum * state->run_max_bytes;
-	__int128 a_due = (__int128)(run - state->credit[a->path_id]) * b->weight;
-	__int128 b_due = (__int128)(run - state->credit[b->path_id]) * a->weight;
+	struct product a_due = multiply(run - state->credit[a->path_id], b->weight);
+	struct product b_due = multiply(run - state->credit[b->path_id], a->weight);
 
-	return a_due < b_due || (a_due == b_due && a->weight > b->weight);
+	return is_less(a_due, b_due) || (!is_less(b_due, a_due) && a->weight > b->weight);
 }
 
 /* Makes the credits those of @table. Returns the sum of its weights. */

@@ -178,6 +178,28 @@ Test(pick, the_greatest_weights_and_runs_do_not_overflow)
 		cr_expect(eq(u32, met[i], 100));
 }
 
+/* Deadlines of weights and runs at their greatest take 80 bits. */
+Test(pick, the_greatest_runs_follow_unequal_weights)
+{
+	const uint32_t weights[] = {1000000, 3, 999983, 524288, 1, 65537, 786433, 250000};
+	struct path_table table = table_of(sizeof weights / sizeof *weights, weights);
+	struct pick_state state = {0};
+	double sent[PATHS_MAX] = {0}, total = 0, sum = 0;
+
+	for (unsigned i = 0; i < table.len; i++)
+		sum += weights[i];
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		sent[pick_path(&state, &table, UINT32_MAX)] += 1;
+		total += 1;
+		for (unsigned i = 0; i < table.len; i++) {
+			double ahead = sent[i] - total * weights[i] / sum;
+
+			cr_assert(lt(dbl, ahead, 1), "path %u, turn %u", i, turn);
+			cr_assert(lt(dbl, -ahead, 1), "path %u, turn %u", i, turn);
+		}
+	}
+}
+
 Test(pick, the_same_paths_in_a_new_table_go_on_where_they_were)
 {
 	struct path_table tables[2] = {table_of(3, (uint32_t[]){5, 3, 2}),
