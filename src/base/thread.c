@@ -68,24 +68,45 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* The new thread inherits the mask of signals, so it is blocked before and not inside: no signal
- * can reach a thread that has not got so far.
+/* The processors the running thread may use now. */
+static void read_own_cpus(cpu_set_t *ret)
+{
+	if (pthread_getaffinity_np(pthread_self(), sizeof *ret, ret))
+		*ret = allowed_cpus; /* more than a cpu_set_t can name */
+}
+
+/* The new thread inherits the processors of @mask, as it does the blocked signals: so it never runs
+ * elsewhere, and a refusal is known here. (The attribute for it exists in glibc only.)
  */
-static int create_blocked(pthread_t *ret, const pthread_attr_t *attr, struct start *start)
+static int create_on(pthread_t *ret, const cpu_set_t *mask, struct start *start)
+{
+	cpu_set_t before;
+	int r;
+
+	read_own_cpus(&before);
+	r = -pthread_setaffinity_np(pthread_self(), sizeof *mask, mask);
+	if (r)
+		return r;
+	r = -pthread_create(ret, NULL, run, start);
+	pthread_setaffinity_np(pthread_self(), sizeof before, &before);
+	return r;
+}
+
+/* Signals are blocked before and not inside: none can reach a thread that has not got so far. */
+static int create_blocked(pthread_t *ret, const cpu_set_t *mask, struct start *start)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(ret, attr, run, start);
+	int r = create_on(ret, mask, start);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
+	return r;
 }
 
 int thread_start(struct thread *t, const char *name, enum thread_role role, int cpu, thread_fn fn,
                  void *arg)
 {
-	pthread_attr_t attr;
 	cpu_set_t mask;
 	int r = cpu_mask(cpu, &mask);
 
@@ -98,24 +119,13 @@ int thread_start(struct thread *t, const char *name, enum thread_role role, int 
 	*start = (struct start){.role = role, .fn = fn, .arg = arg};
 	snprintf(start->name, sizeof start->name, "%s", name);
 
-	r = -pthread_attr_init(&attr);
-	if (r)
-		goto err_free_start;
-	r = -pthread_attr_setaffinity_np(&attr, sizeof mask, &mask);
-	if (r)
-		goto err_destroy_attr;
-	r = create_blocked(&t->handle, &attr, start);
-	if (r)
-		goto err_destroy_attr;
-	pthread_attr_destroy(&attr);
+	r = create_blocked(&t->handle, &mask, start);
+	if (r) {
+		free(start);
+		return r;
+	}
 	t->running = true;
 	return 0;
-
-err_destroy_attr:
-	pthread_attr_destroy(&attr);
-err_free_start:
-	free(start);
-	return r;
 }
 
 /* Offline while it waits: the other one may itself be waiting for a grace period. */

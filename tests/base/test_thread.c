@@ -133,6 +133,9 @@ Test(thread, pinned_control_thread_does_not_narrow_what_others_may_use)
 		struct seen pinned = start_and_look("t", THREAD_RX, cpu);
 		cr_expect(eq(int, !!CPU_ISSET(cpu, &pinned.cpus), 1), "processor %d", cpu);
 	}
+	pthread_getaffinity_np(pthread_self(), sizeof own, &own);
+	cr_expect(eq(int, CPU_COUNT(&own), 1), "starting others does not move the starter");
+	cr_expect(eq(int, !!CPU_ISSET(last_allowed_cpu(), &own), 1));
 	rcu_unregister_thread();
 }
 
