@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,9 +54,20 @@ static _Noreturn void execute(const struct process_spec *spec)
 
 /* ---- life ---- */
 
+/* The C libraries have wrappers of these since glibc 2.36 only, and musl has none. */
+static int open_pidfd(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static int send_signal(const struct process *p, int signal)
+{
+	return (int)syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+}
+
 static int adopt(pid_t pid, struct process *ret)
 {
-	int pidfd = pidfd_open(pid, 0);
+	int pidfd = open_pidfd(pid);
 
 	if (pidfd < 0) {
 		int err = -errno;
@@ -120,7 +131,7 @@ int process_wait(struct process *p, uint64_t deadline_ns, int *ret_status)
 void process_terminate(struct process *p)
 {
 	if (p->pid && !p->is_terminating)
-		pidfd_send_signal(p->pidfd, SIGTERM, NULL, 0);
+		send_signal(p, SIGTERM);
 	p->is_terminating = true;
 }
 
@@ -131,7 +142,7 @@ bool process_stop(struct process *p)
 	process_terminate(p);
 	bool in_time = !wait_readable_regardless(p->pidfd, wait_deadline_ns(STOP_NS));
 	if (!in_time)
-		pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+		send_signal(p, SIGKILL);
 	reap(p);
 	return in_time;
 }

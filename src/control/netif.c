@@ -33,7 +33,7 @@ static int failed(struct netif *netif, int err, const char *cause)
 {
 	size_t len = strlen(netif->error);
 
-	snprintf(netif->error + len, sizeof netif->error - len, ": %s%s%s%s", strerrordesc_np(-err),
+	snprintf(netif->error + len, sizeof netif->error - len, ": %s%s%s%s", strerror(-err),
 	         cause ? " (" : "", cause ? cause : "", cause ? ")" : "");
 	return err;
 }

@@ -7,21 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <urcu/list.h>
 
 #include "base/thread.h"
 #include "vtrunkd/limits.h"
 
 /* Question and answer in one allocation, so that answering cannot fail. */
 struct job {
-	STAILQ_ENTRY(job) entry;
+	struct cds_list_head entry;
 	struct resolve_answer answer;
 	uint16_t port;
 	char host[RESOLVE_HOST_LEN];
 };
-STAILQ_HEAD(job_list, job);
 
 /* Control and the helper share it.
  *
@@ -38,21 +38,29 @@ struct resolver {
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;    /* [L] new question, stopping, or ended */
-	struct job_list questions; /* [L] */
-	struct job_list answers;   /* [L] */
+	struct cds_list_head questions; /* [L] */
+	struct cds_list_head answers;   /* [L] */
 	bool is_stopping;          /* [L] set by control: the helper is to end */
 	bool has_ended;            /* [L] set by the helper: it touches nothing any more */
 	bool is_abandoned;         /* [L] set by control: it touches nothing any more */
 };
 
-static void free_jobs(struct job_list *list)
+/* Takes the oldest out of @list; NULL when there is none. */
+static struct job *take_first(struct cds_list_head *list)
+{
+	if (cds_list_empty(list))
+		return NULL;
+	struct job *job = cds_list_first_entry(list, struct job, entry);
+	cds_list_del(&job->entry);
+	return job;
+}
+
+static void free_jobs(struct cds_list_head *list)
 {
 	struct job *job;
 
-	while ((job = STAILQ_FIRST(list))) {
-		STAILQ_REMOVE_HEAD(list, entry);
+	while ((job = take_first(list)))
 		free(job);
-	}
 }
 
 static void resolver_free(struct resolver *resolver)
@@ -116,8 +124,7 @@ static int look_up(struct job *job, int flags)
 	if (code) {
 		int err = errno_of_gai(code);
 
-		fail(&job->answer, err,
-		     code == EAI_SYSTEM ? strerrordesc_np(-err) : gai_strerror(code));
+		fail(&job->answer, err, code == EAI_SYSTEM ? strerror(-err) : gai_strerror(code));
 		return err;
 	}
 	for (struct addrinfo *info = list; info; info = info->ai_next)
@@ -131,21 +138,17 @@ static int look_up(struct job *job, int flags)
 /* With the lock held. The write cannot fail: the counter is at most 1. */
 static void post_answer(struct resolver *resolver, struct job *job)
 {
-	if (STAILQ_EMPTY(&resolver->answers))
+	if (cds_list_empty(&resolver->answers))
 		eventfd_write(resolver->event_fd, 1);
-	STAILQ_INSERT_TAIL(&resolver->answers, job, entry);
+	cds_list_add_tail(&job->entry, &resolver->answers);
 }
 
 /* With the lock held; gives it back while it sleeps. NULL: stop. */
 static struct job *next_question(struct resolver *resolver)
 {
-	while (!resolver->is_stopping && STAILQ_EMPTY(&resolver->questions))
+	while (!resolver->is_stopping && cds_list_empty(&resolver->questions))
 		pthread_cond_wait(&resolver->changed, &resolver->lock);
-	if (resolver->is_stopping)
-		return NULL;
-	struct job *job = STAILQ_FIRST(&resolver->questions);
-	STAILQ_REMOVE_HEAD(&resolver->questions, entry);
-	return job;
+	return resolver->is_stopping ? NULL : take_first(&resolver->questions);
 }
 
 static void helper_main(void *arg)
@@ -194,8 +197,8 @@ int resolve_create(struct resolver **ret)
 	thread_assert_role(THREAD_CONTROL);
 	if (!resolver)
 		return -ENOMEM;
-	STAILQ_INIT(&resolver->questions);
-	STAILQ_INIT(&resolver->answers);
+	CDS_INIT_LIST_HEAD(&resolver->questions);
+	CDS_INIT_LIST_HEAD(&resolver->answers);
 	resolver->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (resolver->event_fd < 0) {
 		err = -errno;
@@ -260,7 +263,7 @@ void resolve_destroy(struct resolver *resolver)
 static void enqueue_question(struct resolver *resolver, struct job *job)
 {
 	pthread_mutex_lock(&resolver->lock);
-	STAILQ_INSERT_TAIL(&resolver->questions, job, entry);
+	cds_list_add_tail(&job->entry, &resolver->questions);
 	pthread_cond_signal(&resolver->changed);
 	pthread_mutex_unlock(&resolver->lock);
 }
@@ -307,12 +310,9 @@ bool resolve_take(struct resolver *resolver, struct resolve_answer *ret)
 
 	thread_assert_role(THREAD_CONTROL);
 	pthread_mutex_lock(&resolver->lock);
-	struct job *job = STAILQ_FIRST(&resolver->answers);
-	if (job) {
-		STAILQ_REMOVE_HEAD(&resolver->answers, entry);
-		if (STAILQ_EMPTY(&resolver->answers))
-			eventfd_read(resolver->event_fd, &ignored);
-	}
+	struct job *job = take_first(&resolver->answers);
+	if (job && cds_list_empty(&resolver->answers))
+		eventfd_read(resolver->event_fd, &ignored);
 	pthread_mutex_unlock(&resolver->lock);
 	if (!job)
 		return false;

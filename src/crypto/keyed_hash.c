@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 
-static_assert(crypto_shorthash_siphash24_KEYBYTES == KEYED_HASH_KEY_LEN);
+_Static_assert(crypto_shorthash_siphash24_KEYBYTES == KEYED_HASH_KEY_LEN, "its key is ours");
 
 uint64_t keyed_hash(const void *data, size_t len, const uint8_t key[static KEYED_HASH_KEY_LEN])
 {
