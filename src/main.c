@@ -2,11 +2,9 @@
 /* main.c - options, and the order in which the daemon starts and stops. */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,6 +14,7 @@
 #include "control/control.h"
 #include "control/interface.h"
 #include "control/launch.h"
+#include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "version.h"
@@ -198,21 +197,6 @@ static int subcommand_main(int argc, char **argv)
 
 /* ---- the daemon ---- */
 
-/* SIGINT and SIGTERM are read from a descriptor; a writer to a closed connection gets an error. */
-static int open_signals(void)
-{
-	sigset_t stop;
-
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &stop, NULL))
-		return -errno;
-	int fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 /* This thread becomes the control thread. */
 static int adopt_thread(const struct config *config)
 {
@@ -260,7 +244,7 @@ static int run_daemon(const struct options *options, struct launch *launch)
 	log_init(level, config->log_format);
 
 	status = EXIT_START;
-	int signal_fd = open_signals();
+	int signal_fd = signals_open();
 	if (signal_fd < 0) {
 		log_error("cannot listen to signals: %s", strerror(-signal_fd));
 		goto err_free_config;

@@ -2,15 +2,13 @@
 #include "control/control.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "control/ctl_socket.h"
+#include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
@@ -26,13 +24,21 @@
 static void on_signal(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(source, struct control, signals);
-	struct signalfd_siginfo info;
+	const char *name;
 
 	(void)events, (void)now_ns;
-	if (read(source->fd, &info, sizeof info) != sizeof info)
+	switch (signals_take(source->fd, &name)) {
+	case SIGNAL_NONE:
 		return;
-	log_info("stopping, got %s", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-	control->is_stopping = true;
+	case SIGNAL_RELOAD:
+		log_warning("got %s, ignored: the configuration is read at the start only; restart "
+		            "the daemon to have a new one used",
+		            name);
+		return;
+	case SIGNAL_STOP:
+		log_info("stopping, got %s", name);
+		control->is_stopping = true;
+	}
 }
 
 /* A round of the dispatcher may have asked with the keypair before in hand. */
@@ -145,22 +151,11 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }
 
-/* The next SIGINT or SIGTERM shall end the process at once. */
-static void unblock_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
 int control_run(struct control *control)
 {
 	while (!control->is_stopping)
 		loop_turn(&control->loop);
-	unblock_signals();
+	signals_end_at_once();
 	for (size_t i = 0; i < control->peer_count; i++)
 		bonding_say_goodbye(control->peers[i]);
 	return control->has_failed ? -EIO : 0;

@@ -80,8 +80,8 @@ struct control {
 int control_create(struct config *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret);
 
-/* Runs until a SIGTERM or SIGINT arrives on the signal descriptor (a second one ends the process at
- * once), then says goodbye to the peers. The calling thread is the control thread. Returns 0, or -EIO when
+/* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next one
+ * ends the process at once), then says goodbye to the peers. The calling thread is the control thread. Returns 0, or -EIO when
  * the TUN device was taken away.
  */
 int control_run(struct control *control);

@@ -183,3 +183,26 @@ def test_keys_stay_out_of_swap_and_log():
         check(client.process.memory_bytes("VmLck") > 0 or Settings.is_sanitized(), "no memory is locked")
         check(client.config["wireguard"]["private_key"] not in client.process.log(),
               "the private key is in the log")
+
+
+def test_signals_without_a_meaning_do_not_end_the_daemon():
+    with Lab(links=1) as lab:
+        client, _ = lab.tunnel()
+        names = ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR",
+                 "SIGPIPE", "SIGXFSZ", "SIGTTIN", "SIGTTOU", "SIGRTMIN", "SIGRTMAX", "SIGHUP")
+        for name in names:
+            os.kill(client.pid, getattr(signal, name))
+        wait_until("SIGHUP is in the log", lambda: "got SIGHUP, ignored" in client.process.log(), 10)
+        check(client.process.is_running(), f"the daemon ended: {client.process.popen.returncode}")
+        check(lab.client.ping(SERVER4), "no answer through the tunnel")
+        client.stop()
+
+
+def test_sigquit_ends_the_daemon_without_a_core():
+    with Lab(links=1) as lab:
+        client, _ = lab.pair()
+        client.start()
+        status = client.process.signal(signal.SIGQUIT)
+        check(status == -signal.SIGQUIT, f"exit {status}")
+        check("stopping" not in client.process.log(), "it said goodbye")
+        client.start()  # what it left behind does not stop the next one
