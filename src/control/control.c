@@ -153,8 +153,16 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 
 int control_run(struct control *control)
 {
-	while (!control->is_stopping)
-		loop_turn(&control->loop);
+	while (!control->is_stopping) {
+		int err = loop_turn(&control->loop);
+
+		if (!err)
+			continue;
+		log_error("interface=%s: the system refuses to wait for events, %s; stopping",
+		          control->interface, strerror(-err));
+		control->has_failed = true;
+		break;
+	}
 	signals_end_at_once();
 	for (size_t i = 0; i < control->peer_count; i++)
 		bonding_say_goodbye(control->peers[i]);

@@ -81,8 +81,8 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
                    struct control **ret);
 
 /* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next one
- * ends the process at once), then says goodbye to the peers. The calling thread is the control thread. Returns 0, or -EIO when
- * the TUN device was taken away.
+ * ends the process at once), then says goodbye to the peers. The calling thread is the control thread.
+ * Returns 0, or -EIO when the TUN device was taken away or the system refuses to wait for events.
  */
 int control_run(struct control *control);
 

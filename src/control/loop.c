@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/rcu.h"
 
 #define EVENTS_PER_TURN 32
+#define WAIT_MS_MAX     (1 << 30) /* what an int holds; the turn that it ends finds nothing due */
 
 int loop_init(struct loop *loop)
 {
@@ -54,26 +57,66 @@ void loop_unwatch(struct loop *loop, struct event_source *source)
 	change(loop, EPOLL_CTL_DEL, source, 0);
 }
 
+/* Its call number came with Linux 5.11; older kernels do not know it, and container profiles that are
+ * older refuse it. By number, since the C library may be older than the kernel too. The kernel takes 64
+ * bits for each member on every machine.
+ */
+static int wait_precisely(const struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
+{
+#ifdef SYS_epoll_pwait2
+	const int64_t wait[2] = {(int64_t)(wait_ns / NS_PER_S), (int64_t)(wait_ns % NS_PER_S)};
+	const int64_t *limit = wait_ns == NEVER_NS ? NULL : wait;
+
+	return (int)syscall(SYS_epoll_pwait2, (long)loop->epoll_fd, events, (long)EVENTS_PER_TURN,
+	                    limit, NULL, 0l);
+#else
+	(void)loop, (void)events, (void)wait_ns;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+/* Rounded up: a millisecond too late at most, and no turn after turn until the time has come. */
+static int wait_roughly(const struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
+{
+	uint64_t wait_ms = wait_ns / NS_PER_MS + (wait_ns % NS_PER_MS > 0);
+
+	if (wait_ns == NEVER_NS)
+		return epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, -1);
+	return epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN,
+	                  wait_ms < WAIT_MS_MAX ? (int)wait_ms : WAIT_MS_MAX);
+}
+
+/* How many are ready, or a negative errno. */
 static int wait_for_events(struct loop *loop, struct epoll_event *events)
 {
 	uint64_t next_ns = deadline_next_ns(&loop->deadlines), now_ns = clock_boot_ns();
 	uint64_t wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
-	struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
-	                        .tv_nsec = (long)(wait_ns % NS_PER_S)};
-	int n;
+	int n = -1;
 
+	if (next_ns == NEVER_NS)
+		wait_ns = NEVER_NS;
+	errno = ENOSYS;
 	rcu_thread_offline();
-	n = epoll_pwait2(loop->epoll_fd, events, EVENTS_PER_TURN,
-	                 next_ns == NEVER_NS ? NULL : &wait, NULL);
+	if (!loop->is_rough)
+		n = wait_precisely(loop, events, wait_ns);
+	if (n < 0 && (errno == ENOSYS || errno == EPERM)) {
+		loop->is_rough = true;
+		n = wait_roughly(loop, events, wait_ns);
+	}
+	if (n < 0)
+		n = -errno;
 	rcu_thread_online();
 	return n;
 }
 
-void loop_turn(struct loop *loop)
+int loop_turn(struct loop *loop)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	int n = wait_for_events(loop, events);
 
+	if (n < 0 && n != -EINTR)
+		return n;
 	loop->now_ns = clock_boot_ns();
 	loop->ready = events;
 	loop->ready_count = n > 0 ? n : 0;
@@ -85,4 +128,5 @@ void loop_turn(struct loop *loop)
 	}
 	loop->ready_count = 0;
 	deadline_run(&loop->deadlines, loop->now_ns);
+	return 0;
 }

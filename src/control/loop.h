@@ -7,6 +7,7 @@
 #ifndef CONTROL_LOOP_H
 #define CONTROL_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/deadline.h"
@@ -23,6 +24,7 @@ struct epoll_event;
 
 struct loop {
 	int epoll_fd;
+	bool is_rough; /* the system has no wait with a limit in nanoseconds: milliseconds */
 	struct deadline_heap deadlines;
 	uint64_t now_ns;           /* boot time, read once per turn */
 	struct epoll_event *ready; /* of the turn being taken */
@@ -40,7 +42,9 @@ int loop_watch_again(struct loop *loop, struct event_source *source, uint32_t ev
 /* Its @ready is not called any more, also not in this turn. Before its descriptor is closed. */
 void loop_unwatch(struct loop *loop, struct event_source *source);
 
-/* Sleeps until something is ready or due, then calls everybody concerned. */
-void loop_turn(struct loop *loop);
+/* Sleeps until something is ready or due, then calls everybody concerned. Returns 0, or a negative errno
+ * when the system refuses to wait: at once, nobody was called, and it would refuse the next time too.
+ */
+int loop_turn(struct loop *loop);
 
 #endif

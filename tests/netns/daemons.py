@@ -57,6 +57,7 @@ class Daemon:
         self.interface = config["network"]["interface"]
         self.config_path = f"{lab.directory}/{name}.yaml"
         self.process = None
+        self.prefix = []  # what stands before the command
 
     @property
     def socket_path(self):
@@ -78,7 +79,7 @@ class Daemon:
         self.write_config()
         self.process = Process(
             self.lab, self.namespace, self.name,
-            [Settings.vtrunkd, "--config", self.config_path, "--foreground", "--debug"],
+            [*self.prefix, Settings.vtrunkd, "--config", self.config_path, "--foreground", "--debug"],
             self.lab.sanitizer_env(self.name))
         self.process.expected = 0
         if wait:
