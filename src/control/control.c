@@ -19,6 +19,8 @@
 #define STRANGER_LINES       10u
 #define STRANGER_INTERVAL_NS NS_PER_S
 
+#define TUN_INTERVAL_NS (60 * NS_PER_S) /* between lines about a device whose reads fail */
+
 /* ---- the loop ---- */
 
 static void on_signal(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -135,6 +137,21 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 		uplink_resolved(control, &answer, now_ns);
 }
 
+static void tell_tun(struct control *control, uint64_t now_ns)
+{
+	int error = engine_take_tun_read_error(control->engine);
+	uint64_t suppressed;
+
+	if (error && log_limit_pass(&control->tun_limit, now_ns, &suppressed))
+		log_warning("interface=%s: reads of the TUN device fail, %s; trying on, they are "
+		            "counted as tun_read",
+		            control->interface, strerror(error));
+	if (engine_take_refused_joined(control->engine))
+		log_warning("interface=%s: the TUN device refuses joined packets, they pass one by "
+		            "one now",
+		            control->interface);
+}
+
 static void on_sample(struct deadline *d, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(d, struct control, sample);
@@ -143,10 +160,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
 	control->sampled_ns = now_ns;
 	uplinks_tell_trains(control, now_ns);
-	if (engine_take_refused_joined(control->engine))
-		log_warning("interface=%s: the TUN device refuses joined packets, they pass one by "
-		            "one now",
-		            control->interface);
+	tell_tun(control, now_ns);
 	ratelimit_expire(&control->ratelimit, now_ns);
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }
@@ -378,6 +392,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 	control->config = config;
 	control->log_limit =
 		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
+	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
 	r = loop_init(&control->loop);
 	control->started_ns = control->sampled_ns = control->loop.now_ns;

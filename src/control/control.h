@@ -67,6 +67,7 @@ struct control {
 	uint8_t boot_id[8];
 	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
 	struct log_limit log_limit; /* for lines strangers can cause */
+	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */
 	bool is_stopping;

@@ -29,6 +29,9 @@
 /* Without a sleep between, after which the links that we watch have waited long enough. */
 #define ROUNDS_WITHOUT_WATCH 4u
 
+/* Before the TUN device is read again when the last two reads failed. */
+#define READ_REST_MS 10
+
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
 
@@ -431,13 +434,32 @@ static void take_kicks(struct dispatcher *d)
 	}
 }
 
-/* A device that is merely down gives EIO and comes back; one that was deleted does not. */
+/* What comes back from a device that is gone: deleted, or the descriptor no longer one of its queues. */
+static bool is_gone(int error)
+{
+	return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
+}
+
+/* Whatever else a read fails with costs a packet at most, and may be over the next time. Until one does
+ * not fail there is a rest before each, or a device that says "readable" and fails would keep a processor
+ * busy.
+ */
 static void note_read_error(struct dispatcher *d, int error)
 {
-	if (error == 0 || error == EAGAIN || error == EINTR || error == EIO)
+	struct engine *engine = d->self.engine;
+
+	if (error == EAGAIN || error == EINTR) {
+		d->failed_reads = 0;
 		return;
-	atomic_store(&d->self.engine->tun_error, error);
-	engine_wake_control(d->self.engine);
+	}
+	if (is_gone(error)) {
+		atomic_store(&engine->tun_error, error);
+		engine_wake_control(engine);
+		return;
+	}
+	d->failed_reads++;
+	dp_drop(&d->self, DROP_TUN_READ, 1);
+	atomic_store_explicit(&engine->tun_read_error, error, memory_order_relaxed);
 }
 
 /* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at the end,
@@ -450,11 +472,10 @@ static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
 	struct iovec iov[] = {{header, header_len}, {d->packet, SUPER_PACKET_BYTES_MAX}};
 	ssize_t n = readv(tun->fd[d->self.id], iov, 2);
 
-	if (n <= 0 || (size_t)n <= header_len) {
-		note_read_error(d, n < 0 ? errno : 0);
-		return 0;
-	}
-	return (size_t)n - header_len;
+	if (n > 0 && (size_t)n > header_len)
+		return (size_t)n - header_len;
+	note_read_error(d, n < 0 ? errno : EIO); /* a packet has a byte at least */
+	return 0;
 }
 
 /* Reads packets until the device has no more, or the round is full, or memory is short. True: there may
@@ -485,11 +506,14 @@ static void wait_for_packet(struct dispatcher *d)
 		{.fd = d->kick_fd, .events = POLLIN}};
 	struct link *link[LINKS_MAX];
 	unsigned links = is_watch(d) ? watch_list(engine, link) : 0;
+	bool is_resting = d->failed_reads > 1;
 
+	if (is_resting)
+		fds[0].fd = -1; /* poll() passes it over */
 	for (unsigned i = 0; i < links; i++)
 		fds[2 + i] = (struct pollfd){.fd = link[i]->data_fd, .events = POLLIN};
 	rcu_thread_offline();
-	poll(fds, 2 + links, -1);
+	poll(fds, 2 + links, is_resting ? READ_REST_MS : -1);
 	rcu_thread_online();
 	d->self.now_ns = clock_boot_ns();
 	for (unsigned i = 0; i < links; i++) {

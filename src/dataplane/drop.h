@@ -21,6 +21,7 @@
 	X(REPLAY, "replay", "seen before or too late: replays, and copies in redundant mode")    \
 	X(INNER_MALFORMED, "inner_malformed", "the inner packet is no whole IP packet")          \
 	X(ALLOWED_IPS, "allowed_ips", "the inner source address is not the peer's")              \
+	X(TUN_READ, "tun_read", "a read of the TUN device failed")                               \
 	X(TUN_FULL, "tun_full", "the TUN device refused the packet")                             \
 	X(FRAME_MALFORMED, "frame_malformed", "a control frame that is cut short")               \
 	X(FRAME_UNKNOWN, "frame_unknown", "a control frame of a type we do not know")            \

@@ -468,6 +468,11 @@ int engine_tun_error(const struct engine *engine)
 	return atomic_load(&engine->tun_error);
 }
 
+int engine_take_tun_read_error(struct engine *engine)
+{
+	return atomic_exchange_explicit(&engine->tun_read_error, 0, memory_order_relaxed);
+}
+
 bool engine_take_refused_joined(struct engine *engine)
 {
 	bool is_told = engine->is_refusal_told;

@@ -112,6 +112,11 @@ void engine_wake_control(struct engine *engine);
 /* The errno with which the TUN device failed for good (it was deleted), or 0. */
 int engine_tun_error(const struct engine *engine);
 
+/* The errno of the last read of the TUN device that failed and may not the next time, or 0 when there was
+ * none since the last call. They are counted as DROP_TUN_READ.
+ */
+int engine_take_tun_read_error(struct engine *engine);
+
 /* The TUN device refused packets joined for it although it said that it takes them; they pass one by one
  * since. True once.
  */

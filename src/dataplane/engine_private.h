@@ -36,6 +36,7 @@ struct dispatcher {
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
 	struct outbound *round;   /* peers with packets not yet submitted */
+	unsigned failed_reads;    /* of the device, without one between that did not fail */
 	unsigned staged_batches;  /* of all peers: never more than half of the pool */
 	uint8_t *packet;          /* SUPER_PACKET_BYTES_MAX: what is read lands here */
 
@@ -56,6 +57,8 @@ struct engine {
 
 	_Atomic bool has_refused_joined; /* [A] the TUN device refused packets joined for it */
 	_Atomic int tun_error;    /* [A] with which the TUN device failed for good; 0: it works */
+	/* [A] with which a read of it failed last and may not the next time; 0: not since control looked */
+	_Atomic int tun_read_error;
 	bool is_refusal_told;     /* [C] of has_refused_joined */
 	_Atomic bool has_watch;   /* [A] there is a dispatcher that polls links, see watch.h */
 	_Atomic uint32_t watched; /* [A] one bit for each link that it has at present */
