@@ -169,10 +169,45 @@ static int filter_sockets(const struct dirent *entry)
 	return is_socket_name(entry->d_name);
 }
 
-static int explain_choice(const char *directory, struct dirent **found, int count, FILE *messages)
+/* Nobody listens at this socket any more: a daemon that was killed left it. One that is too busy to take
+ * us, or that we may not ask, lives.
+ */
+static bool is_stale(const char *directory, const char *name)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int len = snprintf(addr.sun_path, sizeof addr.sun_path, "%s/%s", directory, name);
+
+	if (len < 0 || (size_t)len >= sizeof addr.sun_path)
+		return false;
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return false;
+	bool is_refused = connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0 &&
+	                  (errno == ECONNREFUSED || errno == ENOENT);
+	close(sock);
+	return is_refused;
+}
+
+/* Frees the entries of stale sockets and moves the others together; returns how many these are. */
+static int drop_stale(const char *directory, struct dirent **found, int count)
+{
+	int kept = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (is_stale(directory, found[i]->d_name))
+			free(found[i]);
+		else
+			found[kept++] = found[i];
+	}
+	return kept;
+}
+
+static int explain_choice(const char *directory, struct dirent **found, int count, bool had_stale,
+                          FILE *messages)
 {
 	if (count == 0) {
-		fprintf(messages, "vtrunkd: no daemon runs: no socket in %s\n", directory);
+		fprintf(messages, "vtrunkd: no daemon runs: %s %s\n",
+		        had_stale ? "nobody listens at a socket in" : "no socket in", directory);
 		return -ENOENT;
 	}
 	fputs("vtrunkd: several daemons run, choose one with -i:", messages);
@@ -186,18 +221,19 @@ static int explain_choice(const char *directory, struct dirent **found, int coun
 int ctl_find_socket(const char *directory, FILE *messages, char ret_path[static PATH_MAX])
 {
 	struct dirent **found = NULL;
-	int count = scandir(directory, &found, filter_sockets, alphasort);
+	int all = scandir(directory, &found, filter_sockets, alphasort);
 	int err = 0;
 
-	if (count < 0 && errno != ENOENT) {
+	if (all < 0 && errno != ENOENT) {
 		err = -errno;
 		fprintf(messages, "vtrunkd: %s: %s\n", directory, strerror(-err));
 		return err;
 	}
+	int count = drop_stale(directory, found, all);
 	if (count == 1)
 		snprintf(ret_path, PATH_MAX, "%s/%s", directory, found[0]->d_name);
 	else
-		err = explain_choice(directory, found, count < 0 ? 0 : count, messages);
+		err = explain_choice(directory, found, count, all > count, messages);
 	while (count > 0)
 		free(found[--count]);
 	free(found);

@@ -16,8 +16,8 @@
  */
 int ctl_request(const char *path, const char *request, FILE *messages, json_t **ret);
 
-/* The one socket in @directory. When there is none or more than one, says so in @messages, with their
- * names. Returns 0, -ENOENT, -ENOTUNIQ or the errno of reading the directory.
+/* The one socket in @directory at which a daemon listens; those that a killed one left do not count. When
+ * there is none or more than one, says so in @messages, with their names. Returns 0, -ENOENT, -ENOTUNIQ or the errno of reading the directory.
  */
 int ctl_find_socket(const char *directory, FILE *messages, char ret_path[static PATH_MAX]);
 

@@ -353,22 +353,63 @@ Test(status, only_socket_of_the_directory_is_found_and_several_are_listed)
 
 	snprintf(file, sizeof file, "%s/vt0" CTL_SUFFIX, directory);
 	snprintf(other, sizeof other, "%s/vt0.pid", directory);
-	close(listen_at(file));
-	close(listen_at(other)); /* no socket of ours by its name */
+	int daemon = listen_at(file), no_daemon = listen_at(other); /* the latter by its name */
 	cr_expect(eq(int, ctl_find_socket(directory, out, path), 0));
 	snprintf(want, sizeof want, "%s/vt0.sock", directory);
 	EXPECT_TEXT(path, want);
 
+	close(no_daemon);
 	unlink(other);
 	snprintf(other, sizeof other, "%s/office" CTL_SUFFIX, directory);
-	close(listen_at(other));
+	no_daemon = listen_at(other);
 	cr_expect(eq(int, ctl_find_socket(directory, out, path), -ENOTUNIQ));
 	fclose(out);
 	cr_expect(ne(ptr, strstr(messages, "choose one with -i: office vt0\n"), NULL), "%s",
 	          messages);
 	free(messages);
+	close(daemon);
+	close(no_daemon);
 	unlink(file);
 	unlink(other);
+	rmdir(directory);
+}
+
+/* As daemons that were killed leave them. */
+Test(status, stale_sockets_are_no_daemons)
+{
+	char directory[64], path[PATH_MAX], live[128], dead[128], *messages;
+	size_t len;
+	FILE *out = open_memstream(&messages, &len);
+
+	make_directory(directory);
+	snprintf(dead, sizeof dead, "%s/a" CTL_SUFFIX, directory);
+	snprintf(live, sizeof live, "%s/b" CTL_SUFFIX, directory);
+	close(listen_at(dead));
+	cr_expect(eq(int, ctl_find_socket(directory, out, path), -ENOENT));
+	fflush(out);
+	cr_expect(ne(ptr, strstr(messages, "no daemon runs: nobody listens at a socket in"), NULL),
+	          "%s", messages);
+
+	int daemon = listen_at(live);
+	cr_expect(eq(int, ctl_find_socket(directory, out, path), 0));
+	EXPECT_TEXT(path, live);
+
+	/* Busy is not dead: with its backlog full it cannot take us. */
+	for (int i = 0; i < 64; i++) {
+		struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+		strcpy(addr.sun_path, live);
+		if (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (void *)&addr,
+		            sizeof addr))
+			break;
+	}
+	cr_expect(eq(int, ctl_find_socket(directory, out, path), 0));
+	EXPECT_TEXT(path, live);
+	fclose(out);
+	free(messages);
+	close(daemon);
+	unlink(live);
+	unlink(dead);
 	rmdir(directory);
 }
 

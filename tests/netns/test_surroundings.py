@@ -6,6 +6,7 @@ import sys
 
 from checks import check, wait_until
 from lab import Lab, SERVER4
+from test_daemon import run_vtrunkd
 
 EPOLL_PWAIT2 = 441  # on every architecture
 
@@ -39,3 +40,18 @@ def test_daemon_that_cannot_wait_ends_and_says_why():
         check(client.process.popen.returncode == 2, f"exit {client.process.popen.returncode}")
         check("refuses to wait for events, Invalid argument" in client.process.log(),
               "the reason is not in the log")
+
+
+def test_status_finds_the_one_daemon_beside_sockets_of_killed_ones():
+    with Lab(links=1) as lab:
+        client, server = lab.pair()
+        server.start()
+        server.kill()
+        check(os.path.exists(server.socket_path), "a killed daemon leaves no socket")
+        # Of one that we know; other daemons of this machine may be running beside the test.
+        names = run_vtrunkd(lab, "status").stderr.split()
+        check(server.interface not in names, f"a killed daemon is offered: {names}")
+        client.start()
+        done = run_vtrunkd(lab, "status")
+        check(server.interface not in done.stderr, f"a killed daemon is offered: {done.stderr}")
+        check(client.interface in done.stdout + done.stderr, f"{done.stdout}{done.stderr}")
