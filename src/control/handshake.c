@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/key_text.h"
 #include "control/control.h"
 #include "crypto/aead.h"
 
@@ -290,6 +291,24 @@ static void refuse(struct control *control, const char *what, const struct route
 		         (unsigned long long)suppressed);
 }
 
+/* A public key is no secret, and the one that came is what has to stand in the configuration. */
+static void refuse_unknown(struct control *control, const uint8_t key[static KEY_LEN],
+                           const struct route *route, uint64_t now_ns)
+{
+	char from[ENDPOINT_TEXT_LEN], text[KEY_TEXT_LEN];
+	uint64_t suppressed;
+
+	engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+	if (!log_limit_pass(&control->log_limit, now_ns, &suppressed))
+		return;
+	key_to_base64(text, key);
+	log_info("link=%s: a handshake initiation of an unknown peer from %s, dropped; its public "
+	         "key is %s: if it is one of yours, give this key to peer_public_key or to an "
+	         "entry of peers (%llu such lines held back)",
+	         route->link->name, endpoint_format(&route->remote, from), text,
+	         (unsigned long long)suppressed);
+}
+
 /* New enough, and not one of a flood of replays or of a peer run wild. */
 static bool is_fresh(const struct peer *peer, const uint8_t timestamp[TAI64N_LEN], uint64_t now_ns)
 {
@@ -429,7 +448,7 @@ static void receive_initiation(struct control *control, const struct route *rout
 	}
 	peer = control_find_peer(control, init.public_key);
 	if (!peer)
-		refuse(control, "a handshake initiation of an unknown peer", route, now_ns);
+		refuse_unknown(control, init.public_key, route, now_ns);
 	else if (!peer->remote->is_usable ||
 	         noise_accept_initiation(&init, peer->remote, msg, timestamp))
 		refuse(control, "a forged handshake initiation", route, now_ns);

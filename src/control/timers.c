@@ -5,6 +5,7 @@
  * when data was heard with nothing sent. All timers but the retries follow from them and from the age
  * of the keypair, so nothing is set or reset per packet.
  */
+#include "base/key_text.h"
 #include "control/control.h"
 #include "crypto/aead.h"
 
@@ -12,6 +13,9 @@
  * says how to reach the peer: the tunnel is meant to be up. Data to send begins one at once.
  */
 #define SERIES_PAUSE_NS (30 * NS_PER_S)
+
+/* Unanswered initiations after which people are told: a lost packet or two is nothing. */
+#define UNANSWERED_TOLD 3u
 
 /* Late enough to be sure that a peer that heard us would have answered: its keepalive comes after
  * KEEPALIVE_TIMEOUT.
@@ -60,12 +64,36 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 	}
 }
 
+/* Nobody tells us what is wrong at the other end, so all that can be compared is said here. */
+static void tell_unanswered(const struct peer *peer)
+{
+	const struct config_peer *config = peer->config;
+	const char *at = config->endpoint_count ? config->endpoints[0].address : "its last address";
+	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN];
+
+	if (peer->handshakes) {
+		log_warning("peer=%s: no answer to %u handshake initiations, trying on; it "
+		            "answered before: look at its links, its address and its log",
+		            peer->name, peer->handshake.attempts);
+		return;
+	}
+	key_to_base64(ours, peer->control->identity->public_key);
+	key_to_base64(theirs, config->public_key);
+	log_warning("peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
+	            "end has to know our public key %s, its own must be %s (vtrunkd pubkey -c FILE "
+	            "prints it there), and UDP has to reach it at %s%s",
+	            peer->name, peer->handshake.attempts, ours, theirs, at,
+	            config->endpoint_count > 1 ? " or its other endpoints" : "");
+}
+
 static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
 {
 	struct handshake *hs = &peer->handshake;
 
 	if (hs->retry_ns > now_ns)
 		return hs->retry_ns;
+	if (hs->attempts == UNANSWERED_TOLD && hs->is_pending && !peer->is_unreachable)
+		tell_unanswered(peer);
 	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
 		give_up(peer, now_ns);
 	else
