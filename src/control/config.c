@@ -284,8 +284,9 @@ static int build_network(struct config *config, const struct raw_network *raw)
 {
 	unsigned count = raw->address ? 1 : raw->addresses_count;
 
-	config->mtu = raw->mtu;
-	config->buffer_size = raw->buffer_size;
+	config->mtu = raw->mtu ? raw->mtu : CONFIG_MTU_DEFAULT;
+	config->buffer_size =
+		raw->buffer_size ? raw->buffer_size : config->mtu + CONFIG_TUNNEL_OVERHEAD;
 	config->routes_auto = raw->routes != 2;
 	if (raw->interface)
 		snprintf(config->interface, sizeof config->interface, "%s", raw->interface);

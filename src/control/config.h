@@ -27,6 +27,10 @@
 #define CONFIG_DEPTH_MAX    16u
 #define CONFIG_CPUS_MAX     64u
 
+/* Fits into links of 1500 bytes in any case: 80 bytes are IPv6, UDP, WireGuard's header and tag. */
+#define CONFIG_MTU_DEFAULT     1420u
+#define CONFIG_TUNNEL_OVERHEAD 80u
+
 enum bonding_policy {
 	BONDING_POLICY_AUTO,    /* bond with vtrunkd, be plain WireGuard to others */
 	BONDING_POLICY_REQUIRE, /* no data to a peer that is not vtrunkd */
@@ -73,7 +77,7 @@ struct config {
 	char *path; /* the file, for messages */
 
 	uint32_t mtu;             /* inner */
-	uint32_t buffer_size;     /* bytes, at least mtu */
+	uint32_t buffer_size;     /* bytes, at least mtu; by default what a packet of mtu needs */
 	char interface[16];       /* "": the kernel picks */
 	struct prefix *addresses; /* host bits kept; from addresses, or address and netmask */
 	size_t address_count;

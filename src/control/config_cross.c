@@ -94,23 +94,27 @@ static void check_mtu(struct cross *c, bool uses_ipv6)
 {
 	const struct config_node *mtu = value(c->network, "mtu");
 	struct config_node *buffer_size = value(c->network, "buffer_size");
+	uint64_t bytes = mtu ? mtu->number : CONFIG_MTU_DEFAULT;
 
+	if (!mtu && is_given(c->network, "mtu"))
+		return;
+	if (buffer_size && buffer_size->number < bytes)
+		config_error(c->report, buffer_size,
+		             "must be at least network.mtu, which is %" PRIu64 "%s", bytes,
+		             mtu ? "" : " by default");
 	if (!mtu)
 		return;
-	if (buffer_size && buffer_size->number < mtu->number)
-		config_error(c->report, buffer_size,
-		             "must be at least network.mtu, which is %" PRIu64, mtu->number);
 	if (mtu->number < 576)
 		config_warning(c->report, mtu, "below 576 many IPv4 programs fail");
 	else if (mtu->number < 1280 && uses_ipv6)
 		config_warning(c->report, mtu,
 		               "IPv6 needs 1280 at least; the kernel will refuse "
 		               "the IPv6 address");
-	if (mtu->number > INNER_MTU_MAX - 80)
+	if (mtu->number > INNER_MTU_MAX - CONFIG_TUNNEL_OVERHEAD)
 		config_warning(
 			c->report, mtu,
 			"above %u a full packet does not fit into UDP with WireGuard's header",
-			INNER_MTU_MAX - 80);
+			INNER_MTU_MAX - CONFIG_TUNNEL_OVERHEAD);
 }
 
 static int text_family(const struct config_node *node)

@@ -33,8 +33,8 @@ static const struct config_rule one_prefix = {TEXT(config_check_prefix, A_PREFIX
 static const struct config_rule one_cpu = {.kind = CONFIG_INTEGER, .min = 0, .max = 1023};
 
 static const struct config_rule network_keys[] = {
-	{"mtu", CONFIG_INTEGER, .is_required = true, .min = 1, .max = INNER_MTU_MAX},
-	{"buffer_size", CONFIG_INTEGER, .is_required = true, .min = 1, .max = UINT32_MAX},
+	{"mtu", CONFIG_INTEGER, .min = 1, .max = INNER_MTU_MAX},
+	{"buffer_size", CONFIG_INTEGER, .min = 1, .max = UINT32_MAX},
 	{"interface", TEXT(config_check_device, A_DEVICE)},
 	{"address", TEXT(config_check_ip, AN_IP)},
 	{"netmask", CONFIG_INTEGER | CONFIG_TEXT, .min = 0, .max = 128,

@@ -352,6 +352,27 @@ Test(config, absent_keys_have_their_defaults)
 	config_free(config);
 }
 
+Test(config, sizes_have_defaults_that_fit_each_other)
+{
+	static const struct {
+		const char *file;
+		uint32_t mtu, buffer_size;
+	} cases[] = {
+		{"sizes-missing.yaml", 1420, 1500},       {"mtu-missing.yaml", 1420, 65536},
+		{"mtu-null.yaml", 1420, 65536},
+		{"mtu-empty.yaml", 1420, 65536},           {"buffer-size-missing.yaml", 1420, 1500},
+		{"mtu-alone-and-large.yaml", 9000, 9080},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config *config = load_good(cases[i].file);
+
+		cr_expect(eq(u32, config->mtu, cases[i].mtu), "%s", cases[i].file);
+		cr_expect(eq(u32, config->buffer_size, cases[i].buffer_size), "%s", cases[i].file);
+		config_free(config);
+	}
+}
+
 Test(config, null_means_absent_unless_in_quotes)
 {
 	struct config *config = load_good("nulls.yaml");
