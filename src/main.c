@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/key_text.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "cli/cli.h"
@@ -30,7 +31,11 @@ static const char usage[] =
 	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
 	"       vtrunkd config --output FILE [--force]  write a commented one with fresh keys\n"
 	"       vtrunkd status [-i INTERFACE] [--json]  ask a running daemon\n"
-	"       vtrunkd genkey | pubkey | genpsk        make keys as `wg` does\n"
+	"       vtrunkd pubkey [-c FILE]                the public key of a configuration, or of "
+        "the\n"
+	"                                               private key on standard input, as `wg` "
+        "does\n"
+	"       vtrunkd genkey | genpsk                 make keys as `wg` does\n"
 	"\n"
 	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
 	"  -f, --foreground   stay in the foreground and log to standard error\n"
@@ -158,6 +163,28 @@ static int check_main(int argc, char **argv)
 	return print("\n");
 }
 
+/* Without options it is cli's, which reads a private key as `wg` does. */
+static int pubkey_of_config(int argc, char **argv)
+{
+	struct options options;
+	uint8_t key[KEY_LEN];
+	char text[KEY_TEXT_LEN];
+
+	if (!parse_options(argc, argv, "c:h", check_options, &options))
+		return EXIT_USAGE;
+	if (options.wants_help)
+		return print(usage);
+	int status = start_crypto();
+	if (status)
+		return status;
+	if (config_public_key(options.config, stderr, key))
+		return EXIT_USAGE;
+	key_to_base64(text, key);
+	text[KEY_TEXT_LEN - 1] = '\n'; /* in place of the zero */
+	printf("%.*s", (int)KEY_TEXT_LEN, text);
+	return print("");
+}
+
 static int config_main(int argc, char **argv)
 {
 	struct options options;
@@ -188,6 +215,8 @@ static int subcommand_main(int argc, char **argv)
 		return check_main(argc, argv);
 	if (!strcmp(argv[0], "config"))
 		return config_main(argc, argv);
+	if (!strcmp(argv[0], "pubkey") && argc > 1)
+		return pubkey_of_config(argc, argv);
 	int status = cli_main(argc, argv);
 	if (status >= 0)
 		return status;

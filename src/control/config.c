@@ -578,18 +578,55 @@ static int load_normal_form(const char *path, const char *normal, struct config_
 	return 0;
 }
 
+/* The same, with a message when it fails. */
+static int read_file_or_tell(const char *path, struct file *file, FILE *messages)
+{
+	int err = read_file(path, file);
+
+	if (err == -EFBIG)
+		fprintf(messages, "%s:1:1: document: must be at most %u bytes\n", path,
+		        CONFIG_BYTES_MAX);
+	else if (err == -ENOENT)
+		fprintf(messages,
+		        "%s:1:1: document: cannot be read: %s; `vtrunkd config --output %s` writes "
+		        "a file to start from, -c FILE names another\n",
+		        path, strerror(-err), path);
+	else if (err)
+		fprintf(messages, "%s:1:1: document: cannot be read: %s%s\n", path, strerror(-err),
+		        err == -EACCES ? "; it holds a key, so its owner has to do this" : "");
+	return err;
+}
+
+int config_public_key(const char *path, FILE *messages, uint8_t ret[static KEY_LEN])
+{
+	struct config_secrets secrets = {0};
+	struct file file = {0};
+	uint64_t number;
+	uint8_t clamped[KEY_LEN];
+
+	int err = read_file_or_tell(path, &file, messages);
+	if (!err)
+		err = config_check_identity(
+			&(struct config_source){.path = path, .text = file.text, .len = file.len},
+			messages, &secrets, &number);
+	if (!err) {
+		memcpy(clamped, secrets.keys[number - 1], KEY_LEN);
+		dh_clamp(clamped);
+		dh_public(ret, clamped);
+		secret_wipe(clamped, sizeof clamped);
+	}
+	file_fini(&file);
+	config_secrets_fini(&secrets);
+	return err;
+}
+
 int config_load(const char *path, FILE *messages, struct config **ret)
 {
 	struct config_secrets secrets = {0};
 	struct file file = {0};
 	char *normal = NULL;
 
-	int err = read_file(path, &file);
-	if (err == -EFBIG)
-		fprintf(messages, "%s:1:1: document: must be at most %u bytes\n", path,
-		        CONFIG_BYTES_MAX);
-	else if (err)
-		fprintf(messages, "%s:1:1: document: cannot be read: %s\n", path, strerror(-err));
+	int err = read_file_or_tell(path, &file, messages);
 	if (!err)
 		err = config_check(
 			&(struct config_source){.path = path,

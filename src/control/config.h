@@ -110,6 +110,11 @@ struct config {
  */
 int config_load(const char *path, FILE *messages, struct config **ret);
 
+/* The public key of the private one that @path gives or names; whatever else is wrong in the file or
+ * still to be filled in does not matter. Messages and errors as above.
+ */
+int config_public_key(const char *path, FILE *messages, uint8_t ret[static KEY_LEN]);
+
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);
 

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/key_text.h"
+#include "base/similar.h"
 #include "control/config_report.h"
 #include "control/config_schema.h"
 #include "control/config_tree.h"
@@ -31,6 +32,38 @@ static void refuse(struct walk *w, struct config_node *node, const struct config
 
 	config_error(w->report, node, "must be %s%s%s", config_rule_describe(rule, allowed),
 	             *actual ? "; this is " : "", actual);
+}
+
+/* Text in angle brackets is what examples and our own starter files have where only their reader
+ * knows what to write.
+ */
+static bool is_placeholder(const struct config_node *node, const struct config_rule *rule)
+{
+	return rule->form != config_check_name && node->text[0] == '<' && strchr(node->text, '>');
+}
+
+static void refuse_placeholder(struct walk *w, struct config_node *node,
+                               const struct config_rule *rule)
+{
+	char allowed[CONFIG_DESCRIPTION_LEN];
+
+	config_error(w->report, node, "must be %s; this is a placeholder, to be replaced%s%s",
+	             config_rule_describe(rule, allowed), rule->cure ? "; " : "",
+	             rule->cure ? rule->cure : "");
+}
+
+static void refuse_word(struct walk *w, struct config_node *node, const struct config_rule *rule)
+{
+	char allowed[CONFIG_DESCRIPTION_LEN];
+	const char *meant = NULL;
+	unsigned best = SIMILAR_NONE;
+
+	for (size_t i = 0; rule->words[i]; i++)
+		if (similar_is_nearer(node->text, rule->words[i], &best))
+			meant = rule->words[i];
+	config_error(w->report, node, "must be %s; this is another word%s%s%s",
+	             config_rule_describe(rule, allowed), meant ? "; did you mean " : "",
+	             meant ? meant : "", meant ? "?" : "");
 }
 
 /* What a scalar is that fits none of the kinds of its rule. */
@@ -92,6 +125,10 @@ static void check_text(struct walk *w, struct config_node *node, const struct co
 {
 	const char *actual = NULL;
 
+	if (is_placeholder(node, rule)) {
+		refuse_placeholder(w, node, rule);
+		return;
+	}
 	if (rule->form != config_check_key && !config_text_is_printable(node->text, node->len))
 		actual = "text with control characters or several lines";
 	else
@@ -120,7 +157,7 @@ static void check_scalar(struct walk *w, struct config_node *node, const struct 
 	else if (rule->kind & CONFIG_TEXT && !rule->form(node->text))
 		actual = "not text to YAML; put it in quotes";
 	else if (rule->kind == CONFIG_WORD && !type)
-		actual = "another word";
+		refuse_word(w, node, rule);
 	else
 		actual = scalar_type(node, rule);
 	if (actual)
@@ -159,15 +196,36 @@ static char *list_keys(const struct config_rule *inner)
 	return text;
 }
 
+/* What somebody may have meant by an unknown key, as a question or a hint, or "". */
+static const char *guess_key(const struct config_node *node, const struct config_rule *inner,
+                             char ret[static CONFIG_DESCRIPTION_LEN + 32])
+{
+	char place[CONFIG_DESCRIPTION_LEN];
+	const char *meant = NULL;
+	unsigned best = SIMILAR_NONE;
+
+	for (const struct config_rule *rule = inner; rule->key; rule++)
+		if (similar_is_nearer(node->key, rule->key, &best))
+			meant = rule->key;
+	ret[0] = '\0';
+	if (meant)
+		snprintf(ret, CONFIG_DESCRIPTION_LEN + 32, "did you mean %s? ", meant);
+	else if (config_rule_place(node->key, place))
+		snprintf(ret, CONFIG_DESCRIPTION_LEN + 32, "there is one in %s; ", place);
+	return ret;
+}
+
 static void refuse_unknown(struct walk *w, struct config_node *node,
                            const struct config_rule *inner)
 {
+	char guess[CONFIG_DESCRIPTION_LEN + 32];
 	char *keys = list_keys(inner);
 
 	if (!strcmp(node->key, "<<"))
 		config_error_key(w->report, node, "merge keys are not allowed; write the keys out");
 	else
-		config_error_key(w->report, node, "unknown key; allowed are %s", keys ? keys : "");
+		config_error_key(w->report, node, "unknown key; %sallowed are %s",
+		                 guess_key(node, inner, guess), keys ? keys : "");
 	if (!keys)
 		w->is_out_of_memory = true;
 	free(keys);
@@ -198,8 +256,9 @@ static void check_mapping(struct walk *w, struct config_node *node, const struct
 
 		if (rule->is_required && !config_tree_find(node, rule->key))
 			config_error_missing(w->report, node, rule->key,
-			                     "required but missing; must be %s",
-			                     config_rule_describe(rule, allowed));
+			                     "required but missing; must be %s%s%s",
+			                     config_rule_describe(rule, allowed),
+			                     rule->cure ? "; " : "", rule->cure ? rule->cure : "");
 	}
 }
 
@@ -315,6 +374,49 @@ static int check_tree(struct walk *w, struct config_node *root, bool is_world_re
 	return config_cross_check(root, is_world_readable, w->report, w->secrets);
 }
 
+/* The first line with something in it is a section of wg's files, which YAML takes for a list. */
+static bool is_wg_conf(const char *text, size_t len, size_t *ret_line)
+{
+	static const char *const sections[] = {"[Interface]", "[Peer]"};
+	const char *end = text + len;
+
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		text += 3; /* a byte order mark */
+	for (*ret_line = 1; text < end; (*ret_line)++) {
+		const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+		while (text < end && (*text == ' ' || *text == '\t' || *text == '\r'))
+			text++;
+		for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+			if ((size_t)(end - text) >= strlen(sections[i]) &&
+			    !strncasecmp(text, sections[i], strlen(sections[i])))
+				return true;
+		if (text < end && *text != '\n' && *text != '#' && *text != ';')
+			return false;
+		if (!line_end)
+			return false;
+		text = line_end + 1;
+	}
+	return false;
+}
+
+/* *@ret is NULL when there is nothing to go on with: an error was reported. */
+static int read_tree(const struct config_source *source, struct config_report *report,
+                     struct config_node **ret)
+{
+	size_t line;
+
+	*ret = NULL;
+	if (!is_wg_conf(source->text, source->len, &line))
+		return config_tree_read(source->text, source->len, report, ret);
+	config_error_at(report, (struct config_place){line, 1},
+	                "this is a file of wg or wg-quick, and vtrunkd wants YAML; `vtrunkd config "
+	                "--output OTHER-FILE` writes one, into which its values go: PrivateKey is "
+	                "wireguard.private_key, Address network.addresses, PublicKey "
+	                "wireguard.peer_public_key, Endpoint that of each of wireguard.links");
+	return 0;
+}
+
 int config_check(const struct config_source *source, FILE *messages, char **ret_normal,
                  struct config_secrets *ret_secrets)
 {
@@ -324,7 +426,7 @@ int config_check(const struct config_source *source, FILE *messages, char **ret_
 	struct config_node *root = NULL;
 	char *normal = NULL;
 
-	int err = config_tree_read(source->text, source->len, &report, &root);
+	int err = read_tree(source, &report, &root);
 	if (!err && root)
 		err = check_tree(&w, root, source->is_world_readable);
 	if (!err && !report.errors && !(normal = write_normal_form(root)))
@@ -345,6 +447,48 @@ int config_check(const struct config_source *source, FILE *messages, char **ret_
 	*ret_normal = normal;
 	*ret_secrets = secrets;
 	return 0;
+}
+
+int config_check_identity(const struct config_source *source, FILE *messages,
+                          struct config_secrets *ret_secrets, uint64_t *ret_number)
+{
+	struct config_report report = {.file = source->path};
+	struct config_secrets secrets = {0};
+	struct walk w = {.report = &report, .secrets = &secrets};
+	struct config_node *root = NULL, *wireguard = NULL;
+	const struct config_rule *rule = config_rule_find(config_schema.inner, "wireguard");
+
+	int err = read_tree(source, &report, &root);
+	if (!err && root && root->kind == CONFIG_NODE_MAPPING)
+		wireguard = config_tree_find(root, "wireguard");
+	if (wireguard && wireguard->kind != CONFIG_NODE_MAPPING)
+		wireguard = NULL;
+	for (const char *const *key =
+	             (const char *const[]){"private_key", "private_key_file", NULL};
+	     wireguard && *key; key++) {
+		struct config_node *node = config_tree_find(wireguard, *key);
+
+		if (node)
+			check_node(&w, node, config_rule_find(rule->inner, *key));
+	}
+	if (!err && wireguard)
+		err = config_cross_private_key(wireguard, &report, &secrets, ret_number);
+	else if (!err && !report.errors)
+		config_error_at(&report, (struct config_place){1, 1},
+		                "wireguard.private_key is missing; "
+		                "`vtrunkd genkey` makes one");
+	if (!err && (w.is_out_of_memory || report.is_out_of_memory))
+		err = -ENOMEM;
+	config_report_write(&report, messages);
+	if (!err && report.errors)
+		err = -EINVAL;
+	config_report_fini(&report);
+	config_tree_free(root);
+	if (err)
+		config_secrets_fini(&secrets);
+	else
+		*ret_secrets = secrets;
+	return err;
 }
 
 uint8_t *config_secrets_add(struct config_secrets *secrets, uint64_t *ret_number)

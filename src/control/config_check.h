@@ -38,6 +38,12 @@ struct config_source {
 int config_check(const struct config_source *source, FILE *messages, char **ret_normal,
                  struct config_secrets *ret_secrets);
 
+/* Looks at our private key alone, whatever else is wrong or still to be filled in. Messages and errors
+ * as above; on success *@ret_number is the number of the key among the secrets.
+ */
+int config_check_identity(const struct config_source *source, FILE *messages,
+                          struct config_secrets *ret_secrets, uint64_t *ret_number);
+
 /* Wipes what is left: an entry that was taken over is NULL. */
 void config_secrets_fini(struct config_secrets *secrets);
 
@@ -45,8 +51,11 @@ void config_secrets_fini(struct config_secrets *secrets);
 uint8_t *config_secrets_add(struct config_secrets *secrets, uint64_t *ret_number);
 
 /* config_cross.c: what several keys have to do with each other. Values that were refused before are
- * left alone. Returns 0 or -ENOMEM.
+ * left alone. Return 0 or -ENOMEM. The first looks at private_key and private_key_file only;
+ * *@ret_number is the number of the good key, or 0.
  */
+int config_cross_private_key(struct config_node *wireguard, struct config_report *report,
+                             struct config_secrets *secrets, uint64_t *ret_number);
 int config_cross_check(struct config_node *root, bool is_world_readable,
                        struct config_report *report, struct config_secrets *secrets);
 

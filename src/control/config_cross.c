@@ -277,7 +277,8 @@ static int load_key_file(struct cross *c, struct config_node *node)
 	else if (len == -EINVAL)
 		config_error(c->report, node, "must name a regular file");
 	else if (len < 0)
-		config_error(c->report, node, "the file cannot be read: %s", strerror((int)-len));
+		config_error(c->report, node, "the file cannot be read: %s%s", strerror((int)-len),
+		             len == -ENOENT ? "; `umask 077; vtrunkd genkey >FILE` makes one" : "");
 	else if (err)
 		config_error(c->report, node,
 		             "the file must hold a key, base64 of 32 bytes (44 characters); it "
@@ -288,14 +289,14 @@ static int load_key_file(struct cross *c, struct config_node *node)
 	return 0;
 }
 
-/* *@ret_key is our private key when there is a good one, else NULL. */
-static int check_private_key(struct cross *c, const uint8_t **ret_key)
+/* *@ret_number is that of our private key when there is a good one, else 0. */
+static int check_private_key(struct cross *c, uint64_t *ret_number)
 {
 	const struct config_node *key = value(c->wireguard, "private_key");
 	struct config_node *file = value(c->wireguard, "private_key_file");
 	bool is_key_given = is_given(c->wireguard, "private_key");
 
-	*ret_key = NULL;
+	*ret_number = 0;
 	if (file && is_key_given) {
 		config_error_key(c->report, file,
 		                 "excludes wireguard.private_key; give one of them");
@@ -303,7 +304,8 @@ static int check_private_key(struct cross *c, const uint8_t **ret_key)
 	}
 	if (!is_key_given && !is_given(c->wireguard, "private_key_file")) {
 		config_error_missing(c->report, c->wireguard, "private_key",
-		                     "required but missing; give it or private_key_file");
+		                     "required but missing; give it or private_key_file; "
+		                     "`vtrunkd genkey` makes one");
 		return 0;
 	}
 	if (file) {
@@ -314,8 +316,16 @@ static int check_private_key(struct cross *c, const uint8_t **ret_key)
 		key = file->is_refused ? NULL : file;
 	}
 	if (key)
-		*ret_key = c->secrets->keys[key->number - 1];
+		*ret_number = key->number;
 	return 0;
+}
+
+int config_cross_private_key(struct config_node *wireguard, struct config_report *report,
+                             struct config_secrets *secrets, uint64_t *ret_number)
+{
+	struct cross c = {.report = report, .secrets = secrets, .wireguard = wireguard};
+
+	return check_private_key(&c, ret_number);
 }
 
 /* Refuses our own key and keys with which no handshake can succeed. */
@@ -345,7 +355,8 @@ static void check_single_or_list(struct cross *c)
 	if (!is_given(c->wireguard, "peers")) {
 		if (!is_given(c->wireguard, "peer_public_key"))
 			config_error_missing(c->report, c->wireguard, "peer_public_key",
-			                     "required but missing; give it or peers");
+			                     "required but missing; give it or peers; `vtrunkd "
+			                     "pubkey -c FILE` at the other end prints it");
 		return;
 	}
 	for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
@@ -640,11 +651,12 @@ static void warn_of_readers(struct cross *c)
 
 static int check_wireguard(struct cross *c)
 {
-	const uint8_t *private_key;
-	int err = check_private_key(c, &private_key);
+	uint64_t number;
+	int err = check_private_key(c, &number);
 
 	if (err)
 		return err;
+	const uint8_t *private_key = number ? c->secrets->keys[number - 1] : NULL;
 	check_health(c);
 	check_single_or_list(c);
 	check_public_key(c, value(c->wireguard, "peer_public_key"), private_key);

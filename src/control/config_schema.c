@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/similar.h"
 #include "control/config.h"
 
 #define WORDS(...)                     \
@@ -24,8 +25,20 @@
 #define AN_ENDPOINT "HOST:PORT, IP:PORT or [IPv6]:PORT"
 #define A_PATH      "an absolute path"
 
+#define THEIR_KEY   "`vtrunkd pubkey -c FILE` at the other end prints it"
+#define OUR_KEY     "`vtrunkd genkey` makes one"
+#define OUR_ADDRESS "`ip -br address` lists those of this machine"
+#define OUR_DEVICE  "`ip -br link` lists those of this machine"
+#define THEIR_PORT  "the other end's, as it is reached from here"
+#define AN_EXAMPLE  "`vtrunkd config --output FILE` writes a file to start from"
+#define SOME_LINKS                                                                     \
+	"such as [{endpoint: \"HOST:PORT\"}], or [{bind: \"0.0.0.0:51820\"}] to wait " \
+	"for the other end"
+#define SOME_IPS "the addresses that the peer has inside the tunnel"
+
 #define TEXT(check, text) .kind = CONFIG_TEXT, .form = check, .allowed = text
 #define KEY               .kind = CONFIG_TEXT | CONFIG_SECRET, .form = config_check_key, .allowed = A_KEY
+#define PUBLIC_KEY        TEXT(config_check_key, A_KEY), .cure = THEIR_KEY
 #define MODES             .kind = CONFIG_WORD, WORDS("aggregate", "bonding", "bonded", "redundant", "failover")
 #define KEEPALIVE         .kind = CONFIG_INTEGER, .min = 0, .max = 65535
 
@@ -47,7 +60,8 @@ static const struct config_rule network_keys[] = {
 
 static const struct config_rule endpoint_keys[] = {
 	{"link", TEXT(config_check_name, "the name of one of wireguard.links")},
-	{"address", TEXT(config_check_endpoint, AN_ENDPOINT), .is_required = true},
+	{"address", TEXT(config_check_endpoint, AN_ENDPOINT), .is_required = true,
+         .cure = THEIR_PORT},
 	{0},
 };
 
@@ -55,14 +69,15 @@ static const struct config_rule one_endpoint = {.kind = CONFIG_TEXT | CONFIG_MAP
                                                 .form = config_check_endpoint,
                                                 .allowed = AN_ENDPOINT
                                                 " or a mapping with link and address",
+                                                .cure = THEIR_PORT,
                                                 .inner = endpoint_keys};
 
 static const struct config_rule peer_keys[] = {
 	{"name", TEXT(config_check_name, A_NAME)},
-	{"public_key", TEXT(config_check_key, A_KEY), .is_required = true},
+	{"public_key", PUBLIC_KEY, .is_required = true},
 	{"preshared_key", KEY},
 	{"allowed_ips", CONFIG_LIST, .is_required = true, .min = 1, .max = ALLOWED_IPS_MAX,
-         .inner = &one_prefix},
+         .inner = &one_prefix, .cure = SOME_IPS},
 	{"bonding_mode", MODES},
 	{"persistent_keepalive", KEEPALIVE},
 	{"endpoints", CONFIG_LIST, .max = PATHS_MAX, .inner = &one_endpoint},
@@ -71,10 +86,10 @@ static const struct config_rule peer_keys[] = {
 
 static const struct config_rule link_keys[] = {
 	{"name", TEXT(config_check_name, A_NAME)},
-	{"bind", TEXT(config_check_bind, A_BIND)},
-	{"endpoint", TEXT(config_check_endpoint, AN_ENDPOINT)},
+	{"bind", TEXT(config_check_bind, A_BIND), .cure = OUR_ADDRESS},
+	{"endpoint", TEXT(config_check_endpoint, AN_ENDPOINT), .cure = THEIR_PORT},
 	{"weight", CONFIG_INTEGER, .min = 1, .max = 1000000},
-	{"device", TEXT(config_check_device, A_DEVICE)},
+	{"device", TEXT(config_check_device, A_DEVICE), .cure = OUR_DEVICE},
 	{"fwmark", CONFIG_INTEGER | CONFIG_HEX, .min = 0, .max = UINT32_MAX},
 	{0},
 };
@@ -83,10 +98,10 @@ static const struct config_rule one_peer = {.kind = CONFIG_MAPPING, .inner = pee
 static const struct config_rule one_link = {.kind = CONFIG_MAPPING, .inner = link_keys};
 
 static const struct config_rule wireguard_keys[] = {
-	{"private_key", KEY},
+	{"private_key", KEY, .cure = OUR_KEY},
 	{"private_key_file", CONFIG_TEXT | CONFIG_SECRET_FILE, .form = config_check_path,
          .allowed = A_PATH},
-	{"peer_public_key", TEXT(config_check_key, A_KEY)},
+	{"peer_public_key", PUBLIC_KEY},
 	{"preshared_key", KEY},
 	{"persistent_keepalive", KEEPALIVE},
 	{"bonding_mode", MODES},
@@ -95,7 +110,8 @@ static const struct config_rule wireguard_keys[] = {
 	{"health_check_interval_ms", CONFIG_INTEGER, .min = 1, .max = SECONDS_MAX},
 	{"health_check_timeout_ms", CONFIG_INTEGER, .min = 2, .max = SECONDS_MAX},
 	{"peers", CONFIG_LIST, .min = 1, .max = PEERS_MAX, .inner = &one_peer},
-	{"links", CONFIG_LIST, .is_required = true, .min = 1, .max = LINKS_MAX, .inner = &one_link},
+	{"links", CONFIG_LIST, .is_required = true, .min = 1, .max = LINKS_MAX, .inner = &one_link,
+         .cure = SOME_LINKS},
 	{0},
 };
 
@@ -121,8 +137,9 @@ static const struct config_rule logging_keys[] = {
 };
 
 static const struct config_rule document_keys[] = {
-	{"network", CONFIG_MAPPING, .is_required = true, .inner = network_keys},
-	{"wireguard", CONFIG_MAPPING, .is_required = true, .inner = wireguard_keys},
+	{"network", CONFIG_MAPPING, .is_required = true, .inner = network_keys, .cure = AN_EXAMPLE},
+	{"wireguard", CONFIG_MAPPING, .is_required = true, .inner = wireguard_keys,
+         .cure = AN_EXAMPLE},
 	{"dataplane", CONFIG_MAPPING, .inner = dataplane_keys},
 	{"logging", CONFIG_MAPPING, .inner = logging_keys},
 	{0},
@@ -178,4 +195,31 @@ const struct config_rule *config_rule_find(const struct config_rule *inner, cons
 		if (!strcmp(inner->key, key))
 			return inner;
 	return NULL;
+}
+
+/* Depth first; @place is what stands before the keys of @inner. */
+static bool find_place(const struct config_rule *inner, const char *key, const char *place,
+                       char ret[static CONFIG_DESCRIPTION_LEN])
+{
+	for (const struct config_rule *rule = inner; rule->key; rule++) {
+		bool is_list = rule->kind & CONFIG_LIST;
+		const struct config_rule *below = is_list ? rule->inner->inner : rule->inner;
+		char there[CONFIG_DESCRIPTION_LEN];
+
+		if (!similar_distance(key, rule->key)) {
+			snprintf(ret, CONFIG_DESCRIPTION_LEN, "%s",
+			         *place ? place : "the document");
+			return true;
+		}
+		snprintf(there, sizeof there, "%.100s%s%s%s", place, *place ? "." : "", rule->key,
+		         is_list ? "[]" : "");
+		if (below && find_place(below, key, there, ret))
+			return true;
+	}
+	return false;
+}
+
+bool config_rule_place(const char *key, char ret[static CONFIG_DESCRIPTION_LEN])
+{
+	return *key && find_place(config_schema.inner, key, "", ret);
 }

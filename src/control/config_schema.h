@@ -33,6 +33,7 @@ struct config_rule {
 	const char *const *words; /* the first is the canonical one, NULL ends */
 	config_form form;         /* CONFIG_TEXT */
 	const char *allowed;      /* what to write, for messages; NULL: made from the above */
+	const char *cure;         /* where to get it, said when it is missing; NULL: obvious */
 	const struct config_rule *inner;
 };
 
@@ -46,5 +47,10 @@ const char *config_rule_describe(const struct config_rule *rule,
 
 /* The rule of @key among @inner, or NULL. */
 const struct config_rule *config_rule_find(const struct config_rule *inner, const char *key);
+
+/* Writes where a @key of this name is allowed ("wireguard.links[]"), the first such place of the
+ * document. Case, '_' and '-' do not count. False when there is none; then @ret says nothing.
+ */
+bool config_rule_place(const char *key, char ret[static CONFIG_DESCRIPTION_LEN]);
 
 #endif

@@ -48,6 +48,21 @@ static struct config_place place_of_byte(const char *text, size_t offset)
 	return at;
 }
 
+/* Whether a line is indented with tabs, which is what most editors do and YAML never takes. */
+static bool is_tab_indented(const struct builder *b, size_t line)
+{
+	const char *at = b->text, *end = b->text + b->len;
+
+	for (; line && at; line--) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	for (; at && at < end && (*at == ' ' || *at == '\t'); at++)
+		if (*at == '\t')
+			return true;
+	return false;
+}
+
 static int report_syntax(struct builder *b)
 {
 	const yaml_parser_t *parser = &b->parser;
@@ -61,9 +76,12 @@ static int report_syntax(struct builder *b)
 		config_error_at(b->report, place_of_byte(b->text, offset),
 		                "must be YAML in UTF-8; %s", problem);
 	} else {
-		config_error_at(b->report, place_of(parser->problem_mark), "must be YAML; %s%s%s%s",
-		                problem, parser->context ? " (" : "",
-		                parser->context ? parser->context : "", parser->context ? ")" : "");
+		config_error_at(b->report, place_of(parser->problem_mark),
+		                "must be YAML; %s%s%s%s%s", problem, parser->context ? " (" : "",
+		                parser->context ? parser->context : "", parser->context ? ")" : "",
+		                is_tab_indented(b, parser->problem_mark.line)
+		                        ? "; this line begins with a tab: indent with blanks"
+		                        : "");
 	}
 	return TREE_BROKEN;
 }

@@ -359,9 +359,8 @@ Test(config, sizes_have_defaults_that_fit_each_other)
 		uint32_t mtu, buffer_size;
 	} cases[] = {
 		{"sizes-missing.yaml", 1420, 1500},       {"mtu-missing.yaml", 1420, 65536},
-		{"mtu-null.yaml", 1420, 65536},
-		{"mtu-empty.yaml", 1420, 65536},           {"buffer-size-missing.yaml", 1420, 1500},
-		{"mtu-alone-and-large.yaml", 9000, 9080},
+		{"mtu-null.yaml", 1420, 65536},           {"mtu-empty.yaml", 1420, 65536},
+		{"buffer-size-missing.yaml", 1420, 1500}, {"mtu-alone-and-large.yaml", 9000, 9080},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -546,12 +545,86 @@ Test(config, missing_file_and_directory_are_reported)
 	char *output;
 
 	cr_expect(eq(int, load("absent.yaml", &config, &output), -ENOENT));
-	EXPECT_TEXT(output,
-	            "absent.yaml:1:1: document: cannot be read: No such file or directory\n");
+	EXPECT_TEXT(
+		output,
+		"absent.yaml:1:1: document: cannot be read: No such file or directory; "
+		"`vtrunkd config --output absent.yaml` writes a file to start from, -c FILE names "
+		"another\n");
 	free(output);
 	cr_expect(eq(int, load(".", &config, &output), -EISDIR));
 	EXPECT_TEXT(output, ".:1:1: document: cannot be read: Is a directory\n");
 	free(output);
+}
+
+/* What goes to the other end is needed before the file is complete. */
+Test(config, public_key_is_told_of_a_file_with_other_errors)
+{
+	static const char *const files[] = {
+		"wireguard: {private_key: " OWN_KEY ", peer_public_key: <THEIRS>}\n",
+		"wireguard: {private_key_file: key, links: 3, private_key: ~}\nsurplus: 1\n",
+		"network: {mtu: 0}\nwireguard: {links: [], private_key: \" " OWN_KEY " \"}\n",
+	};
+	uint8_t wanted[KEY_LEN], got[KEY_LEN];
+	char *output;
+	size_t len;
+
+	cr_assert(zero(int, key_from_base64(got, OWN_KEY)));
+	dh_public(wanted, got);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		FILE *messages = open_memstream(&output, &len);
+		char *text, *at;
+
+		text = strdup(files[i]);
+		at = strstr(text, "key_file: key");
+		if (at) { /* the path has to be absolute */
+			free(text);
+			cr_assert(gt(
+				int,
+				asprintf(&text, "wireguard: {private_key_file: %s/key}\n", scratch),
+				0));
+		}
+		put_text("t.yaml", text, 0600);
+		free(text);
+		memset(got, 0, sizeof got);
+		cr_expect(eq(int, config_public_key("t.yaml", messages, got), 0), "file %zu", i);
+		fclose(messages);
+		cr_expect(zero(int, memcmp(got, wanted, KEY_LEN)), "file %zu", i);
+		EXPECT_TEXT(output, "");
+		free(output);
+	}
+}
+
+Test(config, public_key_of_a_file_without_a_private_one_is_explained)
+{
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
+		{"network: {}\n", "t.yaml:1:1: document: wireguard.private_key is missing; "
+	                          "`vtrunkd genkey` makes one\n"},
+		{"wireguard: {links: []}\n",
+	         "t.yaml:1:1: wireguard.private_key: required but missing; give it or "
+	         "private_key_file; `vtrunkd genkey` makes one\n"},
+		{"wireguard: {private_key: <OURS>}\n",
+	         "t.yaml:1:26: wireguard.private_key: must be a key, base64 of 32 bytes (44 "
+	         "characters); this is a placeholder, to be replaced; `vtrunkd genkey` makes "
+	         "one\n"},
+		{"wireguard: {\n", "t.yaml:2:1: document: must be YAML; did not find expected node "
+	                           "content (while parsing a flow node)\n"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		uint8_t untouched[KEY_LEN] = {7}, key[KEY_LEN] = {7};
+		char *output;
+		size_t len;
+		FILE *messages = open_memstream(&output, &len);
+
+		put_text("t.yaml", cases[i].text, 0600);
+		cr_expect(eq(int, config_public_key("t.yaml", messages, key), -EINVAL));
+		fclose(messages);
+		EXPECT_TEXT(output, cases[i].expected);
+		cr_expect(zero(int, memcmp(key, untouched, KEY_LEN)));
+		free(output);
+	}
 }
 
 Test(config, a_file_may_have_one_mebibyte_and_no_more)
@@ -582,8 +655,10 @@ Test(config, sixteen_levels_are_not_too_deep)
 	static const char text[] = "{a: [[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}\n";
 
 	assert_refused(text, sizeof text - 1, -EINVAL,
-	               "t.yaml:1:1: network: required but missing; must be a mapping\n"
-	               "t.yaml:1:1: wireguard: required but missing; must be a mapping\n"
+	               "t.yaml:1:1: network: required but missing; must be a mapping; `vtrunkd "
+	               "config --output FILE` writes a file to start from\n"
+	               "t.yaml:1:1: wireguard: required but missing; must be a mapping; `vtrunkd "
+	               "config --output FILE` writes a file to start from\n"
 	               "t.yaml:1:2: a: unknown key; allowed are network, wireguard, dataplane, "
 	               "logging\n");
 }
