@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "control/config.h"
+#include "control/config_value.h"
 #include "control/control.h"
 #include "control/interface.h"
 #include "control/launch.h"
@@ -29,12 +30,16 @@ _Static_assert(EXIT_START == LAUNCH_LOST, "one status for daemons that did not s
 static const char usage[] =
 	"Usage: vtrunkd [-c FILE] [-f] [-d]             run the daemon\n"
 	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
-	"       vtrunkd config --output FILE [--force]  write a commented one with fresh keys\n"
+	"       vtrunkd config --output FILE [--force] [--client|--gateway]\n"
+	"                      [--peer-key KEY] [--endpoint HOST:PORT]\n"
+	"                                               write a commented one with fresh keys: of "
+        "a\n"
+	"                                               pair of ends, or of the one end named\n"
 	"       vtrunkd status [-i INTERFACE] [--json]  ask a running daemon\n"
 	"       vtrunkd pubkey [-c FILE]                the public key of a configuration, or of "
-        "the\n"
+	"the\n"
 	"                                               private key on standard input, as `wg` "
-        "does\n"
+	"does\n"
 	"       vtrunkd genkey | genpsk                 make keys as `wg` does\n"
 	"\n"
 	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
@@ -49,14 +54,19 @@ static const char usage[] =
 enum {
 	OPTION_VERSION = 256,
 	OPTION_OUTPUT,
-	OPTION_FORCE
+	OPTION_FORCE,
+	OPTION_CLIENT,
+	OPTION_GATEWAY,
+	OPTION_PEER_KEY,
+	OPTION_ENDPOINT
 };
 
 struct options {
 	const char *config;
 	bool is_foreground, is_debug;
-	const char *output; /* of `config` */
-	bool is_forced;     /* of `config` */
+	const char *output; /* of `config`, as what follows */
+	bool is_forced;
+	struct config_starter starter;
 	bool wants_help, wants_version;
 };
 
@@ -73,6 +83,10 @@ static const struct option check_options[] = {
 static const struct option config_options[] = {
 	{"output", required_argument, NULL, OPTION_OUTPUT},
 	{"force", no_argument, NULL, OPTION_FORCE},
+	{"client", no_argument, NULL, OPTION_CLIENT},
+	{"gateway", no_argument, NULL, OPTION_GATEWAY},
+	{"peer-key", required_argument, NULL, OPTION_PEER_KEY},
+	{"endpoint", required_argument, NULL, OPTION_ENDPOINT},
 	{"help", no_argument, NULL, 'h'},
 	{0},
 };
@@ -108,6 +122,18 @@ static bool parse_options(int argc, char **argv, const char *letters, const stru
 			break;
 		case OPTION_FORCE:
 			ret->is_forced = true;
+			break;
+		case OPTION_CLIENT:
+			ret->starter.kind = CONFIG_STARTER_CLIENT;
+			break;
+		case OPTION_GATEWAY:
+			ret->starter.kind = CONFIG_STARTER_GATEWAY;
+			break;
+		case OPTION_PEER_KEY:
+			ret->starter.peer_key = optarg;
+			break;
+		case OPTION_ENDPOINT:
+			ret->starter.endpoint = optarg;
 			break;
 		default:
 			fputs("vtrunkd: --help tells what there is\n", stderr);
@@ -185,6 +211,49 @@ static int pubkey_of_config(int argc, char **argv)
 	return print("");
 }
 
+/* What is wrong with the options of `config`, or NULL. */
+static const char *refuse_starter(const struct options *options)
+{
+	const struct config_starter *starter = &options->starter;
+
+	if (!options->output)
+		return "--output FILE is needed, \"-\" for standard output";
+	if (starter->peer_key && starter->kind == CONFIG_STARTER_PAIR)
+		return "--peer-key needs --client or --gateway";
+	if (starter->endpoint && starter->kind != CONFIG_STARTER_CLIENT)
+		return "--endpoint needs --client: a gateway waits to be contacted";
+	if (starter->peer_key && config_check_key(starter->peer_key))
+		return "--peer-key must be a key, base64 of 32 bytes (44 characters); `vtrunkd "
+		       "pubkey -c FILE` at the other end prints it";
+	if (starter->endpoint && config_check_endpoint(starter->endpoint))
+		return "--endpoint must be HOST:PORT, IP:PORT or [IPv6]:PORT";
+	return NULL;
+}
+
+/* The file is written; what now? */
+static void say_next(FILE *out, const struct options *options, const char *key)
+{
+	const struct config_starter *starter = &options->starter;
+	const char *file = strcmp(options->output, "-") ? options->output : "FILE";
+
+	fprintf(out, "Our public key: %s\n", key);
+	if (starter->kind == CONFIG_STARTER_PAIR)
+		fprintf(out,
+		        "The end of the file holds what the other end needs, its keys included.\n"
+		        "For two machines there are --gateway and --client.\n");
+	if (starter->kind == CONFIG_STARTER_GATEWAY)
+		fprintf(out,
+		        "At the client: vtrunkd config --client --peer-key %s "
+		        "--endpoint ADDRESS-OF-THIS-MACHINE:51820 --output %s\n",
+		        key, file);
+	if (starter->kind == CONFIG_STARTER_CLIENT)
+		fprintf(out, "At the gateway: make it the public_key of an entry of peers.\n");
+	if (starter->kind != CONFIG_STARTER_PAIR)
+		fprintf(out,
+		        "Here: look %s over; vtrunkd check -c %s tells what is left to fill in.\n",
+		        file, file);
+}
+
 static int config_main(int argc, char **argv)
 {
 	struct options options;
@@ -193,17 +262,24 @@ static int config_main(int argc, char **argv)
 		return EXIT_USAGE;
 	if (options.wants_help)
 		return print(usage);
-	if (!options.output) {
-		fputs("vtrunkd: config: --output FILE is needed, \"-\" for standard output\n",
-		      stderr);
+	const char *fault = refuse_starter(&options);
+	if (fault) {
+		fprintf(stderr, "vtrunkd: config: %s\n", fault);
 		return EXIT_USAGE;
 	}
 	int status = start_crypto();
 	if (status)
 		return status;
-	int err = config_write_starter(options.output, options.is_forced);
-	if (!err)
-		return 0;
+	uint8_t key[KEY_LEN];
+	char text[KEY_TEXT_LEN];
+	int err = config_write_starter(options.output, options.is_forced, &options.starter, key);
+	if (!err) {
+		bool is_stdout = !strcmp(options.output, "-");
+
+		key_to_base64(text, key);
+		say_next(is_stdout ? stderr : stdout, &options, text);
+		return is_stdout ? 0 : print("");
+	}
 	fprintf(stderr, "vtrunkd: cannot write %s: %s%s\n", options.output, strerror(-err),
 	        err == -EEXIST ? "; --force replaces it" : "");
 	return err == -EEXIST ? EXIT_USAGE : EXIT_START;

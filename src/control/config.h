@@ -118,9 +118,24 @@ int config_public_key(const char *path, FILE *messages, uint8_t ret[static KEY_L
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);
 
+enum config_starter_kind {
+	CONFIG_STARTER_PAIR,    /* this end, with a pair of keys for the other in a comment */
+	CONFIG_STARTER_CLIENT,  /* the end that contacts the other, over this machine's uplinks */
+	CONFIG_STARTER_GATEWAY, /* the end that waits, for any number of others */
+};
+
+/* What the file of one end says of the other; NULL: a placeholder, which config_load() refuses. */
+struct config_starter {
+	enum config_starter_kind kind;
+	const char *peer_key; /* base64; of a client and a gateway */
+	const char *endpoint; /* HOST:PORT; of a client */
+};
+
 /* Writes a commented starter file with fresh keys to @path, mode 0600, or to standard output for
- * "-". Never over an existing file unless @force. Returns 0 or a negative errno (-EEXIST).
+ * "-". Never over an existing file unless @force. *@ret_public is our new public key. Returns 0 or a
+ * negative errno (-EEXIST).
  */
-int config_write_starter(const char *path, bool force);
+int config_write_starter(const char *path, bool force, const struct config_starter *starter,
+                         uint8_t ret_public[static KEY_LEN]);
 
 #endif

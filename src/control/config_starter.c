@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The starter file: a working pair of ends needs two key pairs, so both are drawn here and what the
- * other end has to write stands in a comment.
+/* Starter files. Of a pair: it needs two key pairs, so both are drawn here, and what the other end has
+ * to write stands in a comment. Of one end: what only the other end knows is a placeholder.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,17 +14,17 @@
 
 #include "base/key_text.h"
 #include "control/config.h"
+#include "control/inventory.h"
 #include "crypto/aead.h"
 
 #define STARTER_BYTES_MAX 4096u
 
-static const char template[] =
+static const char pair_template[] =
 	"# Configuration of vtrunkd; vtrunkd.yaml(5) explains every key.\n"
 	"# `vtrunkd check -c FILE` tells what is wrong with a file.\n"
 	"\n"
 	"network:\n"
 	"  mtu: 1420              # of the tunnel's device\n"
-	"  buffer_size: 65536     # bytes, at least mtu\n"
 	"  interface: vtrunk0     # left out: the kernel picks a name\n"
 	"  address: 10.10.0.1\n"
 	"  netmask: 255.255.255.0\n"
@@ -39,25 +40,78 @@ static const char template[] =
 	"  health_check_interval_ms: 1000  # between probes of an idle link\n"
 	"  health_check_timeout_ms: 5000   # a link silent for so long is down\n"
 	"  links:\n"
-	"    # One entry for each uplink. bind is the uplink's own address; left out,\n"
-	"    # the routing table decides. Without any endpoint we wait to be contacted.\n"
+	"    # One entry for each uplink. device is its network device; left out, the\n"
+	"    # routing table decides. Without any endpoint we wait to be contacted.\n"
 	"    - name: wan0\n"
-	"      # bind: 192.0.2.10\n"
+	"      # device: eth0\n"
 	"      endpoint: vpn.example.com:51820\n"
 	"      weight: 1\n"
 	"    - name: wan1\n"
-	"      # bind: 198.51.100.10\n"
+	"      # device: wwan0\n"
 	"      endpoint: vpn.example.com:51820\n"
 	"      weight: 1\n"
 	"\n"
 	"# For the other end: a pair of keys that fits this file. Move these lines there and\n"
 	"# delete them here, or put the public key of a pair made there into peer_public_key.\n"
 	"#\n"
-	"#   network: {mtu: 1420, buffer_size: 65536, address: 10.10.0.2, netmask: 255.255.255.0}\n"
+	"#   network: {address: 10.10.0.2, netmask: 255.255.255.0}\n"
 	"#   wireguard:\n"
 	"#     private_key: %s\n"
 	"#     peer_public_key: %s\n"
 	"#     links: [{bind: \"0.0.0.0:51820\"}]\n";
+
+/* Our public and private key, the peer's public key, its endpoint, our links. */
+static const char client_template[] =
+	"# Configuration of vtrunkd: the end that contacts the other one, the gateway.\n"
+	"# vtrunkd.yaml(5) explains every key. What stands in <...> only the gateway knows:\n"
+	"# `vtrunkd check -c FILE` says how to get it, and what else is wrong with a file.\n"
+	"\n"
+	"network:\n"
+	"  interface: vtrunk0     # left out: the kernel picks a name\n"
+	"  addresses: [\"10.10.0.2/24\"]   # each client has another one\n"
+	"\n"
+	"wireguard:\n"
+	"  # Our public key, for the gateway: %s\n"
+	"  private_key: %s   # secret\n"
+	"  bonding_mode: aggregate         # aggregate, redundant or failover\n"
+	"  peers:\n"
+	"    - name: gateway\n"
+	"      public_key: \"%s\"\n"
+	"      endpoints: [\"%s\"]   # over every link\n"
+	"      # What is sent to the gateway and may come from it. For everything:\n"
+	"      # [\"0.0.0.0/0\", \"::/0\"], and `ip route add default dev vtrunk0` when it is up.\n"
+	"      allowed_ips: [\"10.10.0.0/24\"]\n"
+	"      persistent_keepalive: 25\n"
+	"  links:\n"
+	"    # One entry for each uplink, with its network device; remove what is none.\n"
+	"%s";
+
+/* Our public and private key, the peer's public key. */
+static const char gateway_template[] =
+	"# Configuration of vtrunkd: the end that waits to be contacted by others, the clients.\n"
+	"# vtrunkd.yaml(5) explains every key. What stands in <...> only the client knows:\n"
+	"# `vtrunkd check -c FILE` says how to get it, and what else is wrong with a file.\n"
+	"\n"
+	"network:\n"
+	"  interface: vtrunk0     # left out: the kernel picks a name\n"
+	"  addresses: [\"10.10.0.1/24\"]\n"
+	"\n"
+	"wireguard:\n"
+	"  # Our public key, for the clients: %s\n"
+	"  private_key: %s   # secret\n"
+	"  peers:\n"
+	"    # One entry for each client.\n"
+	"    - name: client\n"
+	"      public_key: \"%s\"\n"
+	"      # Its address in the tunnel, and networks behind it.\n"
+	"      allowed_ips: [\"10.10.0.2/32\"]\n"
+	"  links:\n"
+	"    # One UDP port for all clients, over every network device; the firewall has to\n"
+	"    # let it in.\n"
+	"    - name: wan\n"
+	"      bind: \"0.0.0.0:51820\"\n";
+
+#define LINK_BYTES_MAX (IF_NAMESIZE + 32u) /* of one entry of links */
 
 /* Draws a pair and spells it. */
 static void draw_pair(char ret_private[static KEY_TEXT_LEN], char ret_public[static KEY_TEXT_LEN])
@@ -72,17 +126,56 @@ static void draw_pair(char ret_private[static KEY_TEXT_LEN], char ret_public[sta
 	secret_wipe(private_key, sizeof private_key);
 }
 
+/* Entries of links for the uplinks this machine has, or one with a placeholder. */
+static void write_links(char text[static LINKS_MAX * LINK_BYTES_MAX])
+{
+	char names[LINKS_MAX][IF_NAMESIZE];
+	unsigned count = inventory_uplinks(names, LINKS_MAX);
+	size_t len = 0;
+
+	if (!count)
+		strcpy(text, "    - device: <DEVICE OF AN UPLINK>\n");
+	for (unsigned i = 0; i < count; i++)
+		len += (size_t)snprintf(text + len, LINK_BYTES_MAX, "    - device: \"%s\"\n",
+		                        names[i]);
+}
+
+static const char *or_placeholder(const char *given, const char *placeholder)
+{
+	return given ? given : placeholder;
+}
+
 /* Fills @text, which the caller wipes. Returns the length. */
-static size_t write_template(char text[static STARTER_BYTES_MAX])
+static size_t write_template(char text[static STARTER_BYTES_MAX],
+                             const struct config_starter *starter, uint8_t ret_public[KEY_LEN])
 {
 	char ours[2][KEY_TEXT_LEN], theirs[2][KEY_TEXT_LEN]; /* private, public */
+	char links[LINKS_MAX * LINK_BYTES_MAX];
+	int len = 0;
 
 	draw_pair(ours[0], ours[1]);
-	draw_pair(theirs[0], theirs[1]);
-	int len =
-		snprintf(text, STARTER_BYTES_MAX, template, ours[0], theirs[1], theirs[0], ours[1]);
+	switch (starter->kind) {
+	case CONFIG_STARTER_PAIR:
+		draw_pair(theirs[0], theirs[1]);
+		len = snprintf(text, STARTER_BYTES_MAX, pair_template, ours[0], theirs[1],
+		               theirs[0], ours[1]);
+		secret_wipe(theirs, sizeof theirs);
+		break;
+	case CONFIG_STARTER_CLIENT:
+		write_links(links);
+		len = snprintf(text, STARTER_BYTES_MAX, client_template, ours[1], ours[0],
+		               or_placeholder(starter->peer_key, "<PUBLIC KEY OF THE GATEWAY>"),
+		               or_placeholder(starter->endpoint, "<ADDRESS OF THE GATEWAY>:51820"),
+		               links);
+		break;
+	case CONFIG_STARTER_GATEWAY:
+		len = snprintf(text, STARTER_BYTES_MAX, gateway_template, ours[1], ours[0],
+		               or_placeholder(starter->peer_key, "<PUBLIC KEY OF THE CLIENT>"));
+		break;
+	}
+	assert(len > 0 && (size_t)len < STARTER_BYTES_MAX);
+	(void)key_from_base64(ret_public, ours[1]);
 	secret_wipe(ours, sizeof ours);
-	secret_wipe(theirs, sizeof theirs);
 	return (size_t)len;
 }
 
@@ -145,10 +238,11 @@ static int replace_file(const char *path, const char *text, size_t len)
 	return err;
 }
 
-int config_write_starter(const char *path, bool force)
+int config_write_starter(const char *path, bool force, const struct config_starter *starter,
+                         uint8_t ret_public[static KEY_LEN])
 {
 	char text[STARTER_BYTES_MAX];
-	size_t len = write_template(text);
+	size_t len = write_template(text, starter, ret_public);
 	int err;
 
 	if (!strcmp(path, "-"))

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The first contact of two hosts: what their logs tell somebody who mixed something up."""
+import json
 import os
+import re
+import shlex
 import subprocess
 
 from checks import Settings, check, limit, wait_until
 from daemons import generate_key
-from lab import Lab, PORT
+from lab import Lab, PORT, SERVER_ANY4
+from namespace import Process
 
 
 def line_of(daemon, text):
@@ -53,3 +57,89 @@ def test_public_key_of_a_configuration_is_told():
         status, out, err = run_vtrunkd(lab, "pubkey", "-c", f"{lab.directory}/none")
         check(status == 1 and not out and "none" in err, f"no file: {status} {out} {err}")
         check(private not in err, "the private key is in a message")
+
+
+def rewrite(path, changes):
+    """What an editor does to a file: each text once, by another one."""
+    with open(path) as file:
+        text = file.read()
+    for old, new in changes.items():
+        check(text.count(old) == 1, f"{text.count(old)} times {old!r} in {text}")
+        text = text.replace(old, new)
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def check_is_refused(lab, namespace, path, *texts):
+    """By `check` and by the daemon, with each of @texts in the messages."""
+    for words in (["check", "-c", path], ["-c", path, "--foreground"]):
+        status, _, err = run_vtrunkd(lab, *words, namespace=namespace)
+        check(status == 1, f"{words}: exit {status}")
+        for text in texts:
+            check(text in err, f"{words}: no {text} in: {err}")
+
+
+def start_file(lab, namespace, name, path):
+    """A daemon with a file that somebody wrote, under an interface of the lab."""
+    interface = lab.interface()
+    rewrite(path, {"interface: vtrunk0": f"interface: {interface}"})
+    process = Process(lab, namespace, name,
+                      [Settings.vtrunkd, "-c", path, "--foreground"], lab.sanitizer_env(name))
+    process.expected = 0
+    return interface
+
+
+def paths_up(lab, interface):
+    """The devices over which the only peer's paths are up."""
+    status, out, _ = run_vtrunkd(lab, "status", "-i", interface, "--json")
+    if status:
+        return set()
+    reply = json.loads(out)
+    devices = {link["name"]: link["device"] for link in reply["links"]}
+    return {devices[path["link"]] for path in reply["peers"][0]["paths"] if path["state"] == "up"}
+
+
+def test_newcomer_with_two_machines_gets_a_tunnel():
+    """The steps of the README, each command as it is printed by the one before."""
+    with Lab() as lab:
+        there, here = f"{lab.directory}/gateway.yaml", f"{lab.directory}/client.yaml"
+        status, out, err = run_vtrunkd(lab, "config", "--gateway", "--output", there,
+                                       namespace=lab.server)
+        check(status == 0, f"exit {status}: {err}")
+        check(os.stat(there).st_mode & 0o777 == 0o600, "the file is not private")
+        check_is_refused(lab, lab.server, there, "placeholder", "vtrunkd pubkey -c FILE")
+        public = run_vtrunkd(lab, "pubkey", "-c", there)[1].strip()
+        check(f"public key: {public}\n" in out, f"the key is not in: {out}")
+
+        words = shlex.split(re.search("^At the client: vtrunkd (.*)$", out, re.M)[1])
+        words = [here if word == there else word.replace("ADDRESS-OF-THIS-MACHINE", SERVER_ANY4)
+                 for word in words]
+        status, out, err = run_vtrunkd(lab, *words, namespace=lab.client)
+        check(status == 0, f"{words}: exit {status}: {err}")
+        status, _, err = run_vtrunkd(lab, "check", "-c", here, namespace=lab.client)
+        check(status == 0, f"nothing is left to fill in, and yet: {err}")
+        public = run_vtrunkd(lab, "pubkey", "-c", here)[1].strip()
+        check(f"public key: {public}\n" in out, f"the key is not in: {out}")
+
+        rewrite(there, {"<PUBLIC KEY OF THE CLIENT>": public})
+        start_file(lab, lab.server, "gateway", there)
+        interface = start_file(lab, lab.client, "client", here)
+        wait_until("the tunnel passes", lambda: lab.client.ping("10.10.0.1"), 15)
+        wait_until("both uplinks are in use",
+                   lambda: paths_up(lab, interface) == {"up1", "up2"}, 15)
+
+
+def test_file_of_one_end_is_refused_until_it_is_filled_in():
+    with Lab(links=1) as lab:
+        path = f"{lab.directory}/client.yaml"
+        status, out, err = run_vtrunkd(lab, "config", "--client", "--output", path)
+        check(status == 0 and "gateway" in out, f"exit {status}: {out} {err}")
+        check_is_refused(lab, lab.client, path, "peers[0].public_key", "pubkey -c",
+                         "peers[0].endpoints[0]")
+        status, out, err = run_vtrunkd(lab, "config", "--client", "--output", "-")
+        check(status == 0 and "public key" in err, f"exit {status}: {err}")
+        check("private_key" in out and "At the gateway" not in out, f"a mixed output: {out}")
+        for words in (["--peer-key", "short", "--client"], ["--endpoint", "nowhere", "--client"],
+                      ["--endpoint", "a:1", "--gateway"], ["--peer-key", generate_key()[1]]):
+            status, out, err = run_vtrunkd(lab, "config", "--output", "-", *words)
+            check(status == 1 and not out and words[0][:6] in err, f"{words}: {status} {err}")
