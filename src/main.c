@@ -9,6 +9,7 @@
 
 #include "base/key_text.h"
 #include "base/log.h"
+#include "base/similar.h"
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "control/config.h"
@@ -33,14 +34,16 @@ static const char usage[] =
 	"       vtrunkd config --output FILE [--force] [--client|--gateway]\n"
 	"                      [--peer-key KEY] [--endpoint HOST:PORT]\n"
 	"                                               write a commented one with fresh keys: of "
-        "a\n"
+	"a\n"
 	"                                               pair of ends, or of the one end named\n"
 	"       vtrunkd status [-i INTERFACE] [--json]  ask a running daemon\n"
+	"       vtrunkd show [INTERFACE]                the same, as `wg` calls it\n"
 	"       vtrunkd pubkey [-c FILE]                the public key of a configuration, or of "
 	"the\n"
 	"                                               private key on standard input, as `wg` "
 	"does\n"
 	"       vtrunkd genkey | genpsk                 make keys as `wg` does\n"
+	"       vtrunkd help                            print this text\n"
 	"\n"
 	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
 	"  -f, --foreground   stay in the foreground and log to standard error\n"
@@ -285,19 +288,38 @@ static int config_main(int argc, char **argv)
 	return err == -EEXIST ? EXIT_USAGE : EXIT_START;
 }
 
+/* Says what may have been meant by @name. */
+static int refuse_subcommand(const char *name)
+{
+	static const char *const ours[] = {"check", "config", "help", NULL};
+	const char *meant = NULL, *known;
+	unsigned best = SIMILAR_NONE;
+
+	for (unsigned i = 0; ours[i]; i++)
+		if (similar_is_nearer(name, ours[i], &best))
+			meant = ours[i];
+	for (unsigned i = 0; (known = cli_subcommand(i)); i++)
+		if (similar_is_nearer(name, known, &best))
+			meant = known;
+	fprintf(stderr, "vtrunkd: no subcommand \"%s\"; %s%s%s--help tells what there is\n", name,
+	        meant ? "did you mean \"" : "", meant ? meant : "", meant ? "\"? " : "");
+	return EXIT_USAGE;
+}
+
 static int subcommand_main(int argc, char **argv)
 {
 	if (!strcmp(argv[0], "check"))
 		return check_main(argc, argv);
 	if (!strcmp(argv[0], "config"))
 		return config_main(argc, argv);
+	if (!strcmp(argv[0], "help"))
+		return print(usage);
 	if (!strcmp(argv[0], "pubkey") && argc > 1)
 		return pubkey_of_config(argc, argv);
 	int status = cli_main(argc, argv);
 	if (status >= 0)
 		return status;
-	fprintf(stderr, "vtrunkd: no subcommand \"%s\"; --help tells what there is\n", argv[0]);
-	return EXIT_USAGE;
+	return refuse_subcommand(argv[0]);
 }
 
 /* ---- the daemon ---- */

@@ -13,8 +13,14 @@ static const struct {
 	{"genkey", genkey_main},
 	{"genpsk", genpsk_main},
 	{"pubkey", pubkey_main},
+	{"show", show_main},
 	{"status", status_main},
 };
+
+const char *cli_subcommand(unsigned i)
+{
+	return i < sizeof subcommands / sizeof subcommands[0] ? subcommands[i].name : NULL;
+}
 
 int cli_main(int argc, char **argv)
 {

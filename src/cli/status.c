@@ -149,3 +149,13 @@ int status_main(int argc, char **argv)
 	json_decref(reply);
 	return status;
 }
+
+int show_main(int argc, char **argv)
+{
+	char option[] = "-i";
+	char *as_status[] = {argv[0], option, argv[1], NULL};
+
+	if (argc == 2 && argv[1][0] != '-')
+		return status_main(3, as_status);
+	return status_main(argc, argv);
+}

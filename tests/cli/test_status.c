@@ -484,6 +484,35 @@ static int run_words(char *second, char *third)
 	return cli_main(third ? 3 : 2, argv);
 }
 
+static int run_show(char *second, char *third)
+{
+	char *argv[] = {(char *)"show", second, third, NULL};
+
+	return cli_main(third ? 3 : second ? 2 : 1, argv);
+}
+
+/* As with `wg show vt0`: no daemon is a failure, wrong use is another. */
+Test(status, show_is_status_with_the_interface_as_a_word)
+{
+	cr_redirect_stderr();
+	cr_redirect_stdout();
+	cr_expect(eq(int, run_show((char *)"--help", NULL), CLI_OK));
+	cr_expect(eq(int, run_show((char *)"vt-not-there", NULL), CLI_FAILED));
+	cr_expect(eq(int, run_show((char *)"-i", (char *)"vt-not-there"), CLI_FAILED));
+	cr_expect(eq(int, run_show((char *)"vt0", (char *)"vt1"), CLI_USAGE));
+	cr_expect(eq(int, run_show((char *)"../vt0", NULL), CLI_USAGE));
+}
+
+Test(status, names_of_all_subcommands_can_be_asked_for)
+{
+	unsigned count = 0;
+
+	for (const char *name; (name = cli_subcommand(count)); count++)
+		cr_expect(gt(sz, strlen(name), 0));
+	cr_expect(ge(uint, count, 5));
+	cr_expect(eq(ptr, (void *)cli_subcommand(count), NULL));
+}
+
 Test(status, wrong_use_is_told_from_an_absent_daemon)
 {
 	cr_redirect_stderr();

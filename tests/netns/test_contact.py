@@ -143,3 +143,22 @@ def test_file_of_one_end_is_refused_until_it_is_filled_in():
                       ["--endpoint", "a:1", "--gateway"], ["--peer-key", generate_key()[1]]):
             status, out, err = run_vtrunkd(lab, "config", "--output", "-", *words)
             check(status == 1 and not out and words[0][:6] in err, f"{words}: {status} {err}")
+
+
+def test_show_and_help_do_what_people_expect():
+    with Lab(links=1) as lab:
+        _, server = lab.pair()
+        server.start()
+        for words in (["show", server.interface], ["show", "-i", server.interface]):
+            status, out, err = run_vtrunkd(lab, *words)
+            check(status == 0 and server.interface in out and "link-1" in out,
+                  f"{words}: exit {status}: {out} {err}")
+        usage = run_vtrunkd(lab, "--help")
+        check(run_vtrunkd(lab, "help") == usage and "vtrunkd status" in usage[1], f"{usage}")
+        for typo, meant in (("stauts", "status"), ("chekc", "check"), ("conf", "config"),
+                            ("shwo", "show"), ("gen-key", "genkey")):
+            status, out, err = run_vtrunkd(lab, typo)
+            check(status == 1 and not out and f'did you mean "{meant}"?' in err,
+                  f"{typo}: exit {status}: {err}")
+        status, _, err = run_vtrunkd(lab, "frobnicate")
+        check(status == 1 and "did you mean" not in err, f"exit {status}: {err}")
