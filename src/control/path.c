@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/refusal.h"
 #include "crypto/aead.h"
 
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
@@ -574,7 +575,7 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	}
 	path->refusals = 0;
 	path->rest_until_ns = now_ns + peer->control->config->error_backoff_ns;
-	health_fail(&path->health, "the system refused to send", now_ns);
+	health_fail(&path->health, refusal_reason(error), now_ns);
 	log_path(peer, path, strerror(error), "resting");
 	path_publish(peer, now_ns);
 }

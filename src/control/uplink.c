@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "control/control.h"
 #include "control/netif.h"
+#include "control/refusal.h"
 #include "crypto/secret.h"
 
 /* A host name that could not be resolved is asked for again after this. */
@@ -227,18 +228,22 @@ static bool is_final(int error)
 static void log_unusable(const struct uplink *uplink, int error)
 {
 	struct endpoint at = bind_address(uplink);
-	char text[ENDPOINT_TEXT_LEN];
+	const char *device = uplink->config->device;
+	char text[ENDPOINT_TEXT_LEN], hint[REFUSAL_HINT_LEN];
 
 	if (!strcmp(uplink->reason, strerror(-error)))
 		return; /* said before */
 	endpoint_format(&at, text);
+	refusal_hint(-error, hint);
 	if (is_final(error))
-		log_error("link=%s: cannot use %s, %s", uplink->config->name, text,
-		          strerror(-error));
+		log_error("link=%s: cannot use %s%s%s, %s%s", uplink->config->name, text,
+		          device ? " on device " : "", device ? device : "", strerror(-error),
+		          hint);
 	else
-		log_warning("link=%s: cannot use %s, %s; trying again in %.0f s",
-		            uplink->config->name, text, strerror(-error),
-		            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+		log_warning("link=%s: cannot use %s%s%s, %s; trying again in %.0f s%s",
+		            uplink->config->name, text, device ? " on device " : "",
+		            device ? device : "", strerror(-error),
+		            (double)uplink->control->config->error_backoff_ns / NS_PER_S, hint);
 }
 
 /* Opens or, where it is open already, binds to its device anew. */
@@ -340,7 +345,7 @@ void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns)
 	set_state(uplink, UPLINK_RESTING, strerror(error), now_ns);
 	deadline_set(&control->loop.deadlines, &uplink->deadline,
 	             now_ns + control->config->error_backoff_ns);
-	tell_peers_failed(uplink, "the system refused to send", now_ns);
+	tell_peers_failed(uplink, refusal_reason(error), now_ns);
 }
 
 static void lose(struct uplink *uplink, const char *reason, uint64_t now_ns)

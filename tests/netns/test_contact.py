@@ -162,3 +162,41 @@ def test_show_and_help_do_what_people_expect():
                   f"{typo}: exit {status}: {err}")
         status, _, err = run_vtrunkd(lab, "frobnicate")
         check(status == 1 and "did you mean" not in err, f"exit {status}: {err}")
+
+
+def test_link_that_cannot_be_bound_names_what_there_is():
+    with Lab() as lab:
+        client, _ = lab.pair()
+        links = client.config["wireguard"]["links"]
+        links[0]["device"] = "wan-1"  # and its address fits
+        links[1]["bind"] = "10.71.9.2"
+        client.start()
+        for name, wrong in (("link-1", "wan-1"), ("link-2", "10.71.9.2")):
+            line = line_of(client, f"link={name}: cannot use")
+            check(line, f"no line about {name}")
+            for text in (wrong, "up1 (10.71.1.2, fd71:1::2)", "up2 (10.71.2.2, fd71:2::2)"):
+                check(text in line, f"no {text} in: {line}")
+        client.stop()
+        with lab.client.socket() as holder:
+            holder.bind((lab.client_address(1), 7777))
+            del links[0]["device"]
+            links[0]["bind"] = f"{lab.client_address(1)}:7777"
+            client.start(wait=False)
+            client.process.popen.wait(15)
+            client.process.expected = 2
+        check("ss -ulpn" in line_of(client, "in use"), "no word of who has the port")
+
+
+def test_refused_path_tells_what_the_system_said():
+    with Lab() as lab:
+        client, _ = lab.tunnel()
+        lab.client.nft("table inet wall { chain out { type filter hook output priority 0; }; }\n"
+                       f"add rule inet wall out ip daddr {lab.server_address(2)} "
+                       f"udp dport {PORT} drop\n")
+
+        def reason():
+            path = client.path("link-2")
+            return path["state"] != "up" and "refused" in path["reason"] and path["reason"]
+        said = wait_until("the path over link-2 is refused", reason, 20)
+        check("operation not permitted" in said and "firewall" in said, f"reason: {said}")
+        check(lab.client.ping("10.99.0.1"), "the other path suffers")
