@@ -2,14 +2,18 @@
 """The first contact of two hosts: what their logs tell somebody who mixed something up."""
 import json
 import os
+import pathlib
 import re
 import shlex
 import subprocess
 
-from checks import Settings, check, limit, wait_until
+from checks import Settings, check, limit, require, wait_until
 from daemons import generate_key
 from lab import Lab, PORT, SERVER_ANY4
 from namespace import Process
+
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def line_of(daemon, text):
@@ -200,3 +204,80 @@ def test_refused_path_tells_what_the_system_said():
         said = wait_until("the path over link-2 is refused", reason, 20)
         check("operation not permitted" in said and "firewall" in said, f"reason: {said}")
         check(lab.client.ping("10.99.0.1"), "the other path suffers")
+
+
+@limit(60)
+def test_default_route_may_lead_into_the_tunnel():
+    """With `device` on every link: all else goes into the tunnel, the links' own datagrams do not."""
+    everywhere = "203.0.113.1"
+    with Lab() as lab:
+        client, server = lab.pair()
+        for i, link in zip(lab.links, client.config["wireguard"]["links"]):
+            del link["bind"]
+            link["device"] = f"up{i}"
+        server.start()
+        client.start()
+        names = [f"link-{i}" for i in lab.links]
+        client.wait_bonded(names)
+        lab.client.sysctl(**{f"net__ipv4__conf__{name}__rp_filter": 2
+                             for name in ("all", "up1", "up2")})
+        lab.server.ip(f"address add {everywhere}/32 dev lo")
+        lab.client.ip(f"route add default dev {client.interface}",
+                      f"-6 route add default dev {client.interface} metric 1")
+        route = lab.client.run("ip", "route", "get", everywhere)
+        check(client.interface in route, f"everything goes {route}")
+        before = client.link("link-1")["tx_packets"] + client.link("link-2")["tx_packets"]
+        check(lab.client.ping(everywhere, count=5) == 5, "pings to everywhere are lost")
+        server.stop()
+        server.start()
+        client.wait_bonded(names, 30)  # a new session finds its way as well
+        check(lab.client.ping(everywhere) == 1, "no way to everywhere with the new session")
+        sent = client.link("link-1")["tx_packets"] + client.link("link-2")["tx_packets"] - before
+        check(sent < 2000, f"{sent} datagrams: the tunnel feeds itself")
+
+
+def examples(path):
+    """The configurations in a document, as texts."""
+    with open(ROOT / path) as file:
+        blocks = re.findall(r"^```\w*\n(.*?)^```$", file.read(), re.M | re.S)
+    return [block for block in blocks if block.startswith("network:")]
+
+
+def test_examples_of_the_documents_are_good_and_bind_to_devices():
+    """A reader who fills in the keys gets what `check` accepts."""
+    with Lab(links=1) as lab:
+        private, theirs = generate_key()[0], generate_key()[1]
+        key_file = lab.file("private.key", private)
+        for path, count in (("README.md", 2), ("man/vtrunkd.8.scd", 1),
+                            ("man/vtrunkd.yaml.5.scd", 2)):
+            texts = examples(path)
+            check(len(texts) == count, f"{len(texts)} examples in {path}")
+            for text in texts:
+                if "<" in text:
+                    check_is_refused(lab, lab.client, lab.file("as-is.yaml", text), "placeholder")
+                text = re.sub(r'(\bprivate_key: )"<[^>]*>"', rf'\1"{private}"', text)
+                text = re.sub(r'(public_key: )"<[^>]*>"', rf'\1"{theirs}"', text)
+                text = text.replace("/etc/vtrunkd/private.key", key_file)
+                status, _, err = run_vtrunkd(lab, "check", "-c", lab.file("filled.yaml", text))
+                check(status == 0 and not err, f"{path}: exit {status}: {err} for\n{text}")
+                uplinks = text.count("endpoint:")
+                check(text.count("device:") == uplinks,
+                      f"{path}: a link with an endpoint and no device in\n{text}")
+
+
+def test_packages_are_named_before_they_are_needed():
+    with open(ROOT / "README.md") as file:
+        text = file.read()
+    check(0 < text.find("tools/install-dependencies build") < text.find("meson setup"),
+          "the README builds before it installs what that takes")
+
+
+def test_benchmarks_can_be_left_out_of_the_build():
+    with Lab(links=1) as lab:
+        for option, is_built in (("auto", True), ("disabled", False)):
+            build = f"{lab.directory}/build-{option}"
+            require(["meson", "setup", build, str(ROOT), "-Dtests=disabled", f"-Dbench={option}"],
+                    timeout=120)
+            names = {target["name"] for target in
+                     json.loads(require(["meson", "introspect", build, "--targets"]))}
+            check("vtrunkd" in names and ("vtbench" in names) == is_built, f"{option}: {names}")

@@ -15,6 +15,11 @@ def vtbench():
     return str(pathlib.Path(Settings.vtrunkd).parent / "bench" / "vtbench")
 
 
+def left_out():
+    """It is not built with -Dbench=disabled."""
+    return None if os.access(vtbench(), os.X_OK) else "built without vtbench"
+
+
 @contextlib.contextmanager
 def bench(*words):
     """A running `vtbench tunnel`, killed if the test leaves it behind."""
