@@ -5,6 +5,7 @@
  * when data was heard with nothing sent. All timers but the retries follow from them and from the age
  * of the keypair, so nothing is set or reset per packet.
  */
+#include "base/clock.h"
 #include "base/key_text.h"
 #include "control/control.h"
 #include "crypto/aead.h"
@@ -16,6 +17,8 @@
 
 /* Unanswered initiations after which people are told: a lost packet or two is nothing. */
 #define UNANSWERED_TOLD 3u
+
+#define CLOCK_TEXT_LEN 32u
 
 /* Late enough to be sure that a peer that heard us would have answered: its keepalive comes after
  * KEEPALIVE_TIMEOUT.
@@ -64,26 +67,42 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 	}
 }
 
+/* What this machine takes for the time: an end whose clock was set back is refused without a word, as the
+ * protocol has it, and only the other end knows.
+ */
+static const char *clock_text(char buf[static CLOCK_TEXT_LEN])
+{
+	struct timespec now = clock_wall();
+	struct tm tm;
+
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(buf, CLOCK_TEXT_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm);
+	return buf;
+}
+
 /* Nobody tells us what is wrong at the other end, so all that can be compared is said here. */
 static void tell_unanswered(const struct peer *peer)
 {
 	const struct config_peer *config = peer->config;
 	const char *at = config->endpoint_count ? config->endpoints[0].address : "its last address";
-	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN];
+	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
 
+	clock_text(now);
 	if (peer->handshakes) {
 		log_warning("peer=%s: no answer to %u handshake initiations, trying on; it "
-		            "answered before: look at its links, its address and its log",
-		            peer->name, peer->handshake.attempts);
+		            "answered before: look at its links, its address and its log, and "
+		            "whether this clock (%s) was set back",
+		            peer->name, peer->handshake.attempts, now);
 		return;
 	}
 	key_to_base64(ours, peer->control->identity->public_key);
 	key_to_base64(theirs, config->public_key);
 	log_warning("peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
 	            "end has to know our public key %s, its own must be %s (vtrunkd pubkey -c FILE "
-	            "prints it there), and UDP has to reach it at %s%s",
+	            "prints it there), UDP has to reach it at %s%s, and this clock (%s) must not "
+	            "be behind a time at which the key was used before",
 	            peer->name, peer->handshake.attempts, ours, theirs, at,
-	            config->endpoint_count > 1 ? " or its other endpoints" : "");
+	            config->endpoint_count > 1 ? " or its other endpoints" : "", now);
 }
 
 static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
