@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "control/ctl_socket.h"
+#include "control/endpoints.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -134,7 +135,7 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 
 	(void)events;
 	while (resolve_take(control->resolver, &answer))
-		uplink_resolved(control, &answer, now_ns);
+		endpoints_answered(control, &answer, now_ns);
 }
 
 static void tell_tun(struct control *control, uint64_t now_ns)
@@ -406,7 +407,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
-		uplink_resolve_peer(control->peers[i]);
+		endpoints_ask(control->peers[i]);
 	*ret = control;
 	return 0;
 }

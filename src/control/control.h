@@ -17,31 +17,10 @@
 #include "control/peer.h"
 #include "control/ratelimit.h"
 #include "control/resolve.h"
+#include "control/uplink.h"
 #include "crypto/cookie.h"
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
-
-enum uplink_state {
-	UPLINK_WAITING, /* its address, device or family is not there yet */
-	UPLINK_UP,
-	UPLINK_RESTING, /* the system refused to send; tried again after error_backoff */
-};
-
-/* Control's half of a link. */
-struct uplink {
-	struct control *control;
-	const struct config_link *config;
-	struct link *link; /* the data plane's half */
-	unsigned id;
-	enum uplink_state state;
-	uint64_t since_ns;
-	char reason[128];
-	uint64_t trains_since_ns;   /* when a train was refused last */
-	int trains_told;            /* the errno logged last for that */
-	int family;                 /* AF_UNSPEC while not known */
-	struct deadline deadline;   /* when to try again */
-	struct event_source source; /* its handshake socket */
-};
 
 struct ctl_socket;
 
@@ -92,25 +71,5 @@ void control_destroy(struct control *control);
 
 /* The peer with this public key, or NULL. */
 struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN]);
-
-/* ---- uplink.c ---- */
-
-/* Opens those whose family is known. Returns a negative errno only for what waiting does not mend:
- * -EADDRINUSE, -EACCES, -EPERM.
- */
-int uplinks_open(struct control *control, uint64_t now_ns);
-
-/* Logs that the system refused trains of datagrams, once per link and cause, and has them tried again after
- * some minutes when a path's MTU was the reason.
- */
-void uplinks_tell_trains(struct control *control, uint64_t now_ns);
-bool uplink_is_usable(const struct uplink *uplink);
-void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns);
-void uplink_netif_event(struct control *control, const struct netif_event *event);
-void uplink_resolved(struct control *control, const struct resolve_answer *answer, uint64_t now_ns);
-const char *uplink_state_name(enum uplink_state state);
-
-/* Asks for the addresses of all endpoints of @peer; the answers lead to uplink_resolved(). */
-void uplink_resolve_peer(struct peer *peer);
 
 #endif

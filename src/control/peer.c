@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "control/endpoints.h"
 #include "crypto/secret.h"
 
 /* Probes while data flows: ten per second find a dead path in about half a second, at 16 kbit/s. */
@@ -108,7 +109,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	uint64_t next, due;
 
 	if (peer->resolve_ns <= now_ns)
-		uplink_resolve_peer(peer);
+		endpoints_ask(peer);
 	session_confirmed(peer, now_ns);
 	handshake_extend(peer, now_ns);
 	next = bonding_service(peer, now_ns);

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* uplink.c - our links as control sees them: opening, resting, devices that come and go, and which
- * endpoint of a peer is reached over which of them.
- *
- *            opened                     the system refused to send
- *   WAITING --------> UP ---------------------------------------> RESTING
- *      ^               | ^              after error_backoff          |
- *      |               | +-------------------------------------------+
- *      +---------------+  device or address gone
- */
+#include "control/uplink.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +13,6 @@
 #include "control/netif.h"
 #include "control/refusal.h"
 #include "crypto/secret.h"
-
-/* A host name that could not be resolved is asked for again after this. */
-#define RESOLVE_RETRY_NS (5 * NS_PER_S)
 
 /* Handshake messages taken from one link per turn of the loop: the rest waits in the socket, and
  * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).
@@ -246,8 +236,7 @@ static void log_unusable(const struct uplink *uplink, int error)
 		            (double)uplink->control->config->error_backoff_ns / NS_PER_S, hint);
 }
 
-/* Opens or, where it is open already, binds to its device anew. */
-static int try_uplink(struct uplink *uplink, uint64_t now_ns)
+int uplink_open(struct uplink *uplink, uint64_t now_ns)
 {
 	char bound[ENDPOINT_TEXT_LEN];
 	int r;
@@ -278,7 +267,7 @@ static void on_deadline(struct deadline *d, uint64_t now_ns)
 
 	if (uplink->state == UPLINK_WAITING) {
 		if (uplink->family != AF_UNSPEC)
-			try_uplink(uplink, now_ns);
+			uplink_open(uplink, now_ns);
 		return;
 	}
 	if (uplink->state == UPLINK_RESTING) {
@@ -324,7 +313,7 @@ int uplinks_open(struct control *control, uint64_t now_ns)
 			set_state(uplink, UPLINK_WAITING, "for the address of a host name", now_ns);
 			continue;
 		}
-		r = try_uplink(uplink, now_ns);
+		r = uplink_open(uplink, now_ns);
 		if (is_final(r))
 			return r;
 	}
@@ -378,7 +367,7 @@ static void device_event(struct uplink *uplink, const struct netif_event *event,
 		     now_ns);
 	else if (event->kind == NETIF_LINK_UP && uplink->state == UPLINK_WAITING &&
 	         uplink->family != AF_UNSPEC)
-		try_uplink(uplink, now_ns);
+		uplink_open(uplink, now_ns);
 }
 
 void uplink_netif_event(struct control *control, const struct netif_event *event)
@@ -392,87 +381,6 @@ void uplink_netif_event(struct control *control, const struct netif_event *event
 			lose(uplink, "its address is gone", control->loop.now_ns);
 		if (event->kind == NETIF_ADDRESS_ADDED && uplink->state == UPLINK_WAITING &&
 		    is_bound_to(uplink, &event->address))
-			try_uplink(uplink, control->loop.now_ns);
-	}
-}
-
-/* ---- endpoints of peers ---- */
-
-/* Endpoint @e of @peer has the addresses of @answer: the first that fits goes to each link it is
- * meant for.
- */
-static void place_endpoint(struct peer *peer, unsigned e, const struct resolve_answer *answer,
-                           uint64_t now_ns)
-{
-	const struct config_peer_endpoint *config = &peer->config->endpoints[e];
-	struct control *control = peer->control;
-
-	for (unsigned i = 0; i < control->uplink_count; i++) {
-		struct uplink *uplink = &control->uplink[i];
-		const struct endpoint *fit = NULL;
-		struct route route = {.link = uplink->link};
-		struct path *path = NULL;
-
-		if (config->link >= 0 && (unsigned)config->link != i)
-			continue;
-		if (uplink->family == AF_UNSPEC) {
-			uplink->family = endpoint_family(&answer->endpoints[0]);
-			try_uplink(uplink, now_ns);
-		}
-		for (unsigned k = 0; k < answer->count && !fit; k++) {
-			if (endpoint_family(&answer->endpoints[k]) == uplink->family)
-				fit = &answer->endpoints[k];
-		}
-		if (!fit)
-			continue;
-		route.remote = *fit;
-		for (unsigned k = 0; k < PATHS_MAX && !path; k++) {
-			if (peer->path[k].is_used && peer->path[k].endpoint == (int)e &&
-			    peer->path[k].uplink == uplink)
-				path = &peer->path[k];
-		}
-		if (!path)
-			path = path_add(peer, uplink, &route, (int)e, now_ns);
-		if (path)
-			path_set_route(peer, path, &route, now_ns);
-	}
-}
-
-void uplink_resolved(struct control *control, const struct resolve_answer *answer, uint64_t now_ns)
-{
-	struct peer *peer = control->peers[answer->id >> 32];
-	unsigned e = (unsigned)(uint32_t)answer->id;
-
-	if (answer->error) {
-		log_warning("peer=%s: no address of %s, %s; asking again in 5 s", peer->name,
-		            peer->config->endpoints[e].address, answer->text);
-		peer->resolve_ns = now_ns + RESOLVE_RETRY_NS;
-	} else {
-		place_endpoint(peer, e, answer, now_ns);
-		if (!session_is_alive(peer, now_ns) && !peer->next && !peer->handshake.is_pending)
-			handshake_initiate(peer, false, now_ns);
-	}
-	peer_service(peer, now_ns);
-}
-
-void uplink_resolve_peer(struct peer *peer)
-{
-	struct control *control = peer->control;
-	char host[RESOLVE_HOST_LEN];
-	uint64_t index = 0;
-	uint16_t port;
-
-	while (control->peers[index] != peer)
-		index++;
-	peer->resolve_ns = NEVER_NS;
-	for (size_t e = 0; e < peer->config->endpoint_count; e++) {
-		const char *address = peer->config->endpoints[e].address;
-		struct resolve_answer answer = {.id = index << 32 | e, .count = 1};
-
-		if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
-			uplink_resolved(control, &answer, control->loop.now_ns);
-		else if (endpoint_split(address, host, sizeof host, &port) ||
-		         resolve_request(control->resolver, answer.id, host, port))
-			peer->resolve_ns = control->loop.now_ns + RESOLVE_RETRY_NS;
+			uplink_open(uplink, control->loop.now_ns);
 	}
 }
