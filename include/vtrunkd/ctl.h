@@ -27,14 +27,16 @@
  *     tcp_offload udp_offload   whether it takes and gives super-packets
  *   links[]         in the order of the configuration
  *     name          text
- *     state         "up"; "waiting" for a device or an address; "resting" after a failed send
+ *     state         "up"; "waiting" for a device or an address; "resting" after a failed send; of sockets
+ *                   of two families the better one
  *     since_s       seconds since the state began
  *     reason        text, why it has that state
- *     bind          "IP:PORT" or "[IPv6]:PORT" the socket has now
+ *     bind          "IP:PORT" or "[IPv6]:PORT" the sockets have now; "IP:PORT, [IPv6]:PORT" when there
+ *                   are such of both families
  *     device        text, the device the link is bound to
  *     fwmark        32-bit mark
  *     weight        as configured
- *     train_max_bytes  longest datagram that leaves in trains; 0: each leaves alone
+ *     train_max_bytes  longest datagram that leaves in trains, in any family; 0: each leaves alone
  *     tx_packets tx_bytes rx_packets rx_bytes   UDP datagrams and their payload
  *     tx_errors     datagrams the system refused to send
  *   peers[]         in the order of the configuration

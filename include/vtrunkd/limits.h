@@ -37,6 +37,8 @@
 #define REPLAY_BITS_CONTROL (1u << 8)  /* control frames of one path hardly overtake each other */
 
 #define LINKS_MAX       16u /* control lanes 16 .. 31 and the link mask of HELLO */
+#define LINK_FAMILIES   2u  /* a link has a pair of sockets for IPv4 and one for IPv6 */
+#define LINK_PAIRS_MAX  (LINKS_MAX * LINK_FAMILIES)
 #define PATHS_MAX       16u /* per peer; a path id has four bits */
 #define PEERS_MAX       4096u
 #define ALLOWED_IPS_MAX 131072u /* prefixes in one configuration */

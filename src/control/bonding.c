@@ -81,7 +81,7 @@ static void greet(struct peer *peer)
 		struct path *path = &peer->path[i];
 
 		if (path->is_used && (path->has_target || path->is_origin) &&
-		    uplink_is_usable(path->uplink))
+		    uplink_is_usable(path->uplink, path->route.link))
 			send_hello(peer, FRAME_HELLO, path);
 	}
 }
@@ -95,7 +95,7 @@ void bonding_say_goodbye(struct peer *peer)
 	memcpy(body.boot_id, peer->control->boot_id, sizeof body.boot_id);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used && peer->path[i].has_target &&
-		    uplink_is_usable(peer->path[i].uplink))
+		    uplink_is_usable(peer->path[i].uplink, peer->path[i].route.link))
 			bonding_send_frame(peer, i, FRAME_GOODBYE, &body, sizeof body, NULL);
 	}
 }
@@ -370,7 +370,7 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 	    peer->path[peer->active].route.link == r->route.link)
 		path = &peer->path[peer->active];
 	if (!path)
-		path = path_add(peer, &peer->control->uplink[r->route.link->id], &r->route, -1,
+		path = path_add(peer, uplink_of(peer->control, r->route.link), &r->route, -1,
 		                now_ns);
 	if (!path)
 		return;

@@ -57,7 +57,7 @@ struct raw_wireguard {
 	uint32_t private_key, private_key_file;
 	char *peer_public_key;
 	uint32_t preshared_key;
-	uint16_t persistent_keepalive;
+	uint16_t persistent_keepalive, listen_port;
 	int bonding_mode, bonding;
 	uint64_t error_backoff_secs, health_check_interval_ms, health_check_timeout_ms;
 	struct raw_peer *peers;
@@ -184,6 +184,7 @@ static const cyaml_schema_field_t wireguard_fields[] = {
 	STRING(raw_wireguard, peer_public_key),
 	UINT(raw_wireguard, preshared_key),
 	UINT(raw_wireguard, persistent_keepalive),
+	UINT(raw_wireguard, listen_port),
 	WORD(raw_wireguard, bonding_mode, mode_words),
 	WORD(raw_wireguard, bonding, policy_words),
 	UINT(raw_wireguard, error_backoff_secs),
@@ -333,6 +334,17 @@ static int build_link(struct config_link *link, const struct raw_link *raw, size
 	return err ? err : copy_string(raw->device, &link->device);
 }
 
+/* As wg's ListenPort does, unless another link has the port for IPv4. */
+static bool takes_both(const struct config *config, const struct config_link *link)
+{
+	if (!config_bind_is_any_ipv6(&link->bind))
+		return false;
+	for (size_t i = 0; i < config->link_count; i++)
+		if (config_bind_has_ipv4_of(&config->links[i].bind, &link->bind))
+			return false;
+	return true;
+}
+
 static int build_links(struct config *config, const struct raw_wireguard *raw)
 {
 	config->links = calloc(raw->links_count, sizeof *config->links);
@@ -345,6 +357,12 @@ static int build_links(struct config *config, const struct raw_wireguard *raw)
 		if (err)
 			return err;
 	}
+	if (raw->listen_port && !raw->links[0].bind) {
+		config->links[0].bind = (struct endpoint){.in6.sin6_family = AF_INET6};
+		endpoint_set_port(&config->links[0].bind, raw->listen_port);
+	}
+	for (size_t i = 0; i < config->link_count; i++)
+		config->links[i].both_families = takes_both(config, &config->links[i]);
 	return 0;
 }
 

@@ -39,7 +39,8 @@ enum bonding_policy {
 
 struct config_link {
 	char name[NAME_LEN];
-	struct endpoint bind; /* family AF_UNSPEC: by the family of what is contacted */
+	struct endpoint bind; /* family AF_UNSPEC: by the families of what is contacted */
+	bool both_families;   /* bind is any IPv6 address, and any IPv4 one as well */
 	char *endpoint;       /* "HOST:PORT" as written, checked for form; NULL: none */
 	uint32_t weight;      /* 1 .. 1,000,000 */
 	char *device;         /* SO_BINDTODEVICE; NULL: none */
@@ -48,7 +49,7 @@ struct config_link {
 };
 
 struct config_peer_endpoint {
-	int link;      /* index of the link; -1: every link of a fitting family */
+	int link;      /* index of the link; -1: every link that can reach it */
 	char *address; /* "HOST:PORT" */
 };
 

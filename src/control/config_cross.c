@@ -486,15 +486,23 @@ static int check_allowed_ips(struct cross *c)
 	return err;
 }
 
-/* AF_UNSPEC when the link is bound to nothing in particular. */
+/* AF_UNSPEC when the link may have sockets of both families. */
 static int bind_family(const struct config_node *link)
 {
 	const struct config_node *bind = value(link, "bind");
-	struct endpoint parsed;
+	struct endpoint ours, other;
 
-	if (!bind || config_bind_parse(bind->text, &parsed))
+	if (!bind || config_bind_parse(bind->text, &ours))
 		return AF_UNSPEC;
-	return endpoint_family(&parsed);
+	if (!config_bind_is_any_ipv6(&ours))
+		return endpoint_family(&ours);
+	for (const struct config_node *l = link->parent->first; l; l = l->next) {
+		bind = value(l, "bind");
+		if (bind && !config_bind_parse(bind->text, &other) &&
+		    config_bind_has_ipv4_of(&other, &ours))
+			return AF_INET6;
+	}
+	return AF_UNSPEC;
 }
 
 /* Whether a socket of @link can reach @endpoint, as far as is known without asking DNS. */
@@ -634,6 +642,20 @@ static void check_binds(struct cross *c)
 	}
 }
 
+/* It stands for the bind of a link. */
+static void check_listen_port(struct cross *c)
+{
+	struct config_node *port = value(c->wireguard, "listen_port");
+
+	if (!port || !c->links || !c->links->first)
+		return;
+	if (c->links->first->next)
+		config_error_key(c->report, port,
+		                 "is for a single link; with several give each a bind");
+	else if (is_given(c->links->first, "bind"))
+		config_error_key(c->report, port, "excludes bind of the link; give one of them");
+}
+
 static void warn_of_readers(struct cross *c)
 {
 	const struct config_node *secret = value(c->wireguard, "private_key");
@@ -661,6 +683,7 @@ static int check_wireguard(struct cross *c)
 	check_single_or_list(c);
 	check_public_key(c, value(c->wireguard, "peer_public_key"), private_key);
 	check_binds(c);
+	check_listen_port(c);
 	check_endpoints(c);
 	warn_of_readers(c);
 	if ((err = check_names(c, c->links, "link", 0)))

@@ -109,6 +109,7 @@ static const struct config_rule wireguard_keys[] = {
 	{"error_backoff_secs", CONFIG_INTEGER, .min = 1, .max = SECONDS_MAX},
 	{"health_check_interval_ms", CONFIG_INTEGER, .min = 1, .max = SECONDS_MAX},
 	{"health_check_timeout_ms", CONFIG_INTEGER, .min = 2, .max = SECONDS_MAX},
+	{"listen_port", CONFIG_INTEGER, .min = 1, .max = 65535},
 	{"peers", CONFIG_LIST, .min = 1, .max = PEERS_MAX, .inner = &one_peer},
 	{"links", CONFIG_LIST, .is_required = true, .min = 1, .max = LINKS_MAX, .inner = &one_link,
          .cure = SOME_LINKS},

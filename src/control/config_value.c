@@ -129,6 +129,17 @@ int config_bind_parse(const char *text, struct endpoint *ret)
 	return 0;
 }
 
+bool config_bind_is_any_ipv6(const struct endpoint *bind)
+{
+	return endpoint_family(bind) == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&bind->in6.sin6_addr);
+}
+
+bool config_bind_has_ipv4_of(const struct endpoint *other, const struct endpoint *any)
+{
+	return endpoint_family(other) == AF_INET && endpoint_port(any) &&
+	       endpoint_port(other) == endpoint_port(any);
+}
+
 const char *config_check_bind(const char *text)
 {
 	struct endpoint parsed;

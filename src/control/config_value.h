@@ -36,6 +36,14 @@ bool config_text_is_printable(const char *text, size_t len);
 /* A good value as an address and port; the port of a bare address is 0. Returns 0 or -EINVAL. */
 int config_bind_parse(const char *text, struct endpoint *ret);
 
+/* [::], with any port. */
+bool config_bind_is_any_ipv6(const struct endpoint *bind);
+
+/* Whether @other has for IPv4 the port of @any, so that @any, of config_bind_is_any_ipv6(), is left with
+ * IPv6.
+ */
+bool config_bind_has_ipv4_of(const struct endpoint *other, const struct endpoint *any);
+
 /* Length of a netmask for an address of @family, or -1 when it does not fit the family. */
 int config_netmask_len(const char *text, int family);
 

@@ -117,7 +117,10 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 
 static void netif_changed(const struct netif_event *event, void *arg)
 {
-	uplink_netif_event(arg, event);
+	struct control *control = arg;
+
+	uplink_netif_event(control, event);
+	endpoints_network_changed(control, control->loop.now_ns);
 }
 
 static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -222,8 +225,9 @@ static int create_peers(struct control *control)
 	}
 	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
 	      compare_keys);
-	/* Every peer and link, one for rates, and the clients of the control socket. */
-	return deadline_reserve(&control->loop.deadlines, control->peer_count + 2 * LINKS_MAX + 64);
+	/* Every peer and pair of sockets, one for rates, and the clients of the control socket. */
+	return deadline_reserve(&control->loop.deadlines,
+	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 }
 
 static int publish_allowedips(struct control *control)
@@ -310,16 +314,6 @@ static int create_identity(struct control *control)
 	return 0;
 }
 
-static void create_uplinks(struct control *control)
-{
-	control->uplink_count = (unsigned)control->config->link_count;
-	for (unsigned i = 0; i < control->uplink_count; i++)
-		control->uplink[i] = (struct uplink){.control = control,
-		                                     .config = &control->config->links[i],
-		                                     .link = engine_link(control->engine, i),
-		                                     .id = i};
-}
-
 static int watch_all(struct control *control, int signal_fd)
 {
 	int r;
@@ -356,7 +350,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 		r = publish_allowedips(control);
 	if (r)
 		return r;
-	create_uplinks(control);
+	uplinks_init(control);
 	*ret_what = "the watch on network interfaces";
 	r = netif_monitor_init(&control->monitor);
 	if (r)

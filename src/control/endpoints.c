@@ -1,52 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/endpoints.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "control/control.h"
 
 /* A host name that could not be resolved is asked for again after this. */
 #define RESOLVE_RETRY_NS (5 * NS_PER_S)
 
-/* Endpoint @e of @peer has the addresses of @answer: the first that fits goes to each link it is
- * meant for.
- */
-static void place_endpoint(struct peer *peer, unsigned e, const struct resolve_answer *answer,
-                           uint64_t now_ns)
+int endpoints_init(struct peer *peer)
 {
-	const struct config_peer_endpoint *config = &peer->config->endpoints[e];
+	if (!peer->config->endpoint_count)
+		return 0;
+	peer->endpoint = calloc(peer->config->endpoint_count, sizeof *peer->endpoint);
+	return peer->endpoint ? 0 : -ENOMEM;
+}
+
+void endpoints_fini(struct peer *peer)
+{
+	free(peer->endpoint);
+}
+
+/* ---- which address ---- */
+
+static bool is_meant_for(const struct peer *peer, unsigned e, const struct uplink *uplink)
+{
+	int link = peer->config->endpoints[e].link;
+
+	return link < 0 || (unsigned)link == uplink->id;
+}
+
+static struct path *path_of(struct peer *peer, unsigned e, const struct uplink *uplink)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (path->is_used && path->endpoint == (int)e && path->uplink == uplink)
+			return path;
+	}
+	return NULL;
+}
+
+/* A plain peer is known to be at one place only. */
+static bool is_answered(const struct peer *peer, const struct path *path, uint64_t now_ns)
+{
+	if (!session_is_alive(peer, now_ns))
+		return false;
+	if (peer->verdict == VERDICT_BONDED)
+		return health_carries_data(&path->health) || health_answers(&path->health);
+	return path_id(peer, path) == peer->active;
+}
+
+static bool is_known(const struct peer_endpoint *known, const struct endpoint *address)
+{
+	for (unsigned i = 0; i < known->count; i++) {
+		if (endpoint_equal(&known->address[i], address))
+			return true;
+	}
+	return false;
+}
+
+/* Whether @path, NULL for a new one, may lead to @address: no other path goes the same way. */
+static bool is_free(struct peer *peer, const struct path *path, unsigned e,
+                    const struct uplink *uplink, const struct endpoint *address)
+{
+	struct route route = {.link = uplink->pair[endpoint_family(address) == AF_INET6].link,
+	                      .remote = *address};
+	const struct path *other = path_find(peer, &route);
+
+	if (!other || other == path)
+		return true;
+	return !path && (!other->is_configured || other->endpoint == (int)e);
+}
+
+/* The first address of the endpoint that the link can reach, else the first that it may have
+ * sockets for: a device or a route may still come. NULL: none.
+ */
+static const struct endpoint *choose(struct peer *peer, const struct path *path, unsigned e,
+                                     const struct uplink *uplink)
+{
+	const struct peer_endpoint *known = &peer->endpoint[e];
+	const struct endpoint *fallback = NULL;
+
+	for (unsigned i = 0; i < known->count; i++) {
+		const struct endpoint *address = &known->address[i];
+
+		if (!uplink_allows(uplink, endpoint_family(address)) ||
+		    !is_free(peer, path, e, uplink, address))
+			continue;
+		if (known->count == 1 || uplink_can_reach(uplink, address))
+			return address;
+		if (!fallback)
+			fallback = address;
+	}
+	return fallback;
+}
+
+/* ---- paths ---- */
+
+static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink *uplink,
+                 const struct endpoint *address, uint64_t now_ns)
+{
+	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
+	                      .remote = *address};
+
+	if (!path)
+		path = path_add(peer, uplink, &route, (int)e, now_ns);
+	if (path)
+		path_move(peer, path, &route, "of the configured endpoint", now_ns);
+}
+
+static bool stays(const struct peer *peer, const struct path *path, unsigned e, uint64_t now_ns)
+{
+	const struct peer_endpoint *known = &peer->endpoint[e];
+
+	if (!path->has_target)
+		return false;
+	return is_answered(peer, path, now_ns) ||
+	       (is_known(known, &path->route.remote) &&
+	        (known->count == 1 || uplink_can_reach(path->uplink, &path->route.remote)));
+}
+
+/* Sees to it that the endpoint has a path over each link it is meant for, to an address that
+ * serves.
+ */
+static void place(struct peer *peer, unsigned e, uint64_t now_ns)
+{
 	struct control *control = peer->control;
 
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
-		const struct endpoint *fit = NULL;
-		struct route route = {.link = uplink->link};
-		struct path *path = NULL;
+		struct path *path = path_of(peer, e, uplink);
+		const struct endpoint *address;
 
-		if (config->link >= 0 && (unsigned)config->link != i)
+		if (!is_meant_for(peer, e, uplink) || (path && stays(peer, path, e, now_ns)))
 			continue;
-		if (uplink->family == AF_UNSPEC) {
-			uplink->family = endpoint_family(&answer->endpoints[0]);
-			uplink_open(uplink, now_ns);
-		}
-		for (unsigned k = 0; k < answer->count && !fit; k++) {
-			if (endpoint_family(&answer->endpoints[k]) == uplink->family)
-				fit = &answer->endpoints[k];
-		}
-		if (!fit)
-			continue;
-		route.remote = *fit;
-		for (unsigned k = 0; k < PATHS_MAX && !path; k++) {
-			if (peer->path[k].is_used && peer->path[k].endpoint == (int)e &&
-			    peer->path[k].uplink == uplink)
-				path = &peer->path[k];
-		}
-		if (!path)
-			path = path_add(peer, uplink, &route, (int)e, now_ns);
-		if (path)
-			path_set_route(peer, path, &route, now_ns);
+		address = choose(peer, path, e, uplink);
+		if (address)
+			lead(peer, path, e, uplink, address, now_ns);
 	}
 }
 
-void endpoints_answered(struct control *control, const struct resolve_answer *answer, uint64_t now_ns)
+/* ---- names ---- */
+
+static void learn(struct peer_endpoint *known, const struct resolve_answer *answer)
+{
+	known->count = answer->count;
+	memcpy(known->address, answer->endpoints, answer->count * sizeof answer->endpoints[0]);
+}
+
+void endpoints_answered(struct control *control, const struct resolve_answer *answer,
+                        uint64_t now_ns)
 {
 	struct peer *peer = control->peers[answer->id >> 32];
 	unsigned e = (unsigned)(uint32_t)answer->id;
@@ -56,7 +162,8 @@ void endpoints_answered(struct control *control, const struct resolve_answer *an
 		            peer->config->endpoints[e].address, answer->text);
 		peer->resolve_ns = now_ns + RESOLVE_RETRY_NS;
 	} else {
-		place_endpoint(peer, e, answer, now_ns);
+		learn(&peer->endpoint[e], answer);
+		place(peer, e, now_ns);
 		if (!session_is_alive(peer, now_ns) && !peer->next && !peer->handshake.is_pending)
 			handshake_initiate(peer, false, now_ns);
 	}
@@ -82,5 +189,17 @@ void endpoints_ask(struct peer *peer)
 		else if (endpoint_split(address, host, sizeof host, &port) ||
 		         resolve_request(control->resolver, answer.id, host, port))
 			peer->resolve_ns = control->loop.now_ns + RESOLVE_RETRY_NS;
+	}
+}
+
+void endpoints_network_changed(struct control *control, uint64_t now_ns)
+{
+	for (size_t i = 0; i < control->peer_count; i++) {
+		struct peer *peer = control->peers[i];
+
+		for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
+			if (peer->endpoint[e].count > 1)
+				place(peer, e, now_ns);
+		}
 	}
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoints.h - from the configured endpoints of a peer to paths: names are resolved, and each address
- * goes to the links it is meant for.
+/* endpoints.h - from the configured endpoints of a peer to paths: names are resolved, and each link
+ * that an endpoint is meant for gets a path to one of its addresses.
+ *
+ * Each path takes the first address that its link can reach, so one name may give IPv6 to one link
+ * and IPv4 to another. It keeps the address as long as it is answered there.
  *
  * All functions: control thread.
  */
@@ -14,11 +17,26 @@
 struct control;
 struct peer;
 
+/* What is known of one configured endpoint. */
+struct peer_endpoint {
+	unsigned count; /* addresses of the last good answer; 0: none yet */
+	struct endpoint address[RESOLVE_ENDPOINTS_MAX];
+};
+
+/* Makes room in @peer for what is learnt of its endpoints. Returns 0 or -ENOMEM. */
+int endpoints_init(struct peer *peer);
+void endpoints_fini(struct peer *peer);
+
 /* Asks for the addresses of all endpoints of @peer; the answers lead to endpoints_answered(). */
 void endpoints_ask(struct peer *peer);
 
 /* An answer of the resolver. */
 void endpoints_answered(struct control *control, const struct resolve_answer *answer,
                         uint64_t now_ns);
+
+/* Routes, addresses or devices of the system have changed: paths that are not answered look for an
+ * address that can be reached now.
+ */
+void endpoints_network_changed(struct control *control, uint64_t now_ns);
 
 #endif

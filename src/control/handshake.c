@@ -57,7 +57,8 @@ static void next_timestamp(struct peer *peer, bool with_marker, uint8_t out[TAI6
  */
 static bool is_target(const struct peer *peer, const struct path *path, bool everywhere)
 {
-	if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
+	if (!path->is_used || !path->has_target ||
+	    !uplink_is_usable(path->uplink, path->route.link))
 		return false;
 	return everywhere || path_id(peer, path) == peer->active;
 }

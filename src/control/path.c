@@ -64,8 +64,8 @@ bool path_is_any_known(const struct peer *peer)
 
 static bool can_carry(const struct path *path, uint64_t now_ns)
 {
-	return path->is_used && path->has_target && uplink_is_usable(path->uplink) &&
-	       path->rest_until_ns <= now_ns;
+	return path->is_used && path->has_target &&
+	       uplink_is_usable(path->uplink, path->route.link) && path->rest_until_ns <= now_ns;
 }
 
 /* "peer=NAME path=LINK[ENDPOINT]: ..." */
@@ -146,6 +146,12 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
 void path_set_route(struct peer *peer, struct path *path, const struct route *route,
                     uint64_t now_ns)
 {
+	path_move(peer, path, route, "proved by the peer", now_ns);
+}
+
+void path_move(struct peer *peer, struct path *path, const struct route *route, const char *why,
+               uint64_t now_ns)
+{
 	bool is_same = path->has_target && route_is_same_way(&path->route, route);
 	uint64_t suppressed;
 
@@ -157,9 +163,10 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 	if (is_same)
 		return;
 	if (path->has_target) {
+		path->rest_until_ns = 0; /* it was for the address before */
 		health_reset(&path->health, now_ns);
 		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
-			log_path(peer, path, "new address", "proved by the peer");
+			log_path(peer, path, "new address", why);
 	}
 	path->has_target = true;
 }
@@ -167,7 +174,7 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
                              uint64_t now_ns)
 {
-	struct uplink *uplink = &peer->control->uplink[route->link->id];
+	struct uplink *uplink = uplink_of(peer->control, route->link);
 	struct path *path = path_add(peer, uplink, route, -1, now_ns);
 
 	if (!path || path->has_target)
@@ -248,7 +255,7 @@ const uint8_t *path_challenge(struct path *path, const struct route *route)
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
                    const struct batch *r, uint64_t now_ns)
 {
-	struct uplink *uplink = &peer->control->uplink[route->link->id];
+	struct uplink *uplink = uplink_of(peer->control, route->link);
 	struct path *path = find_by_remote_id(peer, route->link, remote_id);
 	struct frame_path_challenge body;
 
@@ -505,7 +512,8 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 			struct path *path = &peer->path[i];
 			uint64_t due;
 
-			if (!path->is_used || !path->has_target || !uplink_is_usable(path->uplink))
+			if (!path->is_used || !path->has_target ||
+			    !uplink_is_usable(path->uplink, path->route.link))
 				continue;
 			due = service_one(peer, path, now_ns);
 			next = due < next ? due : next;
@@ -562,7 +570,7 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	uint64_t suppressed;
 
 	if (is_about_link(error)) {
-		uplink_refused(path->uplink, error, now_ns);
+		uplink_refused(path->uplink, path->route.link, error, now_ns);
 		return;
 	}
 	if (path->rest_until_ns > now_ns)
@@ -580,13 +588,13 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	path_publish(peer, now_ns);
 }
 
-void path_uplink_failed(struct peer *peer, const struct uplink *uplink, const char *reason,
-                        uint64_t now_ns)
+void path_link_failed(struct peer *peer, const struct link *link, const char *reason,
+                      uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (path->is_used && path->uplink == uplink &&
+		if (path->is_used && path->route.link == link &&
 		    health_fail(&path->health, reason, now_ns))
 			log_state(peer, path);
 	}
@@ -596,12 +604,12 @@ void path_uplink_failed(struct peer *peer, const struct uplink *uplink, const ch
 		handshake_initiate(peer, false, now_ns);
 }
 
-void path_uplink_back(struct peer *peer, const struct uplink *uplink)
+void path_link_back(struct peer *peer, const struct link *link)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (path->is_used && path->uplink == uplink) {
+		if (path->is_used && path->route.link == link) {
 			path->rest_until_ns = 0;
 			health_hurry(&path->health, &peer->health_settings);
 		}

@@ -55,7 +55,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->dp = dp_peer_create(control->engine, peer);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	peer->handshake.noise = secret_alloc(sizeof *peer->handshake.noise);
-	if (!peer->dp || !peer->remote || !peer->handshake.noise) {
+	if (!peer->dp || !peer->remote || !peer->handshake.noise || endpoints_init(peer)) {
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
@@ -80,6 +80,7 @@ void peer_destroy(struct peer *peer)
 	}
 	secret_free(peer->handshake.noise);
 	secret_free(peer->remote);
+	endpoints_fini(peer);
 	free(peer);
 }
 

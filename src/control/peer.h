@@ -17,6 +17,7 @@
 #include "sched/health.h"
 
 struct control;
+struct peer_endpoint;
 struct uplink;
 
 /* A path: one of our links together with one endpoint of the peer. Its place in peer->path is its id
@@ -86,7 +87,7 @@ struct peer {
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
 	struct cookie_keys cookie_keys;
-	struct cookie_jar jar[LINKS_MAX];
+	struct cookie_jar jar[LINK_PAIRS_MAX]; /* a cookie is for one address of ours */
 	struct deadline deadline; /* when peer_service() has something to do */
 
 	struct handshake handshake;
@@ -124,6 +125,7 @@ struct peer {
 	bool is_busy;
 	bool is_unreachable; /* told so in the log */
 	uint64_t resolve_ns; /* when to ask for the addresses of its host names again */
+	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;
 };
 
@@ -245,7 +247,13 @@ struct path *path_find(struct peer *peer, const struct route *route);
 /* Whether there is any address to try. */
 bool path_is_any_known(const struct peer *peer);
 
-/* Publishes that @path leads to @route from now on, and begins to probe it. */
+/* Publishes that @path leads to @route from now on, and begins to probe it; @why for people, when it led
+ * elsewhere before.
+ */
+void path_move(struct peer *peer, struct path *path, const struct route *route, const char *why,
+               uint64_t now_ns);
+
+/* The same, because the peer was proved to be there. */
 void path_set_route(struct peer *peer, struct path *path, const struct route *route,
                     uint64_t now_ns);
 
@@ -266,15 +274,15 @@ void path_publish(struct peer *peer, uint64_t now_ns);
 /* Probes that are due, verdicts on those overdue. */
 uint64_t path_service(struct peer *peer, uint64_t now_ns);
 
-/* The system refused to send on it, with @error: the path rests, or its whole uplink where the error
- * says so.
+/* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
+ * the error says so.
  */
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
 
-/* Something local made the uplink useless, or useful again. */
-void path_uplink_failed(struct peer *peer, const struct uplink *uplink, const char *reason,
-                        uint64_t now_ns);
-void path_uplink_back(struct peer *peer, const struct uplink *uplink);
+/* Something local made a pair of sockets useless, or useful again. */
+void path_link_failed(struct peer *peer, const struct link *link, const char *reason,
+                      uint64_t now_ns);
+void path_link_back(struct peer *peer, const struct link *link);
 
 /* Rates from the growth of the counters since the last call. */
 void path_sample_rates(struct peer *peer, uint64_t elapsed_ns);

@@ -5,6 +5,7 @@
 #include "control/status.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/key_text.h"
@@ -41,11 +42,6 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-static json_t *count(const counter_t *counter)
-{
-	return number(counter_read(counter));
-}
-
 static json_t *real_if(bool is_known, double value)
 {
 	return is_known ? json_real(value) : json_null();
@@ -76,25 +72,71 @@ static json_t *key_text(const uint8_t key[static KEY_LEN])
 
 /* ---- links ---- */
 
+/* The addresses of all its sockets, or null. */
+static json_t *bound_text(const struct uplink *uplink)
+{
+	char all[LINK_FAMILIES * (ENDPOINT_TEXT_LEN + 2)] = "", one[ENDPOINT_TEXT_LEN];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		const struct link *link = uplink->pair[i].link;
+
+		if (link->is_open)
+			len += (size_t)snprintf(all + len, sizeof all - len, "%s%s",
+			                        len ? ", " : "",
+			                        endpoint_format(&link->bound, one));
+	}
+	return text(all);
+}
+
+/* What holds for all its sockets: the least. */
+static json_t *train_max(const struct uplink *uplink)
+{
+	unsigned least = UINT16_MAX;
+	bool is_any_open = false;
+
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		struct link *link = uplink->pair[i].link;
+		unsigned max = atomic_load(&link->train_max);
+
+		is_any_open |= link->is_open;
+		if (link->is_open && max < least)
+			least = max;
+	}
+	return number(is_any_open ? least : 0);
+}
+
+static bool put_link_traffic(json_t *o, const struct uplink *uplink)
+{
+	uint64_t tx_packets = 0, tx_bytes = 0, rx_packets = 0, rx_bytes = 0, tx_errors = 0;
+
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		const struct link *link = uplink->pair[i].link;
+
+		tx_packets += counter_read(&link->tx_packets);
+		tx_bytes += counter_read(&link->tx_bytes);
+		rx_packets += counter_read(&link->rx_packets);
+		rx_bytes += counter_read(&link->rx_bytes);
+		tx_errors += counter_read(&link->tx_errors);
+	}
+	return put(o, "tx_packets", number(tx_packets)) && put(o, "tx_bytes", number(tx_bytes)) &&
+	       put(o, "rx_packets", number(rx_packets)) && put(o, "rx_bytes", number(rx_bytes)) &&
+	       put(o, "tx_errors", number(tx_errors));
+}
+
 static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 {
 	const struct config_link *config = uplink->config;
-	const struct link *link = uplink->link;
+	const struct uplink_pair *best = uplink_best(uplink);
 	json_t *o = json_object();
 	bool ok = put(o, "name", json_string(config->name)) &&
-	          put(o, "state", json_string(uplink_state_name(uplink->state))) &&
-	          put(o, "since_s", seconds_since(uplink->since_ns, now_ns)) &&
-	          put(o, "reason", text(uplink->reason)) &&
-	          put(o, "bind", link->is_open ? endpoint_text(&link->bound) : json_null()) &&
+	          put(o, "state", json_string(uplink_state_name(best->state))) &&
+	          put(o, "since_s", seconds_since(best->since_ns, now_ns)) &&
+	          put(o, "reason", text(best->reason)) && put(o, "bind", bound_text(uplink)) &&
 	          put(o, "device", text(config->device)) &&
 	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
 	          put(o, "weight", number(config->weight)) &&
-	          put(o, "train_max_bytes", number(atomic_load(&link->train_max))) &&
-	          put(o, "tx_packets", count(&link->tx_packets)) &&
-	          put(o, "tx_bytes", count(&link->tx_bytes)) &&
-	          put(o, "rx_packets", count(&link->rx_packets)) &&
-	          put(o, "rx_bytes", count(&link->rx_bytes)) &&
-	          put(o, "tx_errors", count(&link->tx_errors));
+	          put(o, "train_max_bytes", train_max(uplink)) && put_link_traffic(o, uplink);
 
 	return whole(o, ok);
 }

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "control/control.h"
 #include "control/netif.h"
+#include "control/reach.h"
 #include "control/refusal.h"
 #include "crypto/secret.h"
 
@@ -28,35 +29,69 @@ const char *uplink_state_name(enum uplink_state state)
 	return names[state];
 }
 
-bool uplink_is_usable(const struct uplink *uplink)
+static struct uplink_pair *pair_of(struct uplink *uplink, int family)
 {
-	return uplink->state == UPLINK_UP;
+	return &uplink->pair[family == AF_INET6];
 }
 
-static void set_state(struct uplink *uplink, enum uplink_state state, const char *reason,
+struct uplink *uplink_of(struct control *control, const struct link *link)
+{
+	return &control->uplink[link->id / LINK_FAMILIES];
+}
+
+bool uplink_is_usable(const struct uplink *uplink, const struct link *link)
+{
+	return uplink->pair[link->id % LINK_FAMILIES].state == UPLINK_UP;
+}
+
+const struct uplink_pair *uplink_best(const struct uplink *uplink)
+{
+	static const unsigned rank[] = {
+		[UPLINK_WAITING] = 1, [UPLINK_RESTING] = 2, [UPLINK_UP] = 3};
+	const struct uplink_pair *best = &uplink->pair[0];
+
+	for (unsigned i = 1; i < LINK_FAMILIES; i++) {
+		const struct uplink_pair *pair = &uplink->pair[i];
+
+		if (pair->is_wanted && (!best->is_wanted || rank[pair->state] > rank[best->state]))
+			best = pair;
+	}
+	return best;
+}
+
+static void set_state(struct uplink_pair *pair, enum uplink_state state, const char *reason,
                       uint64_t now_ns)
 {
-	uplink->state = state;
-	uplink->since_ns = now_ns;
-	snprintf(uplink->reason, sizeof uplink->reason, "%s", reason);
+	pair->state = state;
+	pair->since_ns = now_ns;
+	snprintf(pair->reason, sizeof pair->reason, "%s", reason);
 }
 
-static void tell_peers_failed(struct uplink *uplink, const char *reason, uint64_t now_ns)
+/* Comes back when the sockets or their device may work again. */
+static void try_later(struct uplink_pair *pair, uint64_t now_ns)
 {
-	struct control *control = uplink->control;
+	struct control *control = pair->uplink->control;
+
+	deadline_set(&control->loop.deadlines, &pair->deadline,
+	             now_ns + control->config->error_backoff_ns);
+}
+
+static void tell_peers_failed(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
+{
+	struct control *control = pair->uplink->control;
 
 	for (size_t i = 0; i < control->peer_count; i++) {
-		path_uplink_failed(control->peers[i], uplink, reason, now_ns);
+		path_link_failed(control->peers[i], pair->link, reason, now_ns);
 		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }
 
-static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
+static void tell_peers_back(struct uplink_pair *pair, uint64_t now_ns)
 {
-	struct control *control = uplink->control;
+	struct control *control = pair->uplink->control;
 
 	for (size_t i = 0; i < control->peer_count; i++) {
-		path_uplink_back(control->peers[i], uplink);
+		path_link_back(control->peers[i], pair->link);
 		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }
@@ -64,29 +99,31 @@ static void tell_peers_back(struct uplink *uplink, uint64_t now_ns)
 /* A path's MTU that ICMP has lowered is forgotten by the system after ten minutes. */
 #define TRAINS_RETRY_NS (11 * 60 * NS_PER_S)
 
-static void tell_trains(struct uplink *uplink, uint64_t now_ns)
+static void tell_trains(struct uplink_pair *pair, uint64_t now_ns)
 {
-	struct link *link = uplink->link;
+	struct link *link = pair->link;
 	int error = atomic_exchange(&link->train_errno, 0);
 	unsigned max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
 
 	if (error) {
-		uplink->trains_since_ns = now_ns;
-		if (error != uplink->trains_told)
+		pair->trains_since_ns = now_ns;
+		if (error != pair->trains_told)
 			log_warning("link=%s: trains of datagrams are refused, %s; those above %u "
 			            "bytes leave one by one",
 			            link->name, strerror(error), max);
-		uplink->trains_told = error;
+		pair->trains_told = error;
 	} else if (max > 0 && max < UINT16_MAX &&
-	           now_ns >= uplink->trains_since_ns + TRAINS_RETRY_NS) {
+	           now_ns >= pair->trains_since_ns + TRAINS_RETRY_NS) {
 		atomic_store_explicit(&link->train_max, UINT16_MAX, memory_order_relaxed);
 	}
 }
 
 void uplinks_tell_trains(struct control *control, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < control->uplink_count; i++)
-		tell_trains(&control->uplink[i], now_ns);
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		for (unsigned k = 0; k < LINK_FAMILIES; k++)
+			tell_trains(&control->uplink[i].pair[k], now_ns);
+	}
 }
 
 /* ---- opening ---- */
@@ -109,14 +146,14 @@ static unsigned take_messages(struct control *control, const struct link_message
 
 static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
-	struct uplink *uplink = caa_container_of(source, struct uplink, source);
-	struct control *control = uplink->control;
+	struct uplink_pair *pair = caa_container_of(source, struct uplink_pair, source);
+	struct control *control = pair->uplink->control;
 	struct link_message m;
 	unsigned taken = 0;
 
 	(void)events;
 	while (taken < HANDSHAKES_PER_TURN) {
-		int r = link_receive_handshakes(uplink->link, &m);
+		int r = link_receive_handshakes(pair->link, &m);
 
 		if (r == -EAGAIN)
 			return;
@@ -124,18 +161,36 @@ static void on_handshake(struct event_source *source, uint32_t events, uint64_t 
 	}
 	if (now_ns >= control->loaded_until_ns)
 		log_warning("link=%s: many handshake messages, asking senders for cookies",
-		            uplink->config->name);
+		            pair->uplink->config->name);
 	control->loaded_until_ns = now_ns + LOADED_NS;
 }
 
-/* 0.0.0.0:0 or [::]:0 where the configuration names no address. */
-static struct endpoint bind_address(const struct uplink *uplink)
+bool uplink_allows(const struct uplink *uplink, int family)
 {
-	struct endpoint any = {0};
+	int bound = endpoint_family(&uplink->config->bind);
 
-	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC)
-		return uplink->config->bind;
-	any.sa.sa_family = (sa_family_t)uplink->family;
+	return bound == AF_UNSPEC || bound == family || uplink->config->both_families;
+}
+
+bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote)
+{
+	const struct uplink_pair *pair = &uplink->pair[endpoint_family(remote) == AF_INET6];
+
+	return (!pair->is_wanted || pair->state == UPLINK_UP) &&
+	       reach_is_possible(uplink->config, remote);
+}
+
+/* Any address where the configuration names none or that of IPv6, which stands for both families.
+ */
+static struct endpoint bind_address(const struct uplink_pair *pair)
+{
+	const struct endpoint *bind = &pair->uplink->config->bind;
+	struct endpoint any = {.sa.sa_family = (sa_family_t)pair->family};
+
+	if (endpoint_family(bind) == pair->family)
+		return *bind;
+	if (endpoint_family(bind) != AF_UNSPEC)
+		endpoint_set_port(&any, endpoint_port(bind));
 	return any;
 }
 
@@ -146,45 +201,69 @@ static int rx_cpu(const struct uplink *uplink)
 	return cpus->count ? cpus->cpu[uplink->id % cpus->count] : -1;
 }
 
-static struct link_settings link_settings(const struct uplink *uplink)
+static struct link_settings link_settings(const struct uplink_pair *pair)
 {
-	const struct config_link *config = uplink->config;
-	struct link_settings set = {.bind = bind_address(uplink),
+	const struct config_link *config = pair->uplink->config;
+	struct link_settings set = {.bind = bind_address(pair),
 	                            .device = config->device,
 	                            .fwmark = config->fwmark,
 	                            .has_fwmark = config->has_fwmark,
-	                            .has_offloads = uplink->control->config->has_offloads};
+	                            .has_offloads = pair->uplink->control->config->has_offloads};
 
 	snprintf(set.name, sizeof set.name, "%s", config->name);
 	return set;
 }
 
-static int open_link(struct uplink *uplink)
+/* The link's port in its other family, for firewalls and for people; 0 while there is none. */
+static uint16_t port_of_other(const struct uplink_pair *pair)
 {
-	struct link_settings set = link_settings(uplink);
-	struct control *control = uplink->control;
+	const struct link *other = pair->uplink->pair[pair->family != AF_INET6].link;
+
+	return other->is_open ? endpoint_port(&other->bound) : 0;
+}
+
+/* On the configured port, or else on one of the system's choice, the same in both families if it is
+ * free.
+ */
+static int open_sockets(struct uplink_pair *pair, struct link_settings *set)
+{
+	bool is_free = endpoint_port(&set->bind) == 0;
 	int r;
 
-	memcpy(uplink->link->name, set.name, sizeof set.name);
-	r = link_open(uplink->link, &set);
+	if (is_free)
+		endpoint_set_port(&set->bind, port_of_other(pair));
+	r = link_open(pair->link, set);
+	if (r != -EADDRINUSE || !is_free)
+		return r;
+	endpoint_set_port(&set->bind, 0);
+	return link_open(pair->link, set);
+}
+
+static int open_link(struct uplink_pair *pair)
+{
+	struct link_settings set = link_settings(pair);
+	struct control *control = pair->uplink->control;
+	int r;
+
+	memcpy(pair->link->name, set.name, sizeof set.name);
+	r = open_sockets(pair, &set);
 	if (r)
 		return r;
-	uplink->source =
-		(struct event_source){.fd = uplink->link->handshake_fd, .ready = on_handshake};
-	r = loop_watch(&control->loop, &uplink->source, EPOLLIN);
+	pair->source = (struct event_source){.fd = pair->link->handshake_fd, .ready = on_handshake};
+	r = loop_watch(&control->loop, &pair->source, EPOLLIN);
 	if (!r)
-		r = engine_link_start(control->engine, uplink->link, rx_cpu(uplink));
+		r = engine_link_start(control->engine, pair->link, rx_cpu(pair->uplink));
 	if (r) {
-		loop_unwatch(&control->loop, &uplink->source);
-		link_close(uplink->link);
+		loop_unwatch(&control->loop, &pair->source);
+		link_close(pair->link);
 	}
 	return r;
 }
 
 /* Whether its own address is still ours: a socket of another port can be bound to it. */
-static int check_address(const struct uplink *uplink)
+static int check_address(const struct uplink_pair *pair)
 {
-	struct endpoint at = uplink->link->bound;
+	struct endpoint at = pair->link->bound;
 	int fd = socket(endpoint_family(&at), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
 	int r;
 
@@ -197,16 +276,17 @@ static int check_address(const struct uplink *uplink)
 }
 
 /* Its device or address was away. */
-static int reopen_link(struct uplink *uplink)
+static int reopen_link(struct uplink_pair *pair)
 {
-	struct link_settings set = link_settings(uplink);
-	int r = check_address(uplink);
+	struct link_settings set = link_settings(pair);
+	struct loop *loop = &pair->uplink->control->loop;
+	int r = check_address(pair);
 
 	if (r)
 		return r;
-	loop_unwatch(&uplink->control->loop, &uplink->source);
-	r = link_follow_device(uplink->link, &set);
-	return loop_watch(&uplink->control->loop, &uplink->source, EPOLLIN) ? -ENOMEM : r;
+	loop_unwatch(loop, &pair->source);
+	r = link_follow_device(pair->link, &set);
+	return loop_watch(loop, &pair->source, EPOLLIN) ? -ENOMEM : r;
 }
 
 /* What no waiting mends is an error of the configuration or of privileges. */
@@ -215,76 +295,104 @@ static bool is_final(int error)
 	return error == -EADDRINUSE || error == -EACCES || error == -EPERM;
 }
 
-static void log_unusable(const struct uplink *uplink, int error)
+/* The system lacks the family, as with ipv6.disable=1, and the link has another. */
+static bool does_without(const struct uplink_pair *pair, int error)
 {
-	struct endpoint at = bind_address(uplink);
-	const char *device = uplink->config->device;
+	int other = pair->family == AF_INET6 ? AF_INET : AF_INET6;
+
+	return error == -EAFNOSUPPORT && uplink_allows(pair->uplink, other);
+}
+
+static void log_unusable(const struct uplink_pair *pair, int error)
+{
+	const char *name = pair->uplink->config->name;
+	struct endpoint at = bind_address(pair);
+	bool is_ipv6 = pair->family == AF_INET6;
+	const char *device = pair->uplink->config->device;
 	char text[ENDPOINT_TEXT_LEN], hint[REFUSAL_HINT_LEN];
 
-	if (!strcmp(uplink->reason, strerror(-error)))
+	if (!strcmp(pair->reason, strerror(-error)))
 		return; /* said before */
 	endpoint_format(&at, text);
 	refusal_hint(-error, hint);
 	if (is_final(error))
-		log_error("link=%s: cannot use %s%s%s, %s%s", uplink->config->name, text,
+		log_error("link=%s: cannot use %s%s%s, %s%s", name, text,
 		          device ? " on device " : "", device ? device : "", strerror(-error),
 		          hint);
+	else if (does_without(pair, error))
+		log_warning("link=%s: this system has no %s, using %s alone", name,
+		            is_ipv6 ? "IPv6" : "IPv4", is_ipv6 ? "IPv4" : "IPv6");
 	else
-		log_warning("link=%s: cannot use %s%s%s, %s; trying again in %.0f s%s",
-		            uplink->config->name, text, device ? " on device " : "",
-		            device ? device : "", strerror(-error),
-		            (double)uplink->control->config->error_backoff_ns / NS_PER_S, hint);
+		log_warning("link=%s: cannot use %s%s%s, %s; trying again in %.0f s%s", name, text,
+		            device ? " on device " : "", device ? device : "", strerror(-error),
+		            (double)pair->uplink->control->config->error_backoff_ns / NS_PER_S,
+		            hint);
 }
 
-int uplink_open(struct uplink *uplink, uint64_t now_ns)
+/* Opens or, where it is open already, binds to its device anew. */
+static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 {
+	const char *device = pair->uplink->config->device;
 	char bound[ENDPOINT_TEXT_LEN];
 	int r;
 
-	if (uplink->config->device && !netif_is_usable(uplink->config->device))
+	if (device && !netif_is_usable(device))
 		r = -ENODEV;
 	else
-		r = uplink->link->is_open ? reopen_link(uplink) : open_link(uplink);
+		r = pair->link->is_open ? reopen_link(pair) : open_link(pair);
 	if (r) {
-		log_unusable(uplink, r);
-		set_state(uplink, UPLINK_WAITING, strerror(-r), now_ns);
-		deadline_set(&uplink->control->loop.deadlines, &uplink->deadline,
-		             now_ns + uplink->control->config->error_backoff_ns);
+		log_unusable(pair, r);
+		set_state(pair, UPLINK_WAITING, strerror(-r), now_ns);
+		if (!does_without(pair, r))
+			try_later(pair, now_ns);
 		return r;
 	}
-	set_state(uplink, UPLINK_UP, "open", now_ns);
-	log_info("link=%s: up, bound to %s%s%s", uplink->config->name,
-	         endpoint_format(&uplink->link->bound, bound),
-	         uplink->config->device ? " on device " : "",
-	         uplink->config->device ? uplink->config->device : "");
-	tell_peers_back(uplink, now_ns);
+	set_state(pair, UPLINK_UP, "open", now_ns);
+	log_info("link=%s: up, bound to %s%s%s", pair->uplink->config->name,
+	         endpoint_format(&pair->link->bound, bound), device ? " on device " : "",
+	         device ? device : "");
+	tell_peers_back(pair, now_ns);
 	return 0;
+}
+
+struct link *uplink_want(struct uplink *uplink, int family, uint64_t now_ns)
+{
+	struct uplink_pair *pair = pair_of(uplink, family);
+
+	if (!pair->is_wanted) {
+		pair->is_wanted = true;
+		try_pair(pair, now_ns);
+	}
+	return pair->link;
 }
 
 static void on_deadline(struct deadline *d, uint64_t now_ns)
 {
-	struct uplink *uplink = caa_container_of(d, struct uplink, deadline);
+	struct uplink_pair *pair = caa_container_of(d, struct uplink_pair, deadline);
 
-	if (uplink->state == UPLINK_WAITING) {
-		if (uplink->family != AF_UNSPEC)
-			uplink_open(uplink, now_ns);
-		return;
-	}
-	if (uplink->state == UPLINK_RESTING) {
-		set_state(uplink, UPLINK_UP, "rested", now_ns);
-		log_info("link=%s: rested, trying again", uplink->config->name);
-		tell_peers_back(uplink, now_ns);
+	if (pair->state == UPLINK_WAITING) {
+		try_pair(pair, now_ns);
+	} else if (pair->state == UPLINK_RESTING) {
+		set_state(pair, UPLINK_UP, "rested", now_ns);
+		log_info("link=%s: rested, trying again", pair->uplink->config->name);
+		tell_peers_back(pair, now_ns);
 	}
 }
 
-/* The family of the first numeric endpoint in the configuration that goes over it. */
-static int configured_family(const struct uplink *uplink)
+/* Which families the configuration names for it, by its own address or else by numeric endpoints
+ * that it is to reach. A link that is meant for nothing waits to be contacted, over IPv4.
+ */
+static void find_families(const struct uplink *uplink, bool ret[LINK_FAMILIES])
 {
 	const struct config *config = uplink->control->config;
-	bool has_names = false;
+	bool has_endpoint = false;
 
-	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC)
-		return endpoint_family(&uplink->config->bind);
+	ret[0] = ret[1] = false;
+	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC) {
+		ret[0] = uplink_allows(uplink, AF_INET);
+		ret[1] = uplink_allows(uplink, AF_INET6);
+		return;
+	}
 	for (size_t i = 0; i < config->peer_count; i++) {
 		for (size_t k = 0; k < config->peers[i].endpoint_count; k++) {
 			const struct config_peer_endpoint *e = &config->peers[i].endpoints[k];
@@ -292,60 +400,88 @@ static int configured_family(const struct uplink *uplink)
 
 			if (e->link >= 0 && (unsigned)e->link != uplink->id)
 				continue;
+			has_endpoint = true;
 			if (endpoint_parse(e->address, 0, &ep) == 0)
-				return endpoint_family(&ep);
-			has_names = true;
+				ret[endpoint_family(&ep) == AF_INET6] = true;
 		}
 	}
-	return has_names ? AF_UNSPEC : AF_INET;
+	ret[0] |= !has_endpoint;
+}
+
+static void init_pair(struct uplink *uplink, unsigned i)
+{
+	struct control *control = uplink->control;
+
+	uplink->pair[i] = (struct uplink_pair){
+		.uplink = uplink,
+		.link = engine_link(control->engine, uplink->id * LINK_FAMILIES + i),
+		.family = i ? AF_INET6 : AF_INET,
+		.deadline.expired = on_deadline};
+	set_state(&uplink->pair[i], UPLINK_WAITING, "", control->loop.now_ns);
+}
+
+void uplinks_init(struct control *control)
+{
+	control->uplink_count = (unsigned)control->config->link_count;
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		struct uplink *uplink = &control->uplink[i];
+
+		*uplink = (struct uplink){
+			.control = control, .config = &control->config->links[i], .id = i};
+		for (unsigned k = 0; k < LINK_FAMILIES; k++)
+			init_pair(uplink, k);
+	}
 }
 
 int uplinks_open(struct control *control, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
-		int r;
+		bool is_named[LINK_FAMILIES];
 
-		uplink->deadline.expired = on_deadline;
-		uplink->family = configured_family(uplink);
-		set_state(uplink, UPLINK_WAITING, "", now_ns);
-		if (uplink->family == AF_UNSPEC) {
-			set_state(uplink, UPLINK_WAITING, "for the address of a host name", now_ns);
-			continue;
+		find_families(uplink, is_named);
+		if (!is_named[0] && !is_named[1])
+			set_state(&uplink->pair[0], UPLINK_WAITING,
+			          "for the address of a host name", now_ns);
+		for (unsigned k = 0; k < LINK_FAMILIES; k++) {
+			struct uplink_pair *pair = &uplink->pair[k];
+			int r;
+
+			if (!is_named[k])
+				continue;
+			pair->is_wanted = true;
+			r = try_pair(pair, now_ns);
+			if (is_final(r))
+				return r;
 		}
-		r = uplink_open(uplink, now_ns);
-		if (is_final(r))
-			return r;
 	}
 	return 0;
 }
 
 /* ---- events ---- */
 
-void uplink_refused(struct uplink *uplink, int error, uint64_t now_ns)
+void uplink_refused(struct uplink *uplink, const struct link *link, int error, uint64_t now_ns)
 {
-	struct control *control = uplink->control;
+	struct uplink_pair *pair = &uplink->pair[link->id % LINK_FAMILIES];
 
-	if (uplink->state != UPLINK_UP)
+	if (pair->state != UPLINK_UP)
 		return;
 	log_warning("link=%s: the system refuses to send, %s; resting for %.0f s",
 	            uplink->config->name, strerror(error),
-	            (double)control->config->error_backoff_ns / NS_PER_S);
-	set_state(uplink, UPLINK_RESTING, strerror(error), now_ns);
-	deadline_set(&control->loop.deadlines, &uplink->deadline,
-	             now_ns + control->config->error_backoff_ns);
-	tell_peers_failed(uplink, refusal_reason(error), now_ns);
+	            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+	set_state(pair, UPLINK_RESTING, strerror(error), now_ns);
+	try_later(pair, now_ns);
+	tell_peers_failed(pair, refusal_reason(error), now_ns);
 }
 
-static void lose(struct uplink *uplink, const char *reason, uint64_t now_ns)
+static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
 {
-	if (uplink->state == UPLINK_WAITING)
+	if (pair->state == UPLINK_WAITING)
 		return;
-	log_warning("link=%s: down, %s; waiting for it", uplink->config->name, reason);
-	set_state(uplink, UPLINK_WAITING, reason, now_ns);
-	deadline_set(&uplink->control->loop.deadlines, &uplink->deadline,
-	             now_ns + uplink->control->config->error_backoff_ns);
-	tell_peers_failed(uplink, reason, now_ns);
+	log_warning("link=%s: down, %s; waiting for it", pair->uplink->config->name, reason);
+	set_state(pair, UPLINK_WAITING, reason, now_ns);
+	try_later(pair, now_ns);
+	tell_peers_failed(pair, reason, now_ns);
 }
 
 static bool is_bound_to(const struct uplink *uplink, const struct prefix *address)
@@ -359,28 +495,38 @@ static bool is_bound_to(const struct uplink *uplink, const struct prefix *addres
 	return !memcmp(&ep->in6.sin6_addr, address->addr, 16);
 }
 
+static void try_waiting(struct uplink_pair *pair, uint64_t now_ns)
+{
+	if (pair->is_wanted && pair->state == UPLINK_WAITING)
+		try_pair(pair, now_ns);
+}
+
 static void device_event(struct uplink *uplink, const struct netif_event *event, uint64_t now_ns)
 {
-	if (event->kind == NETIF_LINK_GONE || event->kind == NETIF_LINK_DOWN)
-		lose(uplink,
-		     event->kind == NETIF_LINK_GONE ? "its device is gone" : "its device is down",
-		     now_ns);
-	else if (event->kind == NETIF_LINK_UP && uplink->state == UPLINK_WAITING &&
-	         uplink->family != AF_UNSPEC)
-		uplink_open(uplink, now_ns);
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		if (event->kind == NETIF_LINK_GONE)
+			lose(&uplink->pair[i], "its device is gone", now_ns);
+		else if (event->kind == NETIF_LINK_DOWN)
+			lose(&uplink->pair[i], "its device is down", now_ns);
+		else if (event->kind == NETIF_LINK_UP)
+			try_waiting(&uplink->pair[i], now_ns);
+	}
 }
 
 void uplink_netif_event(struct control *control, const struct netif_event *event)
 {
+	uint64_t now_ns = control->loop.now_ns;
+
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
 
 		if (uplink->config->device && !strcmp(uplink->config->device, event->name))
-			device_event(uplink, event, control->loop.now_ns);
-		if (event->kind == NETIF_ADDRESS_REMOVED && is_bound_to(uplink, &event->address))
-			lose(uplink, "its address is gone", control->loop.now_ns);
-		if (event->kind == NETIF_ADDRESS_ADDED && uplink->state == UPLINK_WAITING &&
-		    is_bound_to(uplink, &event->address))
-			uplink_open(uplink, control->loop.now_ns);
+			device_event(uplink, event, now_ns);
+		if (!is_bound_to(uplink, &event->address))
+			continue;
+		if (event->kind == NETIF_ADDRESS_REMOVED)
+			lose(pair_of(uplink, event->address.family), "its address is gone", now_ns);
+		if (event->kind == NETIF_ADDRESS_ADDED)
+			try_waiting(pair_of(uplink, event->address.family), now_ns);
 	}
 }

@@ -501,10 +501,10 @@ static bool read_round(struct dispatcher *d)
 static void wait_for_packet(struct dispatcher *d)
 {
 	struct engine *engine = d->self.engine;
-	struct pollfd fds[2 + LINKS_MAX] = {
+	struct pollfd fds[2 + LINK_PAIRS_MAX] = {
 		{.fd = engine->set.tun.fd[d->self.id], .events = POLLIN},
 		{.fd = d->kick_fd, .events = POLLIN}};
-	struct link *link[LINKS_MAX];
+	struct link *link[LINK_PAIRS_MAX];
 	unsigned links = is_watch(d) ? watch_list(engine, link) : 0;
 	bool is_resting = d->failed_reads > 1;
 

@@ -138,7 +138,7 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 	engine->event_fd = -1;
 	__cds_wfcq_init(&engine->peer_head, &engine->peer_tail);
 	__cds_wfcq_init(&engine->report_head, &engine->report_tail);
-	for (unsigned i = 0; i < LINKS_MAX; i++) {
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		engine->link[i].engine = engine;
 		engine->link[i].id = i;
 	}
@@ -229,7 +229,7 @@ void engine_stop(struct engine *engine)
 		eventfd_write(d->kick_fd, 1);
 		thread_join(&d->thread);
 	}
-	for (unsigned i = 0; i < LINKS_MAX; i++) {
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		struct link *link = &engine->link[i];
 
 		if (!link->is_open)
@@ -290,7 +290,7 @@ void engine_destroy(struct engine *engine)
 	engine_publish_allowedips(engine, NULL);
 	index_destroy(engine->index);
 	rcu_barrier();
-	for (unsigned i = 0; i < LINKS_MAX; i++) {
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		link_close(&engine->link[i]);
 		fini_link(&engine->link[i]);
 	}
@@ -567,7 +567,7 @@ static void for_each_self(const struct engine *engine,
 		visit(&engine->dispatcher[i].self, arg);
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		visit(&engine->worker[i].self, arg);
-	for (unsigned i = 0; i < LINKS_MAX; i++)
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
 		visit(&engine->link[i].rx, arg);
 }
 

@@ -61,7 +61,7 @@ void engine_stop(struct engine *engine);
 /* After engine_stop(), when all keypairs and peers were let go. NULL is allowed. */
 void engine_destroy(struct engine *engine);
 
-/* The room of link @id; the engine owns it. */
+/* The room of link @id, below LINK_PAIRS_MAX; the engine owns it. */
 struct link *engine_link(struct engine *engine, unsigned id);
 
 /* Starts the RX thread of a link that is open. Returns 0 or a negative errno. */

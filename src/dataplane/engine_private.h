@@ -49,7 +49,7 @@ struct engine {
 	struct engine_settings set;    /* [I] */
 	struct index_table *index;     /* [I] */
 	struct allowedips *allowedips; /* [U] NULL: nobody */
-	struct link link[LINKS_MAX];   /* see link.h */
+	struct link link[LINK_PAIRS_MAX]; /* see link.h */
 	struct worker *worker;         /* [I] set.workers of them */
 	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
 	struct dp_thread control;      /* [C] the control thread when it sends */

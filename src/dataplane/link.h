@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one of our uplinks: its two UDP sockets and how datagrams leave through them.
+/* link.h - one of our uplinks in one family: its two UDP sockets and how datagrams leave through them.
+ *
+ * What people call a link is up to two of these, for IPv4 and for IPv6.
  *
  * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte steers
  * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
@@ -35,7 +37,7 @@ struct link_settings {
 
 struct link {
 	struct engine *engine;     /* [I] */
-	unsigned id;               /* [I] 0 .. LINKS_MAX - 1 */
+	unsigned id;               /* [I] 0 .. LINK_PAIRS_MAX - 1 */
 	char name[NAME_LEN];       /* [I] */
 	int data_fd;               /* [L] */
 	int handshake_fd;          /* [L] [C] */

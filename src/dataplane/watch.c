@@ -41,7 +41,7 @@ bool load_is_high(const struct load *load)
 	return load->datagrams >= HIGH_DATAGRAMS;
 }
 
-_Static_assert(LINKS_MAX <= 32, "a bit each");
+_Static_assert(LINK_PAIRS_MAX <= 32, "a bit each");
 
 static uint32_t bit_of(const struct link *link)
 {
@@ -88,7 +88,7 @@ unsigned watch_list(struct engine *engine, struct link *ret[])
 
 void watch_return_all(struct engine *engine)
 {
-	struct link *link[LINKS_MAX];
+	struct link *link[LINK_PAIRS_MAX];
 	unsigned len = watch_list(engine, link);
 
 	for (unsigned i = 0; i < len; i++)

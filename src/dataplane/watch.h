@@ -49,7 +49,7 @@ void watch_give(struct link *link);
 /* RX thread: the socket of a link that the watch has is another one now. */
 void watch_look_again(struct link *link);
 
-/* The watch: the links it has, at most LINKS_MAX, into @ret. Returns how many. */
+/* The watch: the links it has, at most LINK_PAIRS_MAX, into @ret. Returns how many. */
 unsigned watch_list(struct engine *engine, struct link *ret[]);
 
 /* The watch: the link is its RX thread's from here on. */

@@ -73,22 +73,33 @@ static inline void rig_keys(struct peer_rig *rig)
 	random_bytes(rig->control.boot_id, sizeof rig->control.boot_id);
 }
 
+static inline struct uplink_pair *rig_pair(struct peer_rig *rig, unsigned i)
+{
+	return &rig->control.uplink[i].pair[0]; /* IPv4 */
+}
+
 static inline void rig_open_link(struct peer_rig *rig, unsigned i)
 {
 	struct link_settings set = {.bind = rig_loopback()};
-	struct link *link = engine_link(rig->control.engine, i);
+	struct uplink_pair *pair = rig_pair(rig, i);
 
-	snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
-	snprintf(set.name, sizeof set.name, "link-%u", i);
-	memcpy(link->name, set.name, sizeof link->name);
-	rig->links[i].weight = 1;
-	cr_assert(eq(int, link_open(link, &set), 0));
-	rig->control.uplink[i] = (struct uplink){.control = &rig->control,
-	                                         .config = &rig->links[i],
-	                                         .link = link,
-	                                         .id = i,
-	                                         .state = UPLINK_UP};
+	snprintf(set.name, sizeof set.name, "%s", rig->links[i].name);
+	memcpy(pair->link->name, set.name, sizeof pair->link->name);
+	cr_assert(eq(int, link_open(pair->link, &set), 0));
+	pair->is_wanted = true;
+	pair->state = UPLINK_UP;
 	rig->remote_fd[i] = rig_socket(&rig->remote[i]);
+}
+
+static inline void rig_open_links(struct peer_rig *rig)
+{
+	for (unsigned i = 0; i < RIG_LINKS; i++) {
+		snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
+		rig->links[i].weight = 1;
+	}
+	uplinks_init(&rig->control);
+	for (unsigned i = 0; i < RIG_LINKS; i++)
+		rig_open_link(rig, i);
 }
 
 static inline void rig_open(struct peer_rig *rig)
@@ -112,9 +123,7 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);
-	rig->control.uplink_count = RIG_LINKS;
-	for (unsigned i = 0; i < RIG_LINKS; i++)
-		rig_open_link(rig, i);
+	rig_open_links(rig);
 	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
 	cr_assert(eq(int, peer_create(&rig->control, &rig->config_peer, &rig->peer), 0));
 	rig->peers[0] = rig->peer;
@@ -140,7 +149,7 @@ static inline void rig_close(struct peer_rig *rig)
 
 static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
 {
-	return (struct route){.link = rig->control.uplink[i].link, .remote = rig->remote[i]};
+	return (struct route){.link = rig->control.uplink[i].pair[0].link, .remote = rig->remote[i]};
 }
 
 /* A configured path over link @i. */

@@ -491,6 +491,26 @@ Test(config, ipv6_addresses_binds_and_endpoints)
 	config_free(config);
 }
 
+Test(config, listen_port_is_a_bind_of_both_families)
+{
+	struct config *config = load_good("listen-port.yaml");
+
+	expect_endpoint(&config->links[0].bind, "[::]:51820");
+	cr_expect(config->links[0].both_families);
+	config_free(config);
+}
+
+Test(config, any_ipv6_address_stands_for_both_families_unless_another_link_has_the_port)
+{
+	struct config *config = load_good("any-address.yaml");
+	static const bool both[] = {false, false, true, true, false};
+
+	cr_assert(eq(sz, config->link_count, 5));
+	for (size_t i = 0; i < config->link_count; i++)
+		cr_expect(eq(int, config->links[i].both_families, both[i]), "link %zu", i);
+	config_free(config);
+}
+
 Test(config, json_is_yaml_and_escapes_are_kept)
 {
 	struct config *config = load_good("json.yaml");

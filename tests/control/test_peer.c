@@ -92,7 +92,7 @@ Test(peer, failed_attempt_leaves_no_deadline_in_the_past)
 	/* No way out: a path whose link is away. */
 	rig.peer->remote->is_usable = true;
 	rig_path(&rig, 0);
-	rig.control.uplink[0].state = UPLINK_WAITING;
+	rig_pair(&rig, 0)->state = UPLINK_WAITING;
 	rig.peer->handshake.retry_ns = rig.now_ns;
 	cr_expect(not(handshake_initiate(rig.peer, false, rig.now_ns)));
 	cr_expect(gt(u64, rig.peer->handshake.retry_ns, rig.now_ns));

@@ -46,19 +46,16 @@ static void start(void)
 	control.peers = peers;
 	control.peer_count = 1;
 	control.started_ns = NOW;
-	control.uplink_count = 2;
 	strcpy(control.interface, "vt0");
 	config.mtu = 1380;
 	memset(identity.public_key, 1, KEY_LEN);
 	strcpy(config_link[0].name, "lte");
 	strcpy(config_link[1].name, "dsl");
 	config_link[0].weight = config_link[1].weight = 1;
-	for (unsigned i = 0; i < 2; i++)
-		control.uplink[i] = (struct uplink){.control = &control,
-		                                    .config = &config_link[i],
-		                                    .link = engine_link(control.engine, i),
-		                                    .id = i,
-		                                    .since_ns = NOW};
+	config.links = config_link;
+	config.link_count = 2;
+	control.loop.now_ns = NOW;
+	uplinks_init(&control);
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;
@@ -136,11 +133,13 @@ Test(status, what_is_not_known_is_null)
 static void fill_links(void)
 {
 	static char device[] = "wwan0";
-	struct link *link = engine_link(control.engine, 0);
+	struct uplink_pair *lte = &control.uplink[0].pair[1], *dsl = &control.uplink[1].pair[0];
+	struct link *link = lte->link;
 
-	control.uplink[0].state = UPLINK_UP;
-	control.uplink[0].since_ns = NOW - 5 * NS_PER_S / 2;
-	strcpy(control.uplink[0].reason, "open");
+	lte->is_wanted = dsl->is_wanted = true;
+	lte->state = UPLINK_UP;
+	lte->since_ns = NOW - 5 * NS_PER_S / 2;
+	strcpy(lte->reason, "open");
 	config_link[0].device = device;
 	config_link[0].has_fwmark = true; /* 0 is a mark like any other */
 	config_link[0].weight = 7;
@@ -152,9 +151,57 @@ static void fill_links(void)
 	atomic_store(&link->rx_packets, 13);
 	atomic_store(&link->rx_bytes, 14);
 	atomic_store(&link->tx_errors, 15);
-	control.uplink[1].state = UPLINK_RESTING;
-	strcpy(control.uplink[1].reason, "No buffer space available");
+	dsl->state = UPLINK_RESTING;
+	strcpy(dsl->reason, "No buffer space available");
 	config_link[1].fwmark = 0x51; /* not to be shown: it is not set */
+}
+
+static json_t *status_of_link(json_t *status, unsigned i)
+{
+	return json_array_get(json_object_get(status, "links"), i);
+}
+
+static const char *text_of(json_t *link, const char *key)
+{
+	return json_string_value(json_object_get(link, key));
+}
+
+static unsigned number_of(json_t *link, const char *key)
+{
+	return (unsigned)json_integer_value(json_object_get(link, key));
+}
+
+Test(status, link_of_two_families_is_one_link)
+{
+	static const char *const bound[] = {"0.0.0.0:51820", "[::]:51820"};
+	struct uplink *uplink = &control.uplink[0];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct link *link = uplink->pair[i].link;
+
+		uplink->pair[i].is_wanted = true;
+		link->is_open = true;
+		link->bound = endpoint(bound[i]);
+		atomic_store(&link->train_max, i ? 1400 : UINT16_MAX);
+		atomic_store(&link->tx_packets, 10 + i);
+		atomic_store(&link->rx_bytes, 100 + i);
+	}
+	uplink->pair[0].state = UPLINK_RESTING;
+	strcpy(uplink->pair[0].reason, "Network is unreachable");
+	uplink->pair[1].state = UPLINK_UP;
+	strcpy(uplink->pair[1].reason, "open");
+
+	json_t *status = status_build(&control, NOW), *link = status_of_link(status, 0);
+	cr_assert(eq(sz, json_array_size(json_object_get(status, "links")), 2));
+	cr_expect(eq(str, (char *)text_of(link, "bind"), "0.0.0.0:51820, [::]:51820"));
+	cr_expect(eq(str, (char *)text_of(link, "state"), "up"));
+	cr_expect(eq(str, (char *)text_of(link, "reason"), "open"));
+	cr_expect(eq(uint, number_of(link, "train_max_bytes"), 1400));
+	cr_expect(eq(uint, number_of(link, "tx_packets"), 21));
+	cr_expect(eq(uint, number_of(link, "rx_bytes"), 201));
+	json_decref(status);
+	for (unsigned i = 0; i < 2; i++)
+		uplink->pair[i].link->is_open = false;
 }
 
 static void fill_path(unsigned id, unsigned link, const char *remote)

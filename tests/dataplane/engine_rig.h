@@ -219,7 +219,7 @@ static inline void rig_start_link(struct rig_end *end, unsigned id)
 static inline void rig_start(struct rig_end *end)
 {
 	cr_assert(eq(int, engine_start(end->engine), 0));
-	for (unsigned i = 0; i < LINKS_MAX; i++)
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
 		if (engine_link(end->engine, i)->is_open)
 			rig_start_link(end, i);
 }
@@ -296,7 +296,7 @@ static inline void rig_expect_all_home(struct rig_end *end)
 	for (unsigned i = 0; i < e->set.workers; i++)
 		rig_expect_count("worker's pool", rig_pool_count(&e->worker[i].self.pool),
 		                 e->worker[i].self.pool.count);
-	for (unsigned i = 0; i < LINKS_MAX; i++)
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
 		if (e->link[i].rx.pool.batches)
 			rig_expect_count("link's pool", rig_pool_count(&e->link[i].rx.pool),
 			                 e->link[i].rx.pool.count);

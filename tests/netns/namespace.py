@@ -66,13 +66,16 @@ class Namespace:
                                     for key, value in settings.items()))
 
     def hosts(self, names):
-        """An /etc/hosts, {name: address}, for what is started here from now on; no resolver."""
+        """An /etc/hosts, {name: address or list of addresses}, for what is started here from now on,
+        and what is running if it was started after another such call; no resolver."""
         directory = f"/etc/netns/{self.name}"
         os.makedirs(directory, exist_ok=True)
         self.has_hosts = True
         with open(f"{directory}/hosts", "w") as file:
             file.write("127.0.0.1 localhost\n")
-            file.writelines(f"{address} {name}\n" for name, address in names.items())
+            for name, addresses in names.items():
+                for address in [addresses] if isinstance(addresses, str) else addresses:
+                    file.write(f"{address} {name}\n")
         with open(f"{directory}/resolv.conf", "w") as file:
             file.write("nameserver 127.0.0.1\n")
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Each test runs in a network namespace of its own with the TUN devices "near" and "far", which are
+ * up.
+ */
+#include "control/reach.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "control/netif.h"
+
+static struct netif near, far;
+
+static void make_device(const char *name, struct netif *ret)
+{
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	strncpy(request.ifr_name, name, IF_NAMESIZE - 1);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request))
+		cr_skip("no TUN device: %s", strerror(errno));
+	cr_assert(eq(int, netif_init(ret, name), 0));
+	cr_assert(eq(int, netif_bring_up(ret), 0));
+}
+
+static void start(void)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root for a network namespace");
+	if (unshare(CLONE_NEWNET))
+		cr_skip("no network namespace: %s", strerror(errno));
+	make_device("near", &near);
+	make_device("far", &far);
+}
+
+TestSuite(reach, .init = start);
+
+static void add_address(struct netif *netif, const char *text)
+{
+	struct prefix p;
+
+	cr_assert(eq(int, prefix_parse(text, &p), 0));
+	cr_assert(eq(int, netif_add_address(netif, &p, NULL), 0), "%s", netif_error(netif));
+}
+
+static void add_route(struct netif *netif, const char *text)
+{
+	struct prefix p;
+
+	cr_assert(eq(int, prefix_parse(text, &p), 0));
+	cr_assert(eq(int, netif_add_route(netif, &p), 0), "%s", netif_error(netif));
+}
+
+static struct endpoint endpoint(const char *text)
+{
+	struct endpoint ep;
+
+	cr_assert(eq(int, endpoint_parse(text, 0, &ep), 0), "%s", text);
+	return ep;
+}
+
+static bool can_reach(const struct config_link *from, const char *remote)
+{
+	struct endpoint ep = endpoint(remote);
+
+	return reach_is_possible(from, &ep);
+}
+
+static char near_name[] = "near", far_name[] = "far", absent_name[] = "absent";
+
+Test(reach, needs_a_route)
+{
+	struct config_link any = {0};
+
+	cr_expect(not(can_reach(&any, "192.0.2.1:1")));
+	cr_expect(not(can_reach(&any, "[2001:db8::1]:1")));
+	add_address(&near, "10.1.1.1/24");
+	add_route(&near, "192.0.2.0/24");
+	cr_expect(can_reach(&any, "192.0.2.1:1"));
+	cr_expect(not(can_reach(&any, "[2001:db8::1]:1")));
+}
+
+Test(reach, needs_an_address_on_its_device)
+{
+	struct config_link link = {.device = near_name};
+
+	add_address(&far, "10.1.1.1/24");
+	add_address(&far, "fd01::1/64");
+	cr_expect(not(can_reach(&link, "192.0.2.1:1")), "the system would take an address of far");
+	cr_expect(not(can_reach(&link, "[fd01::2]:1")));
+	add_address(&near, "10.1.2.1/24");
+	cr_expect(can_reach(&link, "10.1.2.2:1"));
+	cr_expect(not(can_reach(&link, "[fd01::2]:1")));
+	link.device = absent_name;
+	cr_expect(not(can_reach(&link, "10.1.2.2:1")));
+}
+
+/* The kernel gives every device that is up an address of fe80::/64. */
+Test(reach, link_local_address_leads_no_further_than_the_link)
+{
+	struct config_link any = {0}, link = {.device = near_name};
+
+	add_address(&near, "fe80::7/64");
+	add_route(&near, "2001:db8::/32");
+	cr_expect(not(can_reach(&any, "[2001:db8::1]:1")));
+	cr_expect(not(can_reach(&link, "[2001:db8::1]:1")));
+	cr_expect(can_reach(&any, "[fe80::1%near]:1"));
+	cr_expect(can_reach(&link, "[fe80::1%near]:1"));
+}
+
+Test(reach, needs_the_address_it_is_bound_to)
+{
+	struct config_link link = {.bind = endpoint("10.1.1.1:51820")};
+
+	add_address(&far, "10.1.2.1/24");
+	add_route(&far, "192.0.2.0/24");
+	cr_expect(not(can_reach(&link, "192.0.2.1:1")));
+	add_address(&near, "10.1.1.1/24");
+	cr_expect(can_reach(&link, "192.0.2.1:1"));
+}
+
+Test(reach, wildcard_binds_to_nothing)
+{
+	struct config_link link = {.bind = endpoint("[::]:51820"), .device = far_name};
+
+	add_address(&far, "10.1.2.1/24");
+	cr_expect(can_reach(&link, "10.1.2.9:1"));
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Names with several addresses, links of two families: every path finds an address that serves."""
+from checks import check, wait_until
+from lab import Lab, PORT, SERVER4, SERVER_ANY4, SERVER_ANY6
+
+NAME = "gateway.test"
+ANY_SOCKET = f"0.0.0.0:{PORT}, [::]:{PORT}"
+
+
+def device_links(lab):
+    """Client links that are bound to their devices and lead to NAME."""
+    return [{"name": f"link-{i}", "device": f"up{i}", "endpoint": f"{NAME}:{PORT}"}
+            for i in lab.links]
+
+
+def pair_of_names(lab, addresses, client=None):
+    """A client whose links are bound to devices and lead to NAME, and a server of one link for both
+    families."""
+    lab.client.hosts({NAME: addresses})
+    return lab.pair(client={"wireguard": {"links": device_links(lab)}, **(client or {})},
+                    server={"wireguard": {"links": [{"name": "wan", "bind": f"[::]:{PORT}"}]}})
+
+
+def is_over(daemon, link, address):
+    """Whether the path over @link is up and leads to @address."""
+    path = daemon.path(link)
+    return path and path["state"] == "up" and path["endpoint"] == address
+
+
+def test_name_gives_each_link_the_family_that_it_has():
+    with Lab() as lab:
+        lab.client.ip("address del 10.71.1.2/24 dev up1")
+        lab.client.ip("-6 address del fd71:2::2/64 dev up2")
+        client, server = pair_of_names(lab, [SERVER_ANY4, SERVER_ANY6])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        check(is_over(client, "link-1", f"[{SERVER_ANY6}]:{PORT}"), "link 1 does not use IPv6")
+        check(is_over(client, "link-2", f"{SERVER_ANY4}:{PORT}"), "link 2 does not use IPv4")
+        check(lab.client.ping(SERVER4, 5) == 5, "echo requests are lost")
+
+
+def test_family_that_comes_later_is_used():
+    """A modem that is there and has no address yet."""
+    with Lab() as lab:
+        lab.client.ip("address del 10.71.2.2/24 dev up2", "-6 address del fd71:2::2/64 dev up2")
+        client, server = pair_of_names(lab, [SERVER_ANY4, SERVER_ANY6])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        lab.client.ip("address add 10.71.2.2/24 dev up2",
+                      "route add default via 10.71.2.1 metric 102")
+        wait_until("link 2 uses IPv4",
+                   lambda: is_over(client, "link-2", f"{SERVER_ANY4}:{PORT}"), 20)
+        check(client.path("link-1")["state"] == "up", "link 1 fell")
+
+
+def check_serves_both(wireguard):
+    """A server of one link with @wireguard is reached over IPv4 and over IPv6."""
+    with Lab() as lab:
+        client, server = lab.pair(families=[4, 6], server={"wireguard": wireguard})
+        server.start()
+        check(server.status()["links"][0]["bind"] == ANY_SOCKET,
+              f"bound to {server.status()['links'][0]['bind']}")
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        wait_until("the server has a path of each family", lambda: {
+            path["endpoint"][0] == "[" for path in server.peer()["paths"]
+            if path["state"] == "up"} == {False, True}, 10)
+        before = server.status()["links"][0]
+        check(lab.client.ping(SERVER4, 10) == 10, "echo requests are lost")
+        after = server.status()["links"]
+        check(len(after) == 1, f"{len(after)} links in the status")
+        check(after[0]["rx_packets"] >= before["rx_packets"] + 10, "the link does not count all")
+
+
+def test_any_ipv6_address_serves_both_families():
+    check_serves_both({"links": [{"name": "wan", "bind": f"[::]:{PORT}"}]})
+
+
+def test_listen_port_serves_both_families():
+    check_serves_both({"listen_port": PORT, "links": [{"name": "wan"}]})
+
+
+def test_two_links_may_share_a_port_by_family():
+    with Lab() as lab:
+        links = [{"name": "four", "bind": f"0.0.0.0:{PORT}"},
+                 {"name": "six", "bind": f"[::]:{PORT}"}]
+        client, server = lab.pair(families=[4, 6], server={"wireguard": {"links": links}})
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        server.wait_bonded(["four", "six"])
+
+
+def test_port_of_the_systems_choice_is_the_same_for_both_families():
+    with Lab(links=1) as lab:
+        _, server = lab.pair(server={"wireguard": {"links": [{"name": "wan", "bind": "[::]:0"}]}})
+        server.start()
+        bound = server.status()["links"][0]["bind"].split(", ")
+        ports = {bind.rpartition(":")[2] for bind in bound}
+        check(len(bound) == 2 and len(ports) == 1 and "0" not in ports, f"bound to {bound}")
+
+
+def test_without_ipv6_on_the_host_both_families_mean_ipv4():
+    with Lab(links=1) as lab:
+        lab.server.sysctl(net__ipv6__conf__all__disable_ipv6=1,
+                          net__ipv6__conf__default__disable_ipv6=1)
+        client, server = lab.pair(server={
+            "network": {"addresses": [f"{SERVER4}/24"]},
+            "wireguard": {"listen_port": PORT, "links": [{"name": "wan"}]}})
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        check(lab.client.ping(SERVER4), "the tunnel does not pass")
