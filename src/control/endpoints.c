@@ -43,6 +43,12 @@ static struct path *path_of(struct peer *peer, unsigned e, const struct uplink *
 	return NULL;
 }
 
+/* A second initiation in a row is on its way. */
+static bool is_peer_silent(const struct peer *peer)
+{
+	return peer->handshake.is_pending && peer->handshake.attempts > 1;
+}
+
 /* A plain peer is known to be at one place only. */
 static bool is_answered(const struct peer *peer, const struct path *path, uint64_t now_ns)
 {
@@ -50,16 +56,17 @@ static bool is_answered(const struct peer *peer, const struct path *path, uint64
 		return false;
 	if (peer->verdict == VERDICT_BONDED)
 		return health_carries_data(&path->health) || health_answers(&path->health);
-	return path_id(peer, path) == peer->active;
+	return path_id(peer, path) == peer->active && !is_peer_silent(peer);
 }
 
-static bool is_known(const struct peer_endpoint *known, const struct endpoint *address)
+/* Its place among the addresses, or known->count. */
+static unsigned index_of(const struct peer_endpoint *known, const struct endpoint *address)
 {
-	for (unsigned i = 0; i < known->count; i++) {
-		if (endpoint_equal(&known->address[i], address))
-			return true;
-	}
-	return false;
+	unsigned i = 0;
+
+	while (i < known->count && !endpoint_equal(&known->address[i], address))
+		i++;
+	return i;
 }
 
 /* Whether @path, NULL for a new one, may lead to @address: no other path goes the same way. */
@@ -100,8 +107,9 @@ static const struct endpoint *choose(struct peer *peer, const struct path *path,
 
 /* ---- paths ---- */
 
+/* @why for people; NULL: not worth a line. */
 static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink *uplink,
-                 const struct endpoint *address, uint64_t now_ns)
+                 const struct endpoint *address, const char *why, uint64_t now_ns)
 {
 	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
 	                      .remote = *address};
@@ -109,7 +117,7 @@ static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink
 	if (!path)
 		path = path_add(peer, uplink, &route, (int)e, now_ns);
 	if (path)
-		path_move(peer, path, &route, "of the configured endpoint", now_ns);
+		path_move(peer, path, &route, why, now_ns);
 }
 
 static bool stays(const struct peer *peer, const struct path *path, unsigned e, uint64_t now_ns)
@@ -119,7 +127,7 @@ static bool stays(const struct peer *peer, const struct path *path, unsigned e, 
 	if (!path->has_target)
 		return false;
 	return is_answered(peer, path, now_ns) ||
-	       (is_known(known, &path->route.remote) &&
+	       (index_of(known, &path->route.remote) < known->count &&
 	        (known->count == 1 || uplink_can_reach(path->uplink, &path->route.remote)));
 }
 
@@ -139,8 +147,101 @@ static void place(struct peer *peer, unsigned e, uint64_t now_ns)
 			continue;
 		address = choose(peer, path, e, uplink);
 		if (address)
-			lead(peer, path, e, uplink, address, now_ns);
+			lead(peer, path, e, uplink, address, "of the configured endpoint", now_ns);
 	}
+}
+
+/* ---- the next address ---- */
+
+static const char unanswered[] = "the one before does not answer";
+
+/* The address behind the present one that the link can reach, round the list; NULL: there is no
+ * other.
+ */
+static const struct endpoint *next_address(struct peer *peer, const struct path *path)
+{
+	unsigned e = (unsigned)path->endpoint;
+	const struct peer_endpoint *known = &peer->endpoint[e];
+	unsigned at = index_of(known, &path->route.remote);
+
+	for (unsigned i = 1; i <= known->count; i++) {
+		const struct endpoint *address = &known->address[(at + i) % known->count];
+
+		if (uplink_allows(path->uplink, endpoint_family(address)) &&
+		    !endpoint_equal(address, &path->route.remote) &&
+		    is_free(peer, path, e, path->uplink, address) &&
+		    uplink_can_reach(path->uplink, address))
+			return address;
+	}
+	return NULL;
+}
+
+/* @why as in lead(). */
+static bool try_next(struct peer *peer, struct path *path, const char *why, uint64_t now_ns)
+{
+	const struct endpoint *address;
+
+	if (path->endpoint < 0)
+		return false;
+	address = next_address(peer, path);
+	if (address)
+		lead(peer, path, (unsigned)path->endpoint, path->uplink, address, why, now_ns);
+	return address;
+}
+
+static void place_again(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
+		if (peer->endpoint[e].count > 1)
+			place(peer, e, now_ns);
+	}
+}
+
+void endpoints_retry(struct peer *peer, uint64_t now_ns)
+{
+	const struct handshake *hs = &peer->handshake;
+
+	if (!hs->is_pending) {
+		place_again(peer, now_ns);
+		return;
+	}
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+		bool is_news;
+
+		/* What was heard since is under a session that lives, only renewing it fails. */
+		if (!path->is_used || path->endpoint < 0 || is_answered(peer, path, now_ns) ||
+		    counter_read(&peer->dp->path[i].heard_ns) > hs->sent_ns)
+			continue;
+		is_news = hs->attempts < peer->endpoint[path->endpoint].count;
+		try_next(peer, path, is_news ? unanswered : NULL, now_ns);
+	}
+}
+
+uint64_t endpoints_service_path(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	const struct path_health *health = &path->health;
+	uint64_t due = health->since_ns + peer->health_settings.timeout_ns;
+
+	if (path->endpoint < 0 || peer->endpoint[path->endpoint].count < 2 ||
+	    health_carries_data(health) || health_answers(health))
+		return NEVER_NS;
+	if (health->state == PATH_UNPROVEN && now_ns < due)
+		return due;
+	if (try_next(peer, path, health->state == PATH_DOWN ? unanswered : NULL, now_ns))
+		return path->health.since_ns + peer->health_settings.timeout_ns;
+	return now_ns + peer->health_settings.timeout_ns; /* another may be reached by then */
+}
+
+bool endpoints_refused(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	if (path->endpoint < 0)
+		return false;
+	if (++path->addresses_refused >= peer->endpoint[path->endpoint].count) {
+		path->addresses_refused = 0;
+		return false;
+	}
+	return try_next(peer, path, "the system refused to send to the one before", now_ns);
 }
 
 /* ---- names ---- */
@@ -194,12 +295,6 @@ void endpoints_ask(struct peer *peer)
 
 void endpoints_network_changed(struct control *control, uint64_t now_ns)
 {
-	for (size_t i = 0; i < control->peer_count; i++) {
-		struct peer *peer = control->peers[i];
-
-		for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
-			if (peer->endpoint[e].count > 1)
-				place(peer, e, now_ns);
-		}
-	}
+	for (size_t i = 0; i < control->peer_count; i++)
+		place_again(control->peers[i], now_ns);
 }

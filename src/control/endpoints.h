@@ -3,18 +3,23 @@
  * that an endpoint is meant for gets a path to one of its addresses.
  *
  * Each path takes the first address that its link can reach, so one name may give IPv6 to one link
- * and IPv4 to another. It keeps the address as long as it is answered there.
+ * and IPv4 to another. It keeps the address as long as it is answered there; then it tries the
+ * next, and after the last the first again: at each retry of a handshake, in a bonded session when
+ * it falls or has not been proved for health_check_timeout, and when the system refuses to send
+ * there.
  *
  * All functions: control thread.
  */
 #ifndef CONTROL_ENDPOINTS_H
 #define CONTROL_ENDPOINTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "control/resolve.h"
 
 struct control;
+struct path;
 struct peer;
 
 /* What is known of one configured endpoint. */
@@ -38,5 +43,18 @@ void endpoints_answered(struct control *control, const struct resolve_answer *an
  * address that can be reached now.
  */
 void endpoints_network_changed(struct control *control, uint64_t now_ns);
+
+/* The next initiation is about to be sent. If one was not answered, @peer's paths try their next
+ * addresses; if none could be sent, those that can be reached now.
+ */
+void endpoints_retry(struct peer *peer, uint64_t now_ns);
+
+/* Looks after a path of a bonded session; returns when it wants to be asked again. */
+uint64_t endpoints_service_path(struct peer *peer, struct path *path, uint64_t now_ns);
+
+/* The system refused to send on @path. True when it leads to another address now, and need not
+ * rest; false when there is none that was not refused in this round.
+ */
+bool endpoints_refused(struct peer *peer, struct path *path, uint64_t now_ns);
 
 #endif

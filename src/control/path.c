@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/endpoints.h"
 #include "control/refusal.h"
 #include "crypto/aead.h"
 
@@ -165,7 +166,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 	if (path->has_target) {
 		path->rest_until_ns = 0; /* it was for the address before */
 		health_reset(&path->health, now_ns);
-		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+		if (why && log_limit_pass(&peer->log_limit, now_ns, &suppressed))
 			log_path(peer, path, "new address", why);
 	}
 	path->has_target = true;
@@ -446,6 +447,8 @@ static void log_state(const struct peer *peer, const struct path *path)
 /* Probes one path; returns when to come back. */
 static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_ns)
 {
+	uint64_t other_ns, due_ns;
+
 	if (path->rest_until_ns > now_ns)
 		return path->rest_until_ns;
 	if (path->rest_until_ns) {
@@ -454,9 +457,11 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 	}
 	if (health_tick(&path->health, &peer->health_settings, now_ns))
 		log_state(peer, path);
+	other_ns = endpoints_service_path(peer, path, now_ns);
 	if (path->health.probe_at_ns <= now_ns)
 		send_probe(peer, path, now_ns);
-	return health_deadline_ns(&path->health, &peer->health_settings);
+	due_ns = health_deadline_ns(&path->health, &peer->health_settings);
+	return other_ns < due_ns ? other_ns : due_ns;
 }
 
 /* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at all. */
@@ -550,16 +555,15 @@ static bool has_alternative(const struct peer *peer, const struct path *path, ui
 	return false;
 }
 
-/* Counts refusals without a success between; true when it is time to rest. */
-static bool is_refused_for_good(struct peer *peer, struct path *path, uint64_t now_ns)
+/* Counts refusals without a success between; true when these are enough to mean something. */
+static bool is_refused_for_good(struct peer *peer, struct path *path)
 {
 	uint64_t sent = counter_read(&peer->dp->path[path_id(peer, path)].tx_packets);
 
 	if (sent != path->refused_at_tx)
 		path->refusals = 0;
 	path->refused_at_tx = sent;
-	path->refusals++;
-	return path->refusals >= REFUSALS_MAX && has_alternative(peer, path, now_ns);
+	return ++path->refusals >= REFUSALS_MAX;
 }
 
 /* A firewall or a full table of connections may refuse one datagram and take the next, so a single refusal
@@ -567,15 +571,22 @@ static bool is_refused_for_good(struct peer *peer, struct path *path, uint64_t n
  */
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {
+	bool is_final;
 	uint64_t suppressed;
 
 	if (is_about_link(error)) {
 		uplink_refused(path->uplink, path->route.link, error, now_ns);
+		endpoints_network_changed(peer->control, now_ns);
 		return;
 	}
 	if (path->rest_until_ns > now_ns)
 		return;
-	if (!is_refused_for_good(peer, path, now_ns)) {
+	is_final = is_refused_for_good(peer, path);
+	if (is_final && endpoints_refused(peer, path, now_ns)) {
+		path->refusals = 0;
+		return;
+	}
+	if (!is_final || !has_alternative(peer, path, now_ns)) {
 		health_probe_soon(&path->health, &peer->health_settings, now_ns);
 		if (path->refusals == 1 && log_limit_pass(&peer->log_limit, now_ns, &suppressed))
 			log_path(peer, path, strerror(error), "refused by the system, trying on");

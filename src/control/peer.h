@@ -37,6 +37,7 @@ struct path {
 	uint64_t rest_until_ns; /* the system refused to send: no data and no probes until then */
 	unsigned refusals;      /* in a row, without a datagram that the system took ... */
 	uint64_t refused_at_tx; /* ... which is what the data plane's tx_packets said at the last */
+	unsigned addresses_refused; /* left for that since it rested */
 
 	bool knows_remote_id; /* the peer's own number for this path, learnt from its probes */
 	uint8_t remote_id;
@@ -247,8 +248,8 @@ struct path *path_find(struct peer *peer, const struct route *route);
 /* Whether there is any address to try. */
 bool path_is_any_known(const struct peer *peer);
 
-/* Publishes that @path leads to @route from now on, and begins to probe it; @why for people, when it led
- * elsewhere before.
+/* Publishes that @path leads to @route from now on, and begins to probe it. @why for people, when it
+ * led elsewhere before; NULL: not worth a line.
  */
 void path_move(struct peer *peer, struct path *path, const struct route *route, const char *why,
                uint64_t now_ns);

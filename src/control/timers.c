@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/key_text.h"
 #include "control/control.h"
+#include "control/endpoints.h"
 #include "crypto/aead.h"
 
 /* A series of initiations that nobody answered is begun again after this, where the configuration
@@ -113,6 +114,7 @@ static uint64_t service_retry(struct peer *peer, uint64_t now_ns)
 		return hs->retry_ns;
 	if (hs->attempts == UNANSWERED_TOLD && hs->is_pending && !peer->is_unreachable)
 		tell_unanswered(peer);
+	endpoints_retry(peer, now_ns);
 	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
 		give_up(peer, now_ns);
 	else

@@ -29,6 +29,8 @@ struct peer_rig {
 	struct config config;
 	struct config_link links[RIG_LINKS];
 	struct config_peer config_peer;
+	struct config_peer_endpoint endpoints[RIG_LINKS]; /* one over each link */
+	char address[RIG_LINKS][ENDPOINT_TEXT_LEN];
 	struct peer *peer, *peers[1];
 	int tun[2];
 	int remote_fd[RIG_LINKS]; /* the peer's end of each link */
@@ -89,6 +91,9 @@ static inline void rig_open_link(struct peer_rig *rig, unsigned i)
 	pair->is_wanted = true;
 	pair->state = UPLINK_UP;
 	rig->remote_fd[i] = rig_socket(&rig->remote[i]);
+	rig->endpoints[i] = (struct config_peer_endpoint){
+		.link = (int)i, .address = rig->address[i]};
+	endpoint_format(&rig->remote[i], rig->address[i]);
 }
 
 static inline void rig_open_links(struct peer_rig *rig)
@@ -124,6 +129,8 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);
 	rig_open_links(rig);
+	rig->config_peer.endpoints = rig->endpoints;
+	rig->config_peer.endpoint_count = RIG_LINKS;
 	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
 	cr_assert(eq(int, peer_create(&rig->control, &rig->config_peer, &rig->peer), 0));
 	rig->peers[0] = rig->peer;

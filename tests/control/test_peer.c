@@ -104,7 +104,6 @@ Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
 	struct keypair *kp = bonded();
 	struct frame_goodbye bye = goodbye(boot_id);
 
-	rig.config_peer.endpoint_count = 1;
 	rig.peer->handshake.sent_ns = rig.now_ns;
 	rig_frame(&rig, kp, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
 	cr_expect(eq(ptr, rig.peer->current, NULL));

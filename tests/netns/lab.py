@@ -287,6 +287,12 @@ class Lab:
         self.wan.nft(f"add chain netdev cut in{i} {{ policy {verdict[up]}; }}\n"
                      f"add chain netdev cut out{i} {{ policy {verdict[down]}; }}\n")
 
+    def swallow(self, address, links=None):
+        """From now on nothing that is sent to @address passes, over no link or none of @links."""
+        kind = "ip6" if ":" in address else "ip"
+        self.wan.nft("".join(f"add rule netdev cut in{i} {kind} daddr {address} drop\n"
+                             for i in links or self.links))
+
     def unplug(self, i):
         """Both hosts lose the carrier of link i."""
         self.wan.ip(f"link set in{i} down", f"link set out{i} down")

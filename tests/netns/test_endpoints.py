@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Names with several addresses, links of two families: every path finds an address that serves."""
-from checks import check, wait_until
+from checks import check, limit, wait_until
 from lab import Lab, PORT, SERVER4, SERVER_ANY4, SERVER_ANY6
 
 NAME = "gateway.test"
+DEAD = ["10.70.0.97", "10.70.0.98", "10.70.0.99"]  # of nobody
 ANY_SOCKET = f"0.0.0.0:{PORT}, [::]:{PORT}"
 
 
@@ -113,3 +114,77 @@ def test_without_ipv6_on_the_host_both_families_mean_ipv4():
         client.start()
         client.wait_bonded(["link-1"])
         check(lab.client.ping(SERVER4), "the tunnel does not pass")
+
+
+def check_reaches(addresses, swallowed, wireguard=None):
+    """All links come up although @swallowed of the @addresses of the gateway never answer."""
+    with Lab() as lab:
+        for address in swallowed:
+            lab.swallow(address)
+        lab.client.hosts({NAME: addresses})
+        client, server = lab.pair(
+            wireguard=wireguard,
+            client={"wireguard": {"links": device_links(lab)}},
+            server={"wireguard": {"links": [{"name": "wan", "bind": f"[::]:{PORT}"}]}})
+        server.start()
+        client.start()
+        client.wait_session(20)
+        if not wireguard:
+            client.wait_bonded(["link-1", "link-2"], 20)
+        check(lab.client.ping(SERVER4, 5) == 5, "echo requests are lost")
+
+
+def test_first_address_of_a_name_is_dead():
+    check_reaches([DEAD[0], SERVER_ANY4], DEAD)
+
+
+def test_first_address_of_a_name_is_dead_for_plain_wireguard():
+    check_reaches([DEAD[0], SERVER_ANY4], DEAD, {"bonding": "off"})
+
+
+@limit(90)
+def test_only_the_last_address_of_a_name_lives():
+    with Lab(links=1) as lab:
+        for address in DEAD:
+            lab.swallow(address)
+        client, server = pair_of_names(lab, [*DEAD, SERVER_ANY4])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"], 40)
+
+
+def test_black_hole_of_ipv6():
+    check_reaches([SERVER_ANY6, SERVER_ANY4], [SERVER_ANY6])
+
+
+def test_black_hole_of_ipv4():
+    check_reaches([SERVER_ANY6, SERVER_ANY4], [SERVER_ANY4])
+
+
+def test_address_that_dies_is_left_while_another_link_works():
+    with Lab() as lab:
+        client, server = pair_of_names(lab, [SERVER_ANY6, SERVER_ANY4])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        was = {link: client.path(link)["endpoint"] for link in ("link-1", "link-2")}
+        six, four = f"[{SERVER_ANY6}]:{PORT}", f"{SERVER_ANY4}:{PORT}"
+        lab.swallow(SERVER_ANY6 if was["link-1"] == six else SERVER_ANY4, links=[1])
+        other = four if was["link-1"] == six else six
+        wait_until("link 1 uses the other address", lambda: is_over(client, "link-1", other), 25)
+        check(is_over(client, "link-2", was["link-2"]), "link 2 left its address")
+        check(lab.client.ping(SERVER4, 5) == 5, "echo requests are lost")
+
+
+def test_dead_address_of_one_link_is_left_in_a_session_over_the_other():
+    with Lab() as lab:
+        for address in DEAD:
+            lab.swallow(address)
+        lab.client.hosts({NAME: [DEAD[0], SERVER_ANY4]})
+        client, server = lab.pair(
+            server={"wireguard": {"links": [{"name": "wan", "bind": f"0.0.0.0:{PORT}"}]}})
+        links = client.config["wireguard"]["links"]
+        links[1]["endpoint"] = f"{NAME}:{PORT}"
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"], 30)

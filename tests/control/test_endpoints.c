@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Each test runs in a network namespace of its own, where 127.0.0.0/8 is all that can be reached. A
+ * peer has two endpoints that are host names; the test plays the resolver.
+ */
+#include "control/endpoints.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/rcu.h"
+#include "control/control.h"
+#include "control/netif.h"
+#include "crypto/aead.h"
+#include "crypto/secret.h"
+
+#define TIMEOUT_NS (5 * NS_PER_S)
+
+static struct config_link links[] = {{.name = "lte", .weight = 1}};
+static char first[] = "first.test:7", second[] = "second.test:7";
+static struct config_peer_endpoint names[] = {{.link = -1, .address = first},
+                                              {.link = -1, .address = second}};
+static struct config_peer config_peer = {.name = "office", .endpoints = names, .endpoint_count = 2};
+static struct config config = {.links = links,
+                               .link_count = 1,
+                               .peers = &config_peer,
+                               .peer_count = 1,
+                               .error_backoff_ns = 5 * NS_PER_S,
+                               .health_interval_ns = NS_PER_S,
+                               .health_timeout_ns = TIMEOUT_NS};
+static struct control control = {.config = &config};
+static struct peer *peer;
+static uint64_t now_ns;
+
+static void make_keys(void)
+{
+	uint8_t private_key[KEY_LEN] = {1};
+
+	dh_clamp(private_key);
+	control.identity = secret_alloc(sizeof *control.identity);
+	noise_identity_init(control.identity, private_key);
+	private_key[1] = 1;
+	dh_public(config_peer.public_key, private_key);
+}
+
+static void start(void)
+{
+	struct engine_settings set = {
+		.tun = {.queues = 1}, .mtu = 1420, .workers = 1, .cipher = CIPHER_SODIUM};
+	struct netif lo;
+
+	if (geteuid() != 0)
+		cr_skip("needs root for a network namespace");
+	if (unshare(CLONE_NEWNET))
+		cr_skip("no network namespace: %s", strerror(errno));
+	cr_assert(eq(int, netif_init(&lo, "lo"), 0));
+	cr_assert(eq(int, netif_bring_up(&lo), 0));
+	netif_fini(&lo);
+	cr_assert(eq(int, crypto_init(), 0));
+	rcu_register_thread();
+	make_keys();
+	cr_assert(eq(int, loop_init(&control.loop), 0));
+	now_ns = control.loop.now_ns;
+	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
+	cr_assert(eq(int, resolve_create(&control.resolver), 0));
+	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
+	uplinks_init(&control);
+	cr_assert(eq(int, peer_create(&control, &config_peer, &peer), 0));
+	control.peers = &peer;
+	control.peer_count = 1;
+}
+
+static void stop(void)
+{
+	if (!control.engine)
+		return;
+	engine_stop(control.engine);
+	resolve_destroy(control.resolver);
+	peer_destroy(peer);
+	engine_destroy(control.engine);
+	secret_free(control.identity);
+	loop_fini(&control.loop);
+	rcu_unregister_thread();
+}
+
+TestSuite(endpoints, .init = start, .fini = stop);
+
+/* The addresses of endpoint @e, up to NULL. */
+static void answer(unsigned e, ...)
+{
+	struct resolve_answer a = {.id = e};
+	const char *text;
+	va_list args;
+
+	va_start(args, e);
+	while ((text = va_arg(args, const char *)))
+		cr_assert(eq(int, endpoint_parse(text, 0, &a.endpoints[a.count++]), 0));
+	va_end(args);
+	endpoints_answered(&control, &a, now_ns);
+}
+
+static struct path *path_of(unsigned e)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used && peer->path[i].endpoint == (int)e)
+			return &peer->path[i];
+	}
+	return NULL;
+}
+
+static const char *address_of(unsigned e)
+{
+	static char text[ENDPOINT_TEXT_LEN];
+
+	return path_of(e) ? endpoint_format(&path_of(e)->route.remote, text) : "none";
+}
+
+#define EXPECT_AT(e, wanted) cr_expect(eq(str, (char *)address_of(e), (char *)(wanted)))
+
+static void begin_session(enum bonding_verdict verdict)
+{
+	handshake_abandon(peer);
+	peer->current = keypair_create(true, 1, 2, now_ns);
+	peer->verdict = verdict;
+	path_set_active(peer, path_of(0), now_ns);
+}
+
+static void end_session(void)
+{
+	keypair_put(peer->current);
+	peer->current = NULL;
+}
+
+/* As service_retry() does @ns after the initiation before. */
+static void retry(void)
+{
+	now_ns += 6 * NS_PER_S;
+	endpoints_retry(peer, now_ns);
+	cr_assert(handshake_initiate(peer, peer->handshake.is_pending, now_ns));
+}
+
+Test(endpoints, first_address_within_reach_is_taken)
+{
+	answer(0, "192.0.2.1:7", "[2001:db8::1]:7", "127.0.0.2:7", "127.0.0.3:7", NULL);
+	EXPECT_AT(0, "127.0.0.2:7");
+}
+
+Test(endpoints, family_of_the_first_answer_binds_nobody)
+{
+	answer(0, "[::1]:7", NULL);
+	answer(1, "127.0.0.2:7", NULL);
+	EXPECT_AT(0, "[::1]:7");
+	EXPECT_AT(1, "127.0.0.2:7");
+	cr_expect(ne(ptr, path_of(0)->route.link, path_of(1)->route.link));
+	for (unsigned e = 0; e < 2; e++)
+		cr_expect(uplink_is_usable(&control.uplink[0], path_of(e)->route.link));
+}
+
+Test(endpoints, sockets_of_a_family_are_opened_for_a_path_only)
+{
+	answer(0, "127.0.0.2:7", NULL);
+	cr_expect(control.uplink[0].pair[0].link->is_open);
+	cr_expect(not(control.uplink[0].pair[1].link->is_open));
+}
+
+Test(endpoints, nothing_within_reach_is_waited_for)
+{
+	answer(0, "192.0.2.1:7", "192.0.2.2:7", NULL);
+	EXPECT_AT(0, "192.0.2.1:7");
+}
+
+Test(endpoints, each_retry_tries_the_next_address_and_goes_round)
+{
+	answer(0, "127.0.0.2:7", "192.0.2.1:7", "127.0.0.3:7", "127.0.0.4:7", NULL);
+	static const char *const tried[] = {"127.0.0.2:7", "127.0.0.3:7", "127.0.0.4:7",
+	                                    "127.0.0.2:7"};
+
+	cr_assert(peer->handshake.is_pending);
+	for (unsigned i = 0; i < 4; i++, retry())
+		EXPECT_AT(0, tried[i]);
+}
+
+Test(endpoints, address_that_is_answered_is_kept)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	begin_session(VERDICT_BONDED);
+	health_assume_up(&path_of(0)->health, "test", now_ns);
+	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), now_ns), NEVER_NS));
+	endpoints_retry(peer, now_ns);
+	answer(0, "127.0.0.9:7", NULL);
+	EXPECT_AT(0, "127.0.0.2:7");
+	end_session();
+}
+
+Test(endpoints, path_that_falls_in_a_session_tries_the_next_address_at_once)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	begin_session(VERDICT_BONDED);
+	health_assume_up(&path_of(0)->health, "test", now_ns);
+	health_fail(&path_of(0)->health, "test", now_ns);
+	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), now_ns), now_ns + TIMEOUT_NS));
+	EXPECT_AT(0, "127.0.0.3:7");
+	cr_expect(eq(int, path_of(0)->health.state, PATH_UNPROVEN));
+	end_session();
+}
+
+Test(endpoints, address_not_proved_has_until_the_timeout)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	uint64_t due = now_ns + TIMEOUT_NS;
+
+	begin_session(VERDICT_BONDED);
+	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), due - 1), due));
+	EXPECT_AT(0, "127.0.0.2:7");
+	endpoints_service_path(peer, path_of(0), due);
+	EXPECT_AT(0, "127.0.0.3:7");
+	endpoints_service_path(peer, path_of(0), due + TIMEOUT_NS - 1);
+	EXPECT_AT(0, "127.0.0.3:7");
+	endpoints_service_path(peer, path_of(0), due + TIMEOUT_NS);
+	EXPECT_AT(0, "127.0.0.2:7");
+	end_session();
+}
+
+Test(endpoints, two_names_of_one_address_make_one_path)
+{
+	answer(0, "127.0.0.2:7", NULL);
+	answer(1, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	EXPECT_AT(0, "127.0.0.2:7");
+	EXPECT_AT(1, "127.0.0.3:7");
+	retry();
+	EXPECT_AT(1, "127.0.0.3:7");
+}
+
+Test(endpoints, refused_address_is_left_and_all_of_them_rest)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	cr_expect(endpoints_refused(peer, path_of(0), now_ns));
+	EXPECT_AT(0, "127.0.0.3:7");
+	cr_expect(not(endpoints_refused(peer, path_of(0), now_ns)));
+	answer(1, "127.0.0.4:7", NULL);
+	cr_expect(not(endpoints_refused(peer, path_of(1), now_ns)));
+}
+
+/* Data goes where the initiations go: one that is lost must not take a session away. */
+Test(endpoints, plain_peer_is_looked_for_elsewhere_when_two_initiations_are_lost)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	begin_session(VERDICT_STOCK);
+	retry();
+	cr_assert(eq(uint, peer->handshake.attempts, 1));
+	retry();
+	EXPECT_AT(0, "127.0.0.2:7");
+	retry();
+	EXPECT_AT(0, "127.0.0.3:7");
+	end_session();
+}
+
+Test(endpoints, name_that_leads_elsewhere_moves_a_path_that_is_not_answered)
+{
+	answer(0, "127.0.0.2:7", NULL);
+	answer(0, "127.0.0.3:7", NULL);
+	EXPECT_AT(0, "127.0.0.3:7");
+}
