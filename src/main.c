@@ -144,7 +144,8 @@ static bool parse_options(int argc, char **argv, const char *letters, const stru
 		}
 	}
 	if (optind < argc)
-		fprintf(stderr, "vtrunkd: \"%s\" is not expected here\n", argv[optind]);
+		fprintf(stderr, "vtrunkd: \"%s\" is not expected here%s\n", argv[optind],
+		        letters[0] == 'c' ? "; -c FILE names a configuration" : "");
 	return optind == argc;
 }
 
@@ -295,6 +296,11 @@ static int refuse_subcommand(const char *name)
 	const char *meant = NULL, *known;
 	unsigned best = SIMILAR_NONE;
 
+	if (strchr(name, '/') || strchr(name, '.')) {
+		fprintf(stderr, "vtrunkd: no subcommand \"%s\"; -c FILE names a configuration\n",
+		        name);
+		return EXIT_USAGE;
+	}
 	for (unsigned i = 0; ours[i]; i++)
 		if (similar_is_nearer(name, ours[i], &best))
 			meant = ours[i];

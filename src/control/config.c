@@ -635,6 +635,7 @@ int config_public_key(const char *path, FILE *messages, uint8_t ret[static KEY_L
 	}
 	file_fini(&file);
 	config_secrets_fini(&secrets);
+	secret_wipe_stack();
 	return err;
 }
 

@@ -197,19 +197,18 @@ static char *list_keys(const struct config_rule *inner)
 }
 
 /* What somebody may have meant by an unknown key, as a question or a hint, or "". */
-static const char *guess_key(const struct config_node *node, const struct config_rule *inner,
+static const char *guess_key(struct config_node *node, const struct config_rule *inner,
                              char ret[static CONFIG_DESCRIPTION_LEN + 32])
 {
 	char place[CONFIG_DESCRIPTION_LEN];
-	const char *meant = NULL;
 	unsigned best = SIMILAR_NONE;
 
 	for (const struct config_rule *rule = inner; rule->key; rule++)
 		if (similar_is_nearer(node->key, rule->key, &best))
-			meant = rule->key;
+			node->meant = rule->key;
 	ret[0] = '\0';
-	if (meant)
-		snprintf(ret, CONFIG_DESCRIPTION_LEN + 32, "did you mean %s? ", meant);
+	if (node->meant)
+		snprintf(ret, CONFIG_DESCRIPTION_LEN + 32, "did you mean %s? ", node->meant);
 	else if (config_rule_place(node->key, place))
 		snprintf(ret, CONFIG_DESCRIPTION_LEN + 32, "there is one in %s; ", place);
 	return ret;
@@ -254,7 +253,7 @@ static void check_mapping(struct walk *w, struct config_node *node, const struct
 	for (const struct config_rule *rule = inner; rule->key; rule++) {
 		char allowed[CONFIG_DESCRIPTION_LEN];
 
-		if (rule->is_required && !config_tree_find(node, rule->key))
+		if (rule->is_required && !config_tree_means(node, rule->key))
 			config_error_missing(w->report, node, rule->key,
 			                     "required but missing; must be %s%s%s",
 			                     config_rule_describe(rule, allowed),
@@ -456,6 +455,7 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 	struct config_secrets secrets = {0};
 	struct walk w = {.report = &report, .secrets = &secrets};
 	struct config_node *root = NULL, *wireguard = NULL;
+	uint64_t number = 0;
 	const struct config_rule *rule = config_rule_find(config_schema.inner, "wireguard");
 
 	int err = read_tree(source, &report, &root);
@@ -472,11 +472,10 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 			check_node(&w, node, config_rule_find(rule->inner, *key));
 	}
 	if (!err && wireguard)
-		err = config_cross_private_key(wireguard, &report, &secrets, ret_number);
-	else if (!err && !report.errors)
+		err = config_cross_private_key(wireguard, &report, &secrets, &number);
+	if (!err && !number && !report.errors)
 		config_error_at(&report, (struct config_place){1, 1},
-		                "wireguard.private_key is missing; "
-		                "`vtrunkd genkey` makes one");
+		                "wireguard.private_key is missing; `vtrunkd genkey` makes one");
 	if (!err && (w.is_out_of_memory || report.is_out_of_memory))
 		err = -ENOMEM;
 	config_report_write(&report, messages);
@@ -484,11 +483,13 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 		err = -EINVAL;
 	config_report_fini(&report);
 	config_tree_free(root);
-	if (err)
+	if (err) {
 		config_secrets_fini(&secrets);
-	else
-		*ret_secrets = secrets;
-	return err;
+		return err;
+	}
+	*ret_secrets = secrets;
+	*ret_number = number;
+	return 0;
 }
 
 uint8_t *config_secrets_add(struct config_secrets *secrets, uint64_t *ret_number)

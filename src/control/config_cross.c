@@ -47,7 +47,9 @@ static bool is_given(const struct config_node *mapping, const char *key)
 {
 	const struct config_node *node = config_tree_find(mapping, key);
 
-	return node && (node->is_refused || !config_node_is_null(node));
+	if (!node)
+		return config_tree_means(mapping, key);
+	return node->is_refused || !config_node_is_null(node);
 }
 
 /* Something that must be unique. */

@@ -338,6 +338,16 @@ struct config_node *config_tree_find(const struct config_node *mapping, const ch
 	return NULL;
 }
 
+bool config_tree_means(const struct config_node *mapping, const char *key)
+{
+	if (config_tree_find(mapping, key))
+		return true;
+	for (struct config_node *child = mapping->first; child; child = child->next)
+		if (child->meant && !strcmp(child->meant, key))
+			return true;
+	return false;
+}
+
 bool config_node_is_null(const struct config_node *node)
 {
 	static const char *const spellings[] = {"", "~", "null", "Null", "NULL"};

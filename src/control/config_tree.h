@@ -33,6 +33,7 @@ struct config_node {
 	struct config_place at;
 	struct config_place key_at; /* of its key, when it is in a mapping */
 	char *key;                  /* in a mapping */
+	const char *meant;          /* the key that an unknown one may stand for; NULL: none */
 	char *text;                 /* of a scalar, with a terminating zero; may hold others */
 	size_t len;                 /* bytes of the text */
 	uint64_t number;            /* what the check made of a scalar: number, word or secret */
@@ -53,6 +54,9 @@ void config_tree_free(struct config_node *root);
 
 /* The first value of @key, or NULL. */
 struct config_node *config_tree_find(const struct config_node *mapping, const char *key);
+
+/* Whether @key is there, be it misspelled: then it is not missing. */
+bool config_tree_means(const struct config_node *mapping, const char *key);
 
 /* ~, null or nothing at all, without quotes. */
 bool config_node_is_null(const struct config_node *node);

@@ -624,6 +624,9 @@ Test(config, public_key_of_a_file_without_a_private_one_is_explained)
 		{"wireguard: {links: []}\n",
 	         "t.yaml:1:1: wireguard.private_key: required but missing; give it or "
 	         "private_key_file; `vtrunkd genkey` makes one\n"},
+		{"wireguard: {PrivateKey: " OWN_KEY "}\n",
+	         "t.yaml:1:1: wireguard.private_key: required but missing; give it or "
+	         "private_key_file; `vtrunkd genkey` makes one\n"},
 		{"wireguard: {private_key: <OURS>}\n",
 	         "t.yaml:1:26: wireguard.private_key: must be a key, base64 of 32 bytes (44 "
 	         "characters); this is a placeholder, to be replaced; `vtrunkd genkey` makes "

@@ -164,6 +164,9 @@ def test_show_and_help_do_what_people_expect():
             status, out, err = run_vtrunkd(lab, typo)
             check(status == 1 and not out and f'did you mean "{meant}"?' in err,
                   f"{typo}: exit {status}: {err}")
+        for words in (["vt0.yaml"], ["check", "vt0.yaml"], ["/etc/vtrunkd.yaml"]):
+            status, _, err = run_vtrunkd(lab, *words)
+            check(status == 1 and "-c FILE" in err, f"{words}: exit {status}: {err}")
         status, _, err = run_vtrunkd(lab, "frobnicate")
         check(status == 1 and "did you mean" not in err, f"exit {status}: {err}")
 
