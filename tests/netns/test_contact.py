@@ -211,13 +211,17 @@ def test_refused_path_tells_what_the_system_said():
 
 @limit(60)
 def test_default_route_may_lead_into_the_tunnel():
-    """With `device` on every link: all else goes into the tunnel, the links' own datagrams do not."""
+    """With `device` on every link: all else goes into the tunnel, the links' own datagrams do not,
+    though nothing but default routes leads to the endpoint.
+    """
     everywhere = "203.0.113.1"
     with Lab() as lab:
         client, server = lab.pair()
         for i, link in zip(lab.links, client.config["wireguard"]["links"]):
             del link["bind"]
-            link["device"] = f"up{i}"
+            link.update(device=f"up{i}", endpoint=f"{SERVER_ANY4}:{PORT}")
+        server.config["wireguard"]["links"] = [{"name": "any", "bind": f"0.0.0.0:{PORT}"}]
+        lab.client.ip(*(f"rule delete from {lab.client_address(i)}" for i in lab.links))
         server.start()
         client.start()
         names = [f"link-{i}" for i in lab.links]
