@@ -343,20 +343,22 @@ static int adopt_thread(const struct config *config)
 	return err;
 }
 
-/* From now on nobody looks at standard error, unless the configuration names what goes there. */
-static int say_ready(struct launch *launch, const struct control *control, enum log_level level)
+/* From now on nobody looks at standard error, in the background: a pipe that the caller reads to its end
+ * must come to it. What was said so far is written before.
+ */
+static int say_ready(struct launch *launch, const struct control *control)
 {
 	bool is_background = launch->parent_fd >= 0;
-	bool keep_stderr = control->config->log_format != LOG_FORMAT_AUTO;
-	int err = launch_ready(launch, keep_stderr);
 
+	if (is_background)
+		log_flush();
+	int err = launch_ready(launch);
 	if (err) {
 		log_error("cannot go into the background: %s", strerror(-err));
 		return err;
 	}
-	/* Threads run, but only this one logs. */
-	if (is_background && !keep_stderr)
-		log_init(level, LOG_FORMAT_SYSLOG);
+	if (is_background)
+		log_to_syslog();
 	log_info("interface=%s: ready: version %s, %u links, %zu peers", control->interface,
 	         VTRUNKD_VERSION, control->uplink_count, control->peer_count);
 	return 0;
@@ -373,8 +375,7 @@ static int run_daemon(const struct options *options, struct launch *launch)
 		return status;
 	if (config_load(options->config, stderr, &config))
 		return EXIT_USAGE;
-	enum log_level level = options->is_debug ? LOG_LEVEL_DEBUG : config->log_level;
-	log_init(level, config->log_format);
+	log_init(options->is_debug ? LOG_LEVEL_DEBUG : config->log_level, config->log_format);
 
 	status = EXIT_START;
 	int signal_fd = signals_open();
@@ -387,16 +388,23 @@ static int run_daemon(const struct options *options, struct launch *launch)
 		goto err_close_signals;
 	if (adopt_thread(config))
 		goto err_close_tun;
-	int err = control_create(config, workers, &tun, signal_fd, &control);
+	int err = log_start();
+	if (err) {
+		log_error("cannot start the thread that writes the log: %s", strerror(-err));
+		goto err_close_tun;
+	}
+	err = control_create(config, workers, &tun, signal_fd, &control);
 	config = NULL; /* control's, also when it failed */
 	if (err)
-		goto err_close_tun;
-	if (!say_ready(launch, control, level)) {
+		goto err_stop_log;
+	if (!say_ready(launch, control)) {
 		status = control_run(control) ? EXIT_START : 0;
 		launch_stopping();
 	}
 	control_destroy(control);
 	log_info("interface=%s: stopped", tun.name);
+err_stop_log:
+	log_stop();
 err_close_tun:
 	tun_close(&tun);
 err_close_signals:

@@ -74,6 +74,7 @@
  *   pool            packet buffers
  *     batches       batches there are
  *     bytes         memory they take
+ *   log_lines_lost  lines of the log that nobody took in time, or that could not be written
  */
 #ifndef VTRUNKD_CTL_H
 #define VTRUNKD_CTL_H

@@ -1,40 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* A line is built on the stack and handed over with one write(2), so lines of several threads do not
- * mix and nothing needs a lock. What cannot be written is lost: there is nobody to tell.
+/* Until log_start() a line is written by whoever says it, with one write(2), so that lines of
+ * several threads do not mix. From then on it goes into a ring, and a thread of its own writes:
+ *
+ *      log_write() --> ring --> writer --> standard error, or syslog(3)
+ *
+ * Somebody else's terminal, pipe or system log decides how long a line takes, and that may be for
+ * ever; O_NONBLOCK is no way out, since it would hold for all who share the open file. The writer
+ * waits for room with poll(2), where it can be reached, before it writes. It may still be caught
+ * in a call that the kernel does not end: then the process leaves without it.
  */
 #include "base/log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <jansson.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_format.h"
+#include "base/log_ring.h"
+#include "base/thread.h"
 
-#define LINE_LEN          2048u /* bytes, newline included: below PIPE_BUF, so a pipe keeps it whole */
-#define SUBJECT_LEN_MAX   512u /* with both bounds an escaped subject leaves room for the message */
-#define SUBJECT_WORDS_MAX 8u
+#define DRAIN_MS   1000 /* at the end: what a reader that is merely slow needs for a full ring */
+#define LEAVE_MS   100  /* for the writer to notice that it is given up */
+#define NO_ROOM_MS 10   /* before a file that promised room and had none is tried again */
 
-static const struct {
-	const char *name;
-	int priority; /* syslog's, also the number of the journal's prefix */
-} levels[] = {
-	[LOG_LEVEL_ERROR] = {"error", LOG_ERR},
-	[LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
-	[LOG_LEVEL_INFO] = {"info", LOG_INFO},
-	[LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+enum mode {
+	MODE_DIRECT, /* whoever says a line writes it */
+	MODE_QUEUED, /* it goes into the ring */
+	MODE_CLOSED, /* it is lost: the writer is caught, and so would we be */
 };
 
-/* Relaxed throughout: a line more or less around the change is no harm. */
+/* Relaxed throughout for level and format: a line more or less around the change is no harm. */
 static _Atomic enum log_level current_level = LOG_LEVEL_INFO;
-static enum log_format current_format = LOG_FORMAT_TEXT; /* set before threads start */
+static _Atomic enum log_format current_format = LOG_FORMAT_TEXT;
+static atomic_bool is_syslog; /* after openlog(), which release and acquire put before */
+static _Atomic enum mode mode = MODE_DIRECT;
+
+/* What the writer shares with others. */
+static struct log_ring ring;
+static struct thread writer;
+static int wake_fd = -1, done_fd = -1; /* to the writer: look; from it: nothing is left */
+static atomic_bool is_asked;           /* somebody waits for done_fd */
+static atomic_bool is_stopping;        /* end when nothing is left */
+static atomic_bool is_given_up;        /* end now */
+static counter_t failed;               /* lines that could not be written */
 
 /* systemd names the device and inode of the stream it reads; redirected elsewhere, it is not ours. */
 static bool stderr_is_journal(void)
@@ -47,14 +65,25 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+static void wake_writer(void)
+{
+	if (atomic_load_explicit(&mode, memory_order_acquire) == MODE_QUEUED)
+		eventfd_write(wake_fd, 1); /* non-blocking; at its limit it is readable anyway */
+}
+
 void log_init(enum log_level level, enum log_format format)
 {
 	if (format == LOG_FORMAT_AUTO)
 		format = stderr_is_journal() ? LOG_FORMAT_JOURNAL : LOG_FORMAT_TEXT;
-	if (format == LOG_FORMAT_SYSLOG)
-		openlog("vtrunkd", LOG_PID, LOG_DAEMON);
-	current_format = format;
+	atomic_store_explicit(&current_format, format, memory_order_relaxed);
 	log_set_level(level);
+}
+
+void log_to_syslog(void)
+{
+	openlog("vtrunkd", LOG_PID, LOG_DAEMON);
+	atomic_store_explicit(&is_syslog, true, memory_order_release);
+	wake_writer();
 }
 
 void log_set_level(enum log_level level)
@@ -67,199 +96,237 @@ bool log_enabled(enum log_level level)
 	return level <= atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
-static void format_time(char *buf, size_t buf_len)
-{
-	struct timespec now = clock_wall();
-	struct tm tm;
-	char seconds[32];
+/* ---- writing ---- */
 
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf, buf_len, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000u);
+static bool goes_to_syslog(void)
+{
+	return atomic_load_explicit(&is_syslog, memory_order_acquire);
 }
 
-/* Keeps at most @len bytes, and no half of a UTF-8 character (three more bytes at most). */
-static void cut(char *text, size_t len)
+static void take_wake(void)
 {
-	if (strlen(text) <= len)
-		return;
-	for (unsigned i = 0; i < 3 && len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; i++)
-		len--;
-	text[len] = 0;
+	eventfd_t count;
+
+	eventfd_read(wake_fd, &count);
 }
 
-/* A name that came from elsewhere must not be able to begin a line of its own, or colour it. */
-static void replace_controls(char *text)
+static bool shall_go_to_stderr(void)
 {
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-	}
+	return !goes_to_syslog() && !atomic_load(&is_given_up);
 }
 
-static void replace_non_ascii(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text >= 0x80)
-			*text = '?';
-	}
-}
-
-static void write_line(char *line, size_t len)
-{
-	ssize_t r;
-
-	line[len++] = '\n';
-	do {
-		r = write(STDERR_FILENO, line, len);
-	} while (r < 0 && errno == EINTR);
-}
-
-static void write_prefixed(const char *prefix, char *message)
-{
-	char line[LINE_LEN];
-
-	cut(message, sizeof line - 1 - strlen(prefix));
-	snprintf(line, sizeof line, "%s%s", prefix, message);
-	write_line(line, strlen(line));
-}
-
-static void write_text(enum log_level level, char *message)
-{
-	char time[40], prefix[64];
-
-	format_time(time, sizeof time);
-	snprintf(prefix, sizeof prefix, "%s %s ", time, levels[level].name);
-	write_prefixed(prefix, message);
-}
-
-static void write_journal(enum log_level level, char *message)
-{
-	char prefix[8];
-
-	snprintf(prefix, sizeof prefix, "<%d>", levels[level].priority);
-	write_prefixed(prefix, message);
-}
-
-/* Adds the words of @subject to @object; changes @subject. False when one is not "key=value" or
- * there are too many.
+/* Until standard error takes a line; false when the line shall not go there any more. Standard
+ * error may be replaced meanwhile, and poll() then looks at the new one when it is woken.
  */
-static bool add_subject(json_t *object, char *subject)
+static bool wait_for_room(void)
 {
-	unsigned count = 0;
-	char *rest = NULL;
+	while (shall_go_to_stderr()) {
+		struct pollfd fds[] = {{.fd = STDERR_FILENO, .events = POLLOUT},
+		                       {.fd = wake_fd, .events = POLLIN}};
 
-	for (char *word = strtok_r(subject, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		char *equals = strchr(word, '=');
+		poll(fds, 2, -1);
+		if (fds[0].revents) /* an error shows at the write */
+			return shall_go_to_stderr();
+		take_wake();
+	}
+	return false;
+}
 
-		if (!equals || equals == word || ++count > SUBJECT_WORDS_MAX)
+/* False when not all of it was written, and it may be tried elsewhere. */
+static bool write_stderr(const char *text, size_t len, bool is_writer)
+{
+	while (len > 0) {
+		if (is_writer && !wait_for_room())
 			return false;
-		*equals = 0;
-		json_object_set_new(object, word, json_string(equals + 1));
+		ssize_t n = write(STDERR_FILENO, text, len);
+
+		if (n < 0 && errno == EAGAIN)
+			poll(NULL, 0, NO_ROOM_MS); /* somebody else has set O_NONBLOCK */
+		else if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
 	}
-	return count > 0;
+	return true;
 }
 
-/* The subject's words as an object and, in *@message, what follows it. Without a subject the object
- * is empty and the message whole. NULL without memory.
- */
-static json_t *split_subject(const char **message)
+/* Changes the line. */
+static void put_out(struct log_line *line, bool is_writer)
 {
-	const char *colon = strstr(*message, ": ");
-	char subject[SUBJECT_LEN_MAX];
-	json_t *object = json_object();
+	enum log_format format = atomic_load_explicit(&current_format, memory_order_relaxed);
+	char text[LOG_LINE_LEN];
 
-	if (!object || !colon || (size_t)(colon - *message) >= sizeof subject)
-		return object;
-	memcpy(subject, *message, (size_t)(colon - *message));
-	subject[colon - *message] = 0;
-	if (add_subject(object, subject))
-		*message = colon + 2;
+	if (!goes_to_syslog()) {
+		size_t len = log_format_line(line, format, text);
+
+		if (len > 0 && write_stderr(text, len, is_writer))
+			return;
+	}
+	if (!goes_to_syslog() || !log_format_syslog(line, format, text)) {
+		counter_add_shared(&failed, 1);
+		return;
+	}
+	syslog(log_syslog_priority(line->level), "%s", text);
+}
+
+/* ---- the writer ---- */
+
+static void tell_lost(uint64_t *told, uint64_t lost)
+{
+	struct log_line line = {.time = clock_wall(), .level = LOG_LEVEL_WARNING};
+
+	if (lost == *told)
+		return;
+	snprintf(line.message, sizeof line.message,
+	         "%llu lines of the log were lost here: they came faster than they were taken",
+	         (unsigned long long)(lost - *told));
+	*told = lost;
+	put_out(&line, true);
+}
+
+/* Nothing is left: tells whoever waits for that, and sleeps. */
+static void rest(void)
+{
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+
+	if (atomic_exchange(&is_asked, false))
+		eventfd_write(done_fd, 1);
+	poll(&wake, 1, -1);
+	take_wake();
+}
+
+static void writer_main(void *arg)
+{
+	static struct log_line line; /* the one writer's */
+	uint64_t told = 0, lost;
+
+	(void)arg;
+	while (!atomic_load(&is_given_up)) {
+		bool is_last = atomic_load(&is_stopping); /* before the look: nothing comes after */
+
+		if (log_ring_take(&ring, &line, &lost)) {
+			tell_lost(&told, lost);
+			put_out(&line, true);
+			continue;
+		}
+		tell_lost(&told, counter_read(&ring.lost));
+		if (is_last)
+			break;
+		rest();
+	}
+	eventfd_write(done_fd, 1);
+}
+
+/* True when the writer has said so within the time. */
+static bool wait_until_done(int limit_ms)
+{
+	struct pollfd done = {.fd = done_fd, .events = POLLIN};
+	eventfd_t count;
+
+	return poll(&done, 1, limit_ms) > 0 && eventfd_read(done_fd, &count) == 0;
+}
+
+static void close_descriptors(void)
+{
+	if (wake_fd >= 0)
+		close(wake_fd);
+	if (done_fd >= 0)
+		close(done_fd);
+	wake_fd = done_fd = -1;
+}
+
+int log_start(void)
+{
+	int err = 0;
+
+	log_ring_init(&ring);
+	atomic_store(&is_asked, false);
+	atomic_store(&is_stopping, false);
+	atomic_store(&is_given_up, false);
+	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (wake_fd < 0 || done_fd < 0)
+		err = -errno;
 	else
-		json_object_clear(object);
-	return object;
-}
-
-/* Time and level first, as people read; a subject cannot take their places or the message's. */
-static json_t *build_object(enum log_level level, const char *message)
-{
-	char time[40];
-	json_t *object = json_object();
-	json_t *subject = split_subject(&message);
-
-	format_time(time, sizeof time);
-	json_object_set_new(object, "time", json_string(time));
-	json_object_set_new(object, "level", json_string(levels[level].name));
-	json_object_update_missing(object, subject);
-	json_object_set_new(object, "message", json_string(message));
-	json_decref(subject);
-	return object;
-}
-
-/* Escapes lengthen a line. The message is then cut by as much as the line is too long, which is
- * enough, since each byte of it takes at least one; the bounds of a subject see to it that the
- * message has that many.
- */
-static void write_json(enum log_level level, char *message)
-{
-	char line[LINE_LEN];
-	json_t *object = build_object(level, message);
-	size_t len = json_dumpb(object, line, sizeof line - 1, JSON_COMPACT);
-
-	if (len > sizeof line - 1) {
-		size_t message_len = strlen(message), excess = len - (sizeof line - 1);
-
-		json_decref(object);
-		cut(message, message_len > excess ? message_len - excess : 0);
-		object = build_object(level, message);
-		len = json_dumpb(object, line, sizeof line - 1, JSON_COMPACT);
+		err = thread_start(&writer, "vt-log", THREAD_HELPER, -1, writer_main, NULL);
+	if (err) {
+		close_descriptors();
+		return err;
 	}
-	json_decref(object);
-	if (len > 0 && len <= sizeof line - 1)
-		write_line(line, len);
+	atomic_store_explicit(&mode, MODE_QUEUED, memory_order_release);
+	return 0;
 }
 
-static bool is_utf8(const char *text)
+bool log_flush(void)
 {
-	json_t *string = json_string(text);
-	bool is_valid = string != NULL;
+	eventfd_t count;
 
-	json_decref(string);
-	return is_valid;
+	if (atomic_load(&mode) != MODE_QUEUED)
+		return true;
+	eventfd_read(done_fd, &count); /* of an earlier flush that came too late */
+	atomic_store(&is_asked, true);
+	wake_writer();
+	return wait_until_done(DRAIN_MS);
 }
+
+void log_stop(void)
+{
+	if (atomic_load(&mode) != MODE_QUEUED)
+		return;
+	bool is_done = log_flush();
+
+	atomic_store(&is_stopping, true);
+	atomic_store(&is_given_up, !is_done);
+	wake_writer();
+	atomic_store(&mode, MODE_CLOSED);
+	if (!wait_until_done(LEAVE_MS))
+		return; /* and its descriptors stay its own */
+	thread_join(&writer);
+	close_descriptors();
+	if (is_done)
+		atomic_store(&mode, MODE_DIRECT);
+}
+
+uint64_t log_lost(void)
+{
+	return counter_read(&ring.lost) + counter_read(&failed);
+}
+
+/* ---- saying ---- */
 
 /* Leaves errno alone: callers log on their way out with an error. */
 void log_write(enum log_level level, const char *fmt, ...)
 {
-	char message[LINE_LEN];
+	struct log_line line;
 	int saved_errno = errno;
 	va_list args;
 
 	if (!log_enabled(level))
 		return;
+	line.time = clock_wall();
+	line.level = level;
 	va_start(args, fmt);
-	vsnprintf(message, sizeof message, fmt, args);
+	vsnprintf(line.message, sizeof line.message, fmt, args);
 	va_end(args);
-	cut(message, sizeof message - 2); /* vsnprintf() cuts anywhere */
-	replace_controls(message);
+	log_line_clean(&line);
 
-	switch (current_format) {
-	case LOG_FORMAT_JSON:
-		if (!is_utf8(message))
-			replace_non_ascii(message);
-		write_json(level, message);
+	switch (atomic_load_explicit(&mode, memory_order_acquire)) {
+	case MODE_DIRECT:
+		put_out(&line, false);
 		break;
-	case LOG_FORMAT_JOURNAL:
-		write_journal(level, message);
+	case MODE_QUEUED:
+		if (log_ring_put(&ring, &line))
+			wake_writer();
 		break;
-	case LOG_FORMAT_SYSLOG:
-		syslog(levels[level].priority, "%s", message);
-		break;
-	default:
-		write_text(level, message);
+	case MODE_CLOSED:
+		counter_add_shared(&failed, 1);
 	}
 	errno = saved_errno;
 }
+
+/* ---- budgets ---- */
 
 /* Gives back what the time since the last refill is worth. A full budget does not save up. */
 static void refill(struct log_limit *limit, uint64_t now_ns)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* log.h - lines for people and for machines that watch.
  *
- * A line begins with its subject as "key=value" words and a colon, tells the cause and what happens
- * next: "peer=office path=lte0: no answer to 5 initiations, retrying in 5 s". In JSON the words of
- * the subject become members of their own. Only control and start-up log; the data plane counts.
- * Secrets never appear.
+ * A line begins with its subject as "key=value" words and a colon, tells the cause and what
+ * happens next: "peer=office path=lte0: no answer to 5 initiations, retrying in 5 s". In JSON the
+ * words of the subject become members of their own. Only control and start-up log; the data plane
+ * counts. Secrets never appear.
  *
- * Any thread; one line is written with one system call and so stays whole.
+ * Any thread. Whoever logs does not wait for whoever reads: lines are written by a thread of their
+ * own between log_start() and log_stop(), and lost, counted, when they come faster than they are
+ * taken. Outside these two, at start and at the very end, they are written at once. A line is
+ * written with one system call and so stays whole.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -26,11 +29,30 @@ enum log_format {
 	LOG_FORMAT_TEXT,    /* "2026-01-31T12:00:00.123Z info peer=office: ..." */
 	LOG_FORMAT_JSON,    /* one object per line */
 	LOG_FORMAT_JOURNAL, /* "<6>peer=office: ...", time is the journal's */
-	LOG_FORMAT_SYSLOG,  /* syslog(3), for a daemon without a terminal */
 };
 
-/* Before threads start. Until then: text on stderr at level info. */
+/* Until then: text on standard error at level info. */
 void log_init(enum log_level level, enum log_format format);
+
+/* From now on lines go to syslog(3), which has the time and the level: objects for
+ * LOG_FORMAT_JSON, bare messages for the others. For a daemon without a standard error.
+ */
+void log_to_syslog(void);
+
+/* Starts the thread that writes. Returns 0 or a negative errno. Not before a fork. */
+int log_start(void);
+
+/* Waits, a second at most, until everything said so far was written. False when it was not. */
+bool log_flush(void);
+
+/* Ends the thread when it has written what was said, or after a second without it: then it stays
+ * behind and what is said from now on is lost, for want of somebody who reads. Nobody else logs
+ * meanwhile. Nothing to do when it was never started.
+ */
+void log_stop(void);
+
+/* Lines that were lost: no room for them, or they could not be written. Any thread. */
+uint64_t log_lost(void);
 
 /* May be called at any time, from any thread. */
 void log_set_level(enum log_level level);

@@ -296,6 +296,14 @@ static void print_drops(FILE *out, json_t *drops)
 	text_table_destroy(table);
 }
 
+static void print_lost_lines(FILE *out, const json_t *status)
+{
+	json_int_t lost = json_integer_value(json_object_get(status, "log_lines_lost"));
+
+	if (lost > 0)
+		fprintf(out, "\nlog: %lld lines lost, nobody took them in time\n", (long long)lost);
+}
+
 void status_print(FILE *out, const json_t *status, time_t now)
 {
 	const json_t *links = json_object_get(status, "links");
@@ -307,4 +315,5 @@ void status_print(FILE *out, const json_t *status, time_t now)
 		print_links(out, links);
 	json_array_foreach(json_object_get(status, "peers"), i, peer) print_peer(out, peer, now);
 	print_drops(out, json_object_get(status, "drops"));
+	print_lost_lines(out, status);
 }

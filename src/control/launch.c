@@ -75,7 +75,7 @@ int launch_detach(struct launch *launch)
 	return 0;
 }
 
-static int drop_streams(bool keep_stderr)
+static int drop_streams(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int err = 0;
@@ -83,7 +83,7 @@ static int drop_streams(bool keep_stderr)
 	if (fd < 0)
 		return -errno;
 	if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
-	    (!keep_stderr && dup2(fd, STDERR_FILENO) < 0))
+	    dup2(fd, STDERR_FILENO) < 0)
 		err = -errno;
 	close(fd);
 	return err;
@@ -105,7 +105,7 @@ static int tell_parent(struct launch *launch, int status)
 }
 
 /* A manager that cannot be reached is no reason to stop. */
-static void tell_manager(const char *message)
+static void tell_manager(const char *message, int flags)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -120,16 +120,16 @@ static void tell_manager(const char *message)
 		addr.sun_path[0] =
 			0; /* in the abstract namespace names have no end but their length */
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&addr, len);
+	sendto(fd, message, strlen(message), MSG_NOSIGNAL | flags, (struct sockaddr *)&addr, len);
 	close(fd);
 }
 
-int launch_ready(struct launch *launch, bool keep_stderr)
+int launch_ready(struct launch *launch)
 {
 	char message[64];
 
 	if (launch->parent_fd >= 0) {
-		int err = chdir("/") ? -errno : drop_streams(keep_stderr);
+		int err = chdir("/") ? -errno : drop_streams();
 
 		if (!err)
 			err = tell_parent(launch, 0);
@@ -137,13 +137,13 @@ int launch_ready(struct launch *launch, bool keep_stderr)
 			return err;
 	}
 	snprintf(message, sizeof message, "READY=1\nMAINPID=%d", (int)getpid());
-	tell_manager(message);
+	tell_manager(message, 0);
 	return 0;
 }
 
 void launch_stopping(void)
 {
-	tell_manager("STOPPING=1");
+	tell_manager("STOPPING=1", MSG_DONTWAIT);
 }
 
 void launch_ended(struct launch *launch, int status)

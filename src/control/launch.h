@@ -12,8 +12,6 @@
 #ifndef CONTROL_LAUNCH_H
 #define CONTROL_LAUNCH_H
 
-#include <stdbool.h>
-
 #define LAUNCH_LOST 2 /* status of the waiting process when the daemon vanished without a word */
 
 struct launch {
@@ -33,12 +31,12 @@ int launch_init(struct launch *launch);
 int launch_detach(struct launch *launch);
 
 /* Everything is set up. In the background also lets go of the working directory and of standard
- * input and output, and of standard error unless @keep_stderr. Returns 0, or a negative errno:
- * -EPIPE when the waiting process was ended meanwhile, so that nobody wants the daemon any more.
+ * input, output and error. Returns 0, or a negative errno: -EPIPE when the waiting process was ended
+ * meanwhile, so that nobody wants the daemon any more.
  */
-int launch_ready(struct launch *launch, bool keep_stderr);
+int launch_ready(struct launch *launch);
 
-/* The daemon begins to stop. */
+/* The daemon begins to stop. Does not wait for a manager that does not listen. */
 void launch_stopping(void);
 
 /* It ends with @status. Tells the waiting process, if that still waits. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
+#include "base/log.h"
 #include "control/control.h"
 #include "version.h"
 
@@ -350,7 +351,8 @@ json_t *status_build(const struct control *control, uint64_t now_ns)
 	          put_engine(o, control->engine) && put(o, "links", build_links(control, now_ns)) &&
 	          put(o, "peers", build_peers(control, now_ns)) &&
 	          put(o, "drops", build_drops(control->engine)) &&
-	          put(o, "pool", build_pool(control->engine));
+	          put(o, "pool", build_pool(control->engine)) &&
+	          put(o, "log_lines_lost", number(log_lost()));
 
 	return whole(o, ok);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Standard error becomes a pipe in packet mode, where each read gives what one write(2) gave: that a
- * line is one write is seen, not assumed.
+/* Standard error becomes a pipe in packet mode, where each read gives what one write(2) gave: that
+ * a line is one write is seen, not assumed.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_ring.h"
 #include "base/thread.h"
 #include "vtrunkd/limits.h"
 
@@ -344,7 +348,8 @@ static void write_fifty(void *arg)
 		log_info("writer=%d: %0200d", *(int *)arg, i);
 }
 
-Test(log, lines_of_several_threads_stay_whole, .timeout = 20)
+/* Four threads say fifty lines each; all come, each whole and in its order. */
+static void expect_two_hundred(void)
 {
 	struct thread t[4];
 	int id[4] = {0, 1, 2, 3}, next[4] = {0};
@@ -355,6 +360,7 @@ Test(log, lines_of_several_threads_stay_whole, .timeout = 20)
 		             0));
 	for (int i = 0; i < 4; i++)
 		thread_join(&t[i]);
+	log_flush();
 
 	for (char *text = next_line(); text; text = next_line()) {
 		int writer, number;
@@ -369,6 +375,19 @@ Test(log, lines_of_several_threads_stay_whole, .timeout = 20)
 		cr_expect(eq(int, next[i], 50));
 }
 
+Test(log, lines_of_several_threads_stay_whole, .timeout = 20)
+{
+	expect_two_hundred();
+}
+
+Test(log, lines_of_several_threads_stay_whole_through_the_writer, .timeout = 20)
+{
+	cr_assert(eq(int, log_start(), 0));
+	expect_two_hundred();
+	log_stop();
+	cr_expect(eq(u64, log_lost(), 0));
+}
+
 /* These take the place of the C library's, so that no system log is needed. The second is what the
  * first becomes under _FORTIFY_SOURCE.
  */
@@ -376,9 +395,13 @@ void syslog(int priority, const char *fmt, ...);
 void __syslog_chk(int priority, int flag, const char *fmt, ...);
 static char syslog_text[LINE_LEN];
 static int syslog_priority = -1;
+static unsigned syslog_count;
+static pthread_t syslog_thread;
 
 static void take_syslog(int priority, const char *fmt, va_list args)
 {
+	syslog_thread = pthread_self();
+	syslog_count++;
 	syslog_priority = priority;
 	vsnprintf(syslog_text, sizeof syslog_text, fmt, args);
 }
@@ -404,11 +427,248 @@ void __syslog_chk(int priority, int flag, const char *fmt, ...)
 
 Test(log, syslog_gets_the_message_as_data)
 {
-	log_init(LOG_LEVEL_INFO, LOG_FORMAT_SYSLOG);
+	log_init(LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	log_to_syslog();
 	log_warning("name=%s: down", "%n%s");
 	cr_expect(eq(int, syslog_priority, 4));
 	cr_expect(eq(str, syslog_text, (char *)"name=%n%s: down"));
 	cr_expect(eq(ptr, next_line(), NULL), "nothing on stderr");
+}
+
+/* Time and level are syslog's, but the program that reads objects gets whole ones. */
+Test(log, syslog_gets_the_chosen_format)
+{
+	static const enum log_format plain[] = {LOG_FORMAT_TEXT, LOG_FORMAT_JOURNAL};
+
+	log_to_syslog();
+	for (size_t i = 0; i < 2; i++) {
+		log_init(LOG_LEVEL_INFO, plain[i]);
+		log_error("name=a: gone");
+		cr_expect(eq(int, syslog_priority, 3));
+		cr_expect(eq(str, syslog_text, (char *)"name=a: gone"));
+	}
+	log_init(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	log_info("name=a: back");
+	json_t *object = json_loads(syslog_text, JSON_REJECT_DUPLICATES, NULL);
+
+	cr_assert(ne(ptr, object, NULL), "%s", syslog_text);
+	cr_expect(eq(ptr, strchr(syslog_text, '\n'), NULL));
+	expect_member(object, "level", "info");
+	expect_member(object, "name", "a");
+	expect_member(object, "message", "back");
+	json_decref(object);
+}
+
+/* ---- the writer ---- */
+
+static size_t filler_bytes;
+
+/* Until standard error takes no line any more, as when nobody reads it. */
+static void fill_pipe(void)
+{
+	char path[64];
+
+	fcntl(STDERR_FILENO, F_SETPIPE_SZ, 4096);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", STDERR_FILENO);
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC); /* an open file of its own */
+	for (ssize_t n; (n = write(fd, "filler", 6)) > 0;)
+		filler_bytes += (size_t)n;
+	cr_assert(gt(sz, filler_bytes, 0));
+	close(fd);
+}
+
+/* The reader is back. */
+static void take_filler(void)
+{
+	while (filler_bytes > 0) {
+		size_t wanted = filler_bytes < sizeof line ? filler_bytes : sizeof line;
+		ssize_t n = read(pipe_read, line, wanted);
+
+		cr_assert(gt(long, n, 0));
+		filler_bytes -= (size_t)n;
+	}
+}
+
+/* The next line, for which it waits. */
+static char *await_line(void)
+{
+	struct pollfd p = {.fd = pipe_read, .events = POLLIN};
+
+	cr_assert(eq(int, poll(&p, 1, 20000), 1), "no line came");
+	return next_line();
+}
+
+static void expect_line(const char *wanted)
+{
+	cr_expect(eq(str, await_line(), (char *)wanted));
+}
+
+static void start_stuck(enum log_format format)
+{
+	log_init(LOG_LEVEL_INFO, format);
+	fill_pipe();
+	cr_assert(eq(int, log_start(), 0));
+}
+
+Test(log, writer_keeps_the_order_and_writes_what_was_said_before_the_stop, .timeout = 60)
+{
+	char wanted[32];
+
+	log_init(LOG_LEVEL_INFO, LOG_FORMAT_JOURNAL);
+	log_info("before");
+	cr_assert(eq(int, log_start(), 0));
+	for (int i = 0; i < 100; i++)
+		log_info("%d", i);
+	log_stop();
+	log_info("after");
+	expect_line("<6>before");
+	for (int i = 0; i < 100; i++) {
+		snprintf(wanted, sizeof wanted, "<6>%d", i);
+		expect_line(wanted);
+	}
+	expect_line("<6>after");
+	cr_expect(eq(u64, log_lost(), 0));
+}
+
+Test(log, reader_that_stops_holds_up_nobody_and_learns_what_it_missed, .timeout = 60)
+{
+	char wanted[128];
+
+	start_stuck(LOG_FORMAT_JOURNAL);
+	for (unsigned i = 0; i < 3 * LOG_RING_LINES; i++)
+		log_info("%u", i);
+	uint64_t lost = log_lost();
+	cr_expect(ge(u64, lost, 2 * LOG_RING_LINES - 1)); /* the writer may have one in hand */
+	cr_expect(le(u64, lost, 2 * LOG_RING_LINES));
+
+	unsigned kept = 3 * LOG_RING_LINES - (unsigned)lost;
+	take_filler();
+	for (unsigned i = 0; i < kept; i++) {
+		snprintf(wanted, sizeof wanted, "<6>%u", i);
+		expect_line(wanted);
+	}
+	snprintf(wanted, sizeof wanted,
+	         "<4>%llu lines of the log were lost here: they came faster than they were taken",
+	         (unsigned long long)lost);
+	expect_line(wanted);
+	log_info("there again");
+	expect_line("<6>there again");
+	cr_expect(eq(u64, log_lost(), lost), "told once, and no more were lost");
+	log_stop();
+}
+
+/* With the ring never empty in between: the place is told, not only the number. */
+Test(log, what_was_lost_is_told_where_it_was_lost, .timeout = 60)
+{
+	start_stuck(LOG_FORMAT_JOURNAL);
+	for (unsigned i = 0; i < 2 * LOG_RING_LINES; i++)
+		log_info("early");
+	take_filler();
+	for (unsigned i = 0; i < 10; i++)
+		await_line(); /* room for some */
+	unsigned late = 0;
+	for (uint64_t lost = log_lost(); lost == log_lost() && late < 5; late++)
+		log_info("late");
+	unsigned early = 0;
+	char *text = await_line();
+	for (; !strcmp(text, "<6>early"); text = await_line())
+		early++;
+	cr_expect(gt(uint, early, LOG_RING_LINES / 2));
+	cr_expect(ne(ptr, strstr(text, "lines of the log were lost here"), NULL), "%s", text);
+	expect_line("<6>late");
+	log_info("the end");
+	for (text = await_line(); strcmp(text, "<6>the end"); text = await_line())
+		cr_assert(eq(str, text, (char *)"<6>late"));
+	log_stop();
+}
+
+Test(log, reader_that_never_comes_back_does_not_stop_the_end, .timeout = 60)
+{
+	start_stuck(LOG_FORMAT_JOURNAL);
+	log_error("nobody will see this");
+	cr_expect(not(log_flush()));
+	log_stop();
+	cr_expect(eq(u64, log_lost(), 1));
+	log_error("nor this");
+	cr_expect(eq(u64, log_lost(), 2));
+	log_stop(); /* once more is no harm */
+}
+
+/* Until the last of twenty lines. */
+static void drain_slowly(void *arg)
+{
+	char text[4097] = "";
+	struct pollfd p = {.fd = pipe_read, .events = POLLIN};
+
+	(void)arg;
+	while (!strstr(text, "\"19\"") && poll(&p, 1, 20000) > 0) {
+		ssize_t n = read(pipe_read, text, sizeof text - 1);
+
+		text[n > 0 ? n : 0] = 0;
+		usleep(1000);
+	}
+}
+
+Test(log, slow_reader_gets_all_before_the_end, .timeout = 60)
+{
+	struct thread reader;
+
+	start_stuck(LOG_FORMAT_JSON);
+	for (unsigned i = 0; i < 20; i++)
+		log_info("%u", i);
+	cr_assert(eq(int, thread_start(&reader, "r", THREAD_HELPER, -1, drain_slowly, NULL), 0));
+	log_stop();
+	cr_expect(eq(u64, log_lost(), 0));
+	thread_join(&reader);
+}
+
+/* The daemon goes into the background while nobody reads the caller's pipe. */
+Test(log, line_that_is_stuck_goes_where_the_log_goes_then, .timeout = 60)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	start_stuck(LOG_FORMAT_JSON);
+	log_info("a");
+	log_info("b");
+	cr_expect(not(log_flush()));
+	dup2(null, STDERR_FILENO);
+	log_to_syslog();
+	cr_expect(log_flush());
+	cr_expect(eq(uint, syslog_count, 2));
+	cr_expect(ne(ptr, strstr(syslog_text, "\"message\":\"b\""), NULL), "%s", syslog_text);
+	cr_expect(not(pthread_equal(syslog_thread, pthread_self())), "whoever logs never waits");
+	cr_expect(eq(u64, log_lost(), 0));
+	log_stop();
+	close(null);
+}
+
+Test(log, what_cannot_be_written_is_counted, .timeout = 60)
+{
+	signal(SIGPIPE, SIG_IGN);
+	log_init(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	cr_assert(eq(int, log_start(), 0));
+	int null = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	dup2(null, STDERR_FILENO);
+	log_info("a");
+	cr_expect(log_flush());
+	cr_expect(eq(u64, log_lost(), 1));
+	log_stop();
+	close(null);
+}
+
+/* Somebody else who has the same terminal or pipe made it non-blocking. */
+Test(log, open_file_that_does_not_block_loses_nothing, .timeout = 60)
+{
+	log_init(LOG_LEVEL_INFO, LOG_FORMAT_JOURNAL);
+	fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK | O_DIRECT);
+	fill_pipe();
+	cr_assert(eq(int, log_start(), 0));
+	log_info("a");
+	cr_expect(not(log_flush()));
+	take_filler();
+	expect_line("<6>a");
+	log_stop();
+	cr_expect(eq(u64, log_lost(), 0));
 }
 
 Test(log, limit_lets_a_burst_pass_and_then_one_per_interval)

@@ -58,7 +58,7 @@ static const char status_json[] =
 	"\"staged_packets\":3,"
 	"\"paths\":[]}],"
 	"\"drops\":{\"no_keypair\":12,\"replayed\":0,\"tag\":3},\"pool\":{\"batches\":1024,"
-	"\"bytes\":67108864}}";
+	"\"bytes\":67108864},\"log_lines_lost\":7}";
 
 static const char status_text[] =
 	"interface: vt0\n"
@@ -105,7 +105,9 @@ static const char status_text[] =
 	"drops:\n"
 	"  REASON      PACKETS\n"
 	"  no_keypair  12\n"
-	"  tag         3\n";
+	"  tag         3\n"
+	"\n"
+	"log: 7 lines lost, nobody took them in time\n";
 /* clang-format on */
 
 /* In memory the caller frees. */

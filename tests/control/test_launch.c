@@ -88,43 +88,41 @@ static bool is_null(int fd)
 	return !fstat(fd, &st) && !stat("/dev/null", &null) && st.st_rdev == null.st_rdev;
 }
 
-/* "RESULT CWD own|old session, null|kept streams, null|kept errors" */
-static void be_ready(struct launch *launch, bool keep_stderr)
+/* "RESULT CWD own|old session, null|kept streams" */
+static void be_ready(struct launch *launch)
 {
 	bool is_member = getsid(0) != session && getsid(0) != getpid();
 	char cwd[64];
-	int r = launch_ready(launch, keep_stderr);
+	int r = launch_ready(launch);
 
 	dprintf(STDERR_FILENO, "a line after that");
-	dprintf(report[1], "%d %s %s session, %s streams, %s errors", r, getcwd(cwd, sizeof cwd),
-	        is_member ? "own" : "old", is_null(0) && is_null(1) ? "null" : "kept",
-	        is_null(2) ? "null" : "kept");
-}
-
-static void be_ready_silently(struct launch *launch)
-{
-	be_ready(launch, false);
-}
-
-static void be_ready_with_stderr(struct launch *launch)
-{
-	be_ready(launch, true);
+	dprintf(report[1], "%d %s %s session, %s streams", r, getcwd(cwd, sizeof cwd),
+	        is_member ? "own" : "old", is_null(0) && is_null(1) && is_null(2) ? "null" : "kept");
 }
 
 Test(launch, ready_daemon_lets_the_waiting_process_end_with_0)
 {
-	cr_assert(eq(int, status_of(start_daemon(be_ready_silently)), 0));
-	cr_assert(eq(str, read_all(report[0]).text,
-	             (char *)"0 / own session, null streams, null errors"));
+	cr_assert(eq(int, status_of(start_daemon(be_ready)), 0));
+	cr_assert(eq(str, read_all(report[0]).text, (char *)"0 / own session, null streams"));
 	cr_assert(eq(str, read_all(messages[0]).text, (char *)""));
 }
 
-Test(launch, standard_error_is_kept_where_told)
+static void be_ready_and_stay(struct launch *launch)
 {
-	cr_assert(eq(int, status_of(start_daemon(be_ready_with_stderr)), 0));
-	cr_assert(eq(str, read_all(report[0]).text,
-	             (char *)"0 / own session, null streams, kept errors"));
-	cr_assert(eq(str, read_all(messages[0]).text, (char *)"a line after that"));
+	char byte;
+
+	launch_ready(launch);
+	if (read(go[0], &byte, 1) == 0)
+		dprintf(report[1], "alive");
+}
+
+/* A caller that reads the daemon's messages to their end gets there while the daemon runs. */
+Test(launch, standard_error_comes_to_its_end, .timeout = 60)
+{
+	cr_assert(eq(int, status_of(start_daemon(be_ready_and_stay)), 0));
+	cr_assert(eq(str, read_all(messages[0]).text, (char *)""));
+	close(go[1]);
+	cr_assert(eq(str, read_all(report[0]).text, (char *)"alive"));
 }
 
 static void fail(struct launch *launch)
@@ -154,7 +152,7 @@ Test(launch, daemon_that_vanishes_is_told)
 
 static void end_twice(struct launch *launch)
 {
-	launch_ready(launch, true);
+	launch_ready(launch);
 	launch_ended(launch, 5);
 }
 
@@ -169,7 +167,7 @@ static void be_ready_late(struct launch *launch)
 
 	dprintf(report[1], "begun ");
 	if (read(go[0], &byte, 1) == 0)
-		dprintf(report[1], "%s", launch_ready(launch, true) == -EPIPE ? "alone" : "no");
+		dprintf(report[1], "%s", launch_ready(launch) == -EPIPE ? "alone" : "no");
 }
 
 Test(launch, daemon_whose_waiting_process_was_ended_is_told)
@@ -234,7 +232,7 @@ static void assert_notifies(const char *name)
 
 	snprintf(ready, sizeof ready, "READY=1\nMAINPID=%d", (int)getpid());
 	cr_assert(eq(int, launch_init(&launch), 0));
-	cr_expect(eq(int, launch_ready(&launch, true), 0));
+	cr_expect(eq(int, launch_ready(&launch), 0));
 	cr_expect(eq(str, (char *)next_message(fd), ready));
 	launch_stopping();
 	cr_expect(eq(str, (char *)next_message(fd), (char *)"STOPPING=1"));
@@ -266,7 +264,24 @@ Test(launch, service_manager_that_is_not_there_does_no_harm)
 	cr_assert(eq(int, launch_init(&launch), 0));
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
 		setenv("NOTIFY_SOCKET", names[i], 1);
-		cr_expect(eq(int, launch_ready(&launch, true), 0));
+		cr_expect(eq(int, launch_ready(&launch), 0));
 		launch_stopping();
 	}
+}
+
+/* Its queue is full: what it does not read must not keep the daemon from its end. */
+Test(launch, service_manager_that_does_not_listen_does_not_stop_the_end, .timeout = 60)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char name[64];
+
+	snprintf(name, sizeof name, "@test-launch-full-%d", (int)getpid());
+	manager(name);
+	memcpy(addr.sun_path + 1, name + 1, strlen(name) - 1);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	while (sendto(fd, "x", 1, 0, (void *)&addr,
+	              offsetof(struct sockaddr_un, sun_path) + strlen(name)) == 1)
+		continue;
+	cr_assert(eq(int, errno, EAGAIN));
+	launch_stopping();
 }

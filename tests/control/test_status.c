@@ -112,7 +112,8 @@ Test(status, what_is_not_known_is_null)
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
 		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},\"links\":["
+		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},"
+		"\"log_lines_lost\":0,\"links\":["
 		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
 		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
 		"\"train_max_bytes\":0,\"tx_packets\":0,"
@@ -264,7 +265,8 @@ Test(status, all_that_is_known_is_told)
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
 		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},\"links\":["
+		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},"
+		"\"log_lines_lost\":0,\"links\":["
 		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
 		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
 		"\"train_max_bytes\":1400,"

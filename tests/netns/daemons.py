@@ -75,12 +75,13 @@ class Daemon:
             os.fchmod(file.fileno(), 0o600)
             file.write(yaml_text(config) + "\n")
 
-    def start(self, wait=True):
+    def start(self, wait=True, stderr=None):
+        """@stderr: a file instead of the log of the test."""
         self.write_config()
         self.process = Process(
             self.lab, self.namespace, self.name,
             [*self.prefix, Settings.vtrunkd, "--config", self.config_path, "--foreground", "--debug"],
-            self.lab.sanitizer_env(self.name))
+            self.lab.sanitizer_env(self.name), stderr)
         self.process.expected = 0
         if wait:
             self.wait_ready()

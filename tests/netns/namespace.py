@@ -159,13 +159,14 @@ class Process:
 
     expected = None  # exit status that anything else than is a fault; None: any will do
 
-    def __init__(self, lab, namespace, name, cmd, env=None):
+    def __init__(self, lab, namespace, name, cmd, env=None, stderr=None):
         self.lab, self.namespace, self.name = lab, namespace, name
         self.was_signalled = False
         self.log_path = f"{lab.directory}/{name}.log"
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
-                namespace.command(*cmd), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                namespace.command(*cmd), stdout=log, stderr=stderr or log,
+                stdin=subprocess.DEVNULL,
                 start_new_session=True, env={**os.environ, **(env or {})})
         lab.processes.append(self)
 
