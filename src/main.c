@@ -21,6 +21,7 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "version.h"
+#include "vtrunkd/ctl.h"
 
 /* Exit statuses; 0 when all went well. */
 #define EXIT_USAGE CLI_USAGE  /* wrong options, or a configuration that is not accepted */
@@ -29,14 +30,16 @@
 _Static_assert(EXIT_START == LAUNCH_LOST, "one status for daemons that did not start");
 
 static const char usage[] =
-	"Usage: vtrunkd [-c FILE] [-f] [-d]             run the daemon\n"
+	"Usage: vtrunkd [-c FILE] [-f] [-d] [--run-dir DIR]\n"
+	"                                               run the daemon\n"
 	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
 	"       vtrunkd config --output FILE [--force] [--client|--gateway]\n"
 	"                      [--peer-key KEY] [--endpoint HOST:PORT]\n"
 	"                                               write a commented one with fresh keys: of "
 	"a\n"
 	"                                               pair of ends, or of the one end named\n"
-	"       vtrunkd status [-i INTERFACE] [--json]  ask a running daemon\n"
+	"       vtrunkd status [-i INTERFACE] [--run-dir DIR] [--json]\n"
+	"                                               ask a running daemon\n"
 	"       vtrunkd show [INTERFACE]                the same, as `wg` calls it\n"
 	"       vtrunkd pubkey [-c FILE]                the public key of a configuration, or of "
 	"the\n"
@@ -48,6 +51,7 @@ static const char usage[] =
 	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
 	"  -f, --foreground   stay in the foreground and log to standard error\n"
 	"  -d, --debug        log more than the configuration says\n"
+	"      --run-dir DIR  the control socket's directory, or none; default: " CTL_DIRECTORY "\n"
 	"      --version      print the version and end\n"
 	"  -h, --help         print this text and end\n"
 	"\n"
@@ -61,12 +65,14 @@ enum {
 	OPTION_CLIENT,
 	OPTION_GATEWAY,
 	OPTION_PEER_KEY,
-	OPTION_ENDPOINT
+	OPTION_ENDPOINT,
+	OPTION_RUN_DIR
 };
 
 struct options {
 	const char *config;
 	bool is_foreground, is_debug;
+	const char *run_dir; /* NULL: what the configuration says */
 	const char *output; /* of `config`, as what follows */
 	bool is_forced;
 	struct config_starter starter;
@@ -74,9 +80,13 @@ struct options {
 };
 
 static const struct option daemon_options[] = {
-	{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
-	{"debug", no_argument, NULL, 'd'},        {"version", no_argument, NULL, OPTION_VERSION},
-	{"help", no_argument, NULL, 'h'},         {0},
+	{"config", required_argument, NULL, 'c'},
+	{"foreground", no_argument, NULL, 'f'},
+	{"debug", no_argument, NULL, 'd'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
+	{0},
 };
 static const struct option check_options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -137,6 +147,9 @@ static bool parse_options(int argc, char **argv, const char *letters, const stru
 			break;
 		case OPTION_ENDPOINT:
 			ret->starter.endpoint = optarg;
+			break;
+		case OPTION_RUN_DIR:
+			ret->run_dir = optarg;
 			break;
 		default:
 			fputs("vtrunkd: --help tells what there is\n", stderr);
@@ -343,8 +356,8 @@ static int adopt_thread(const struct config *config)
 	return err;
 }
 
-/* From now on nobody looks at standard error, in the background: a pipe that the caller reads to its end
- * must come to it. What was said so far is written before.
+/* From now on nobody looks at standard error, in the background: a pipe that the caller reads to
+ * its end must come to it. What was said so far is written before.
  */
 static int say_ready(struct launch *launch, const struct control *control)
 {
@@ -364,6 +377,23 @@ static int say_ready(struct launch *launch, const struct control *control)
 	return 0;
 }
 
+/* The configuration, with what the options say instead. Returns an exit status. */
+static int load_config(const struct options *options, struct config **ret)
+{
+	struct config *config;
+
+	if (config_load(options->config, stderr, &config))
+		return EXIT_USAGE;
+	if (options->run_dir && config_set_run_dir(config, options->run_dir)) {
+		fputs("vtrunkd: no memory\n", stderr);
+		config_free(config);
+		return EXIT_START;
+	}
+	log_init(options->is_debug ? LOG_LEVEL_DEBUG : config->log_level, config->log_format);
+	*ret = config;
+	return 0;
+}
+
 static int run_daemon(const struct options *options, struct launch *launch)
 {
 	struct tun tun;
@@ -371,12 +401,10 @@ static int run_daemon(const struct options *options, struct launch *launch)
 	struct config *config;
 	int status = start_crypto();
 
+	if (!status)
+		status = load_config(options, &config);
 	if (status)
 		return status;
-	if (config_load(options->config, stderr, &config))
-		return EXIT_USAGE;
-	log_init(options->is_debug ? LOG_LEVEL_DEBUG : config->log_level, config->log_format);
-
 	status = EXIT_START;
 	int signal_fd = signals_open();
 	if (signal_fd < 0) {
@@ -414,6 +442,19 @@ err_free_config:
 	return status;
 }
 
+/* False after a message. */
+static bool check_run_dir(const char *run_dir)
+{
+	const char *fault = run_dir ? config_check_run_dir(run_dir) : NULL;
+
+	if (fault)
+		fprintf(stderr,
+		        "vtrunkd: --run-dir must be an absolute path of at most %u bytes, or %s; "
+		        "this is %s\n",
+		        CTL_DIRECTORY_LEN_MAX, CONFIG_RUN_DIR_NONE, fault);
+	return !fault;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -431,6 +472,8 @@ int main(int argc, char **argv)
 	if (options.wants_version)
 		return print("vtrunkd " VTRUNKD_VERSION "\n");
 
+	if (!check_run_dir(options.run_dir))
+		return EXIT_USAGE;
 	if (!options.is_foreground)
 		err = launch_detach(&launch);
 	if (err) {

@@ -206,7 +206,7 @@ static int explain_choice(const char *directory, struct dirent **found, int coun
                           FILE *messages)
 {
 	if (count == 0) {
-		fprintf(messages, "vtrunkd: no daemon runs: %s %s\n",
+		fprintf(messages, "vtrunkd: no daemon runs: %s %s; --run-dir names another\n",
 		        had_stale ? "nobody listens at a socket in" : "no socket in", directory);
 		return -ENOENT;
 	}

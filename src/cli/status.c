@@ -17,17 +17,18 @@
 #include "vtrunkd/ctl.h"
 
 static const char usage[] =
-	"Usage: vtrunkd status [-i INTERFACE] [--socket PATH] [--json]\n"
+	"Usage: vtrunkd status [-i INTERFACE] [--run-dir DIR] [--socket PATH] [--json]\n"
 	"\n"
 	"  -i, --interface INTERFACE  the daemon of this interface; default: the only one\n"
-	"      --socket PATH          its control socket, instead of " CTL_DIRECTORY
-	"/INTERFACE" CTL_SUFFIX "\n"
+	"      --run-dir DIR          where its control socket is; default: " CTL_DIRECTORY "\n"
+	"      --socket PATH          the socket itself, instead of DIR/INTERFACE" CTL_SUFFIX "\n"
 	"      --json                 the status object as it is, for programs\n"
 	"      --help                 this text\n";
 
 struct options {
 	const char *interface;
 	const char *socket;
+	const char *run_dir;
 	bool is_json;
 	bool wants_help;
 };
@@ -37,17 +38,19 @@ static bool parse_options(int argc, char **argv, struct options *ret)
 {
 	enum {
 		OPTION_SOCKET = 256,
+		OPTION_RUN_DIR,
 		OPTION_JSON,
 		OPTION_HELP
 	};
 	static const struct option known[] = {
 		{"interface", required_argument, NULL, 'i'},
 		{"socket", required_argument, NULL, OPTION_SOCKET},
+		{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{0},
 	};
-	struct options options = {0};
+	struct options options = {.run_dir = CTL_DIRECTORY};
 	int option;
 
 	optind = 0; /* from the start again, whoever used getopt before */
@@ -58,6 +61,9 @@ static bool parse_options(int argc, char **argv, struct options *ret)
 			break;
 		case OPTION_SOCKET:
 			options.socket = optarg;
+			break;
+		case OPTION_RUN_DIR:
+			options.run_dir = optarg;
 			break;
 		case OPTION_JSON:
 			options.is_json = true;
@@ -91,10 +97,10 @@ static int choose_socket(const struct options *options, char path[static PATH_MA
 			        options->interface);
 			return CLI_USAGE;
 		}
-		snprintf(path, PATH_MAX, CTL_DIRECTORY "/%s" CTL_SUFFIX, options->interface);
+		snprintf(path, PATH_MAX, "%s/%s" CTL_SUFFIX, options->run_dir, options->interface);
 		return CLI_OK;
 	}
-	switch (ctl_find_socket(CTL_DIRECTORY, stderr, path)) {
+	switch (ctl_find_socket(options->run_dir, stderr, path)) {
 	case 0:
 		return CLI_OK;
 	case -ENOTUNIQ:

@@ -78,6 +78,10 @@ struct raw_dataplane {
 	uint32_t busy_poll_us;
 };
 
+struct raw_control {
+	char *run_dir;
+};
+
 struct raw_logging {
 	int level, format;
 };
@@ -86,6 +90,7 @@ struct raw_config {
 	struct raw_network network;
 	struct raw_wireguard wireguard;
 	struct raw_dataplane dataplane;
+	struct raw_control control;
 	struct raw_logging logging;
 };
 
@@ -209,6 +214,10 @@ static const cyaml_schema_field_t dataplane_fields[] = {
 	WORD(raw_dataplane, offloads, offload_words),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t control_fields[] = {
+	STRING(raw_control, run_dir),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t logging_fields[] = {
 	WORD(raw_logging, level, level_words),
 	WORD(raw_logging, format, format_words),
@@ -218,6 +227,7 @@ static const cyaml_schema_field_t document_fields[] = {
 	MAPPING(raw_config, network, network_fields),
 	MAPPING(raw_config, wireguard, wireguard_fields),
 	MAPPING(raw_config, dataplane, dataplane_fields),
+	MAPPING(raw_config, control, control_fields),
 	MAPPING(raw_config, logging, logging_fields),
 	CYAML_FIELD_END,
 };
@@ -567,6 +577,8 @@ static int build_config(struct config *config, const char *path, const struct ra
 	config->log_format =
 		raw->logging.format ? (enum log_format)(raw->logging.format - 1) : LOG_FORMAT_AUTO;
 	build_dataplane(config, &raw->dataplane);
+	if (!err && raw->control.run_dir)
+		err = copy_string(raw->control.run_dir, &config->run_dir);
 	if (!err)
 		err = build_network(config, &raw->network);
 	return err ? err : build_wireguard(config, &raw->wireguard, secrets);
@@ -676,6 +688,17 @@ static void free_peer(struct config_peer *peer)
 	secret_free(peer->preshared_key);
 }
 
+int config_set_run_dir(struct config *config, const char *run_dir)
+{
+	char *copy = strdup(run_dir);
+
+	if (!copy)
+		return -ENOMEM;
+	free(config->run_dir);
+	config->run_dir = copy;
+	return 0;
+}
+
 void config_free(struct config *config)
 {
 	if (!config)
@@ -690,6 +713,7 @@ void config_free(struct config *config)
 	free(config->peers);
 	free(config->addresses);
 	secret_free(config->private_key);
+	free(config->run_dir);
 	free(config->path);
 	free(config);
 }

@@ -26,6 +26,7 @@
 #define CONFIG_BYTES_MAX    (1u << 20)
 #define CONFIG_DEPTH_MAX    16u
 #define CONFIG_CPUS_MAX     64u
+#define CONFIG_RUN_DIR_NONE "none" /* no control socket */
 
 /* Fits into links of 1500 bytes in any case: 80 bytes are IPv6, UDP, WireGuard's header and tag. */
 #define CONFIG_MTU_DEFAULT     1420u
@@ -101,6 +102,8 @@ struct config {
 	unsigned busy_poll_us;      /* 0 .. 1,000; 0: sleep at once when there is nothing to do */
 	bool has_offloads;          /* TUN and UDP segmentation where the kernel has them */
 
+	char *run_dir; /* of the control socket, absolute, or CONFIG_RUN_DIR_NONE; NULL: the default */
+
 	enum log_level log_level;
 	enum log_format log_format;
 };
@@ -115,6 +118,11 @@ int config_load(const char *path, FILE *messages, struct config **ret);
  * still to be filled in does not matter. Messages and errors as above.
  */
 int config_public_key(const char *path, FILE *messages, uint8_t ret[static KEY_LEN]);
+
+/* Takes the place of what the file says; @run_dir has passed config_check_run_dir(). Returns 0 or
+ * -ENOMEM.
+ */
+int config_set_run_dir(struct config *config, const char *run_dir);
 
 /* Wipes the keys. NULL is allowed. */
 void config_free(struct config *config);

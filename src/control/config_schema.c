@@ -24,6 +24,7 @@
 #define A_BIND      "IP, IP:PORT or [IPv6]:PORT"
 #define AN_ENDPOINT "HOST:PORT, IP:PORT or [IPv6]:PORT"
 #define A_PATH      "an absolute path"
+#define A_RUN_DIR   "an absolute path of at most 86 bytes, or none"
 
 #define THEIR_KEY   "`vtrunkd pubkey -c FILE` at the other end prints it"
 #define OUR_KEY     "`vtrunkd genkey` makes one"
@@ -137,11 +138,17 @@ static const struct config_rule logging_keys[] = {
 	{0},
 };
 
+static const struct config_rule control_keys[] = {
+	{"run_dir", TEXT(config_check_run_dir, A_RUN_DIR)},
+	{0},
+};
+
 static const struct config_rule document_keys[] = {
 	{"network", CONFIG_MAPPING, .is_required = true, .inner = network_keys, .cure = AN_EXAMPLE},
 	{"wireguard", CONFIG_MAPPING, .is_required = true, .inner = wireguard_keys,
          .cure = AN_EXAMPLE},
 	{"dataplane", CONFIG_MAPPING, .inner = dataplane_keys},
+	{"control", CONFIG_MAPPING, .inner = control_keys},
 	{"logging", CONFIG_MAPPING, .inner = logging_keys},
 	{0},
 };

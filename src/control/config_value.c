@@ -11,6 +11,8 @@
 #include <strings.h>
 
 #include "base/key_text.h"
+#include "control/config.h"
+#include "vtrunkd/ctl.h"
 #include "vtrunkd/limits.h"
 
 #define DEVICE_LEN_MAX 15u  /* IFNAMSIZ without its zero */
@@ -204,6 +206,13 @@ const char *config_check_path(const char *text)
 	if (text[0] != '/')
 		return *text ? "a relative path" : "empty";
 	return strlen(text) >= PATH_MAX ? "too long" : NULL;
+}
+
+const char *config_check_run_dir(const char *text)
+{
+	const char *fault = strcmp(text, CONFIG_RUN_DIR_NONE) ? config_check_path(text) : NULL;
+
+	return fault || strlen(text) <= CTL_DIRECTORY_LEN_MAX ? fault : "too long";
 }
 
 /* An unquoted number of YAML 1.2 (core schema 10.3.2): integers, hexadecimal, octal, fractions. */

@@ -26,6 +26,7 @@ const char *config_check_key(const char *text);      /* base64 of 32 bytes */
 const char *config_check_bind(const char *text);     /* "IP", "IP:PORT", "[IPv6]:PORT" */
 const char *config_check_endpoint(const char *text); /* "HOST:PORT", "IP:PORT", "[IPv6]:PORT" */
 const char *config_check_path(const char *text);     /* absolute, of a file */
+const char *config_check_run_dir(const char *text);  /* absolute, with room for a socket; "none" */
 
 /* What YAML takes an unquoted @text for: "a number", "a boolean", or NULL for text. */
 const char *config_plain_type(const char *text);

@@ -12,6 +12,7 @@
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
+#include "vtrunkd/ctl.h"
 
 #define EVENTS_PER_TURN 64u /* of the data plane */
 #define SAMPLE_NS       NS_PER_S
@@ -314,6 +315,39 @@ static int create_identity(struct control *control)
 	return 0;
 }
 
+/* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run may
+ * be read-only, or not ours. One that somebody named may not. Nor may there be two daemons behind one
+ * name: whoever asks would hear about the other.
+ */
+static int create_ctl_socket(struct control *control)
+{
+	const char *wanted = control->config->run_dir;
+	const char *directory = wanted ? wanted : CTL_DIRECTORY;
+
+	if (!strcmp(directory, CONFIG_RUN_DIR_NONE)) {
+		log_info("interface=%s: no control socket, as configured", control->interface);
+		return 0;
+	}
+	int err = ctl_socket_create(control, directory, &control->ctl);
+	if (err == -EADDRINUSE) {
+		log_error("interface=%s: %s/%s" CTL_SUFFIX " belongs to a daemon that runs, perhaps "
+		          "in another network namespace, or is no socket; give this one a run "
+		          "directory of its own: --run-dir or control.run_dir",
+		          control->interface, directory, control->interface);
+	} else if (err && wanted) {
+		log_error("interface=%s: the run directory %s cannot be used, %s; its parent must "
+		          "be there",
+		          control->interface, directory, strerror(-err));
+	} else if (err) {
+		log_warning("interface=%s: no control socket, status cannot ask this daemon: %s "
+		            "cannot be used, %s; --run-dir or control.run_dir names another "
+		            "directory",
+		            control->interface, directory, strerror(-err));
+		return 0;
+	}
+	return err;
+}
+
 static int watch_all(struct control *control, int signal_fd)
 {
 	int r;
@@ -362,7 +396,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	if (r)
 		return r;
 	*ret_what = "the control socket";
-	r = ctl_socket_create(control, &control->ctl);
+	r = create_ctl_socket(control);
 	if (r)
 		return r;
 	*ret_what = "the links";

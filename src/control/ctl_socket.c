@@ -299,8 +299,11 @@ static int bind_private(int fd, const struct sockaddr_un *addr)
 	return err;
 }
 
-/* Two daemons that start at once could each take the other's new socket for a stale one. The kernel
- * gives the TUN device of this name to one of them only, and that comes first.
+/* Two daemons that start at once could each take the other's new socket for a stale one, between
+ * its bind() and its listen(). The kernel gives the TUN device of this name to one of them only,
+ * and that comes first; but in another network namespace there may be another device of the name.
+ * Those two need a directory each anyway: the later one is refused, or in that moment takes the
+ * place.
  */
 static int bind_listener(struct ctl_socket *ctl)
 {
@@ -341,7 +344,7 @@ static int open_listener(struct ctl_socket *ctl, const char *directory)
 	return err ? err : loop_watch(&ctl->control->loop, &ctl->listener, EPOLLIN);
 }
 
-int ctl_socket_create_in(struct control *control, const char *directory, struct ctl_socket **ret)
+int ctl_socket_create(struct control *control, const char *directory, struct ctl_socket **ret)
 {
 	struct ctl_socket *ctl = calloc(1, sizeof *ctl);
 
@@ -361,11 +364,6 @@ int ctl_socket_create_in(struct control *control, const char *directory, struct 
 	}
 	*ret = ctl;
 	return 0;
-}
-
-int ctl_socket_create(struct control *control, struct ctl_socket **ret)
-{
-	return ctl_socket_create_in(control, CTL_DIRECTORY, ret);
 }
 
 void ctl_socket_destroy(struct ctl_socket *ctl)

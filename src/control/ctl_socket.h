@@ -19,15 +19,12 @@
 struct control;
 struct ctl_socket;
 
-/* Listens at CTL_DIRECTORY/INTERFACE.sock, a file of mode 0600 from its first moment; makes the
+/* Listens at @directory/INTERFACE.sock, a file of mode 0600 from its first moment; makes the
  * directory when it is not there. A socket that a dead daemon left is replaced. The loop, heap and
  * interface name of @control must be there. Returns 0 or a negative errno: -EADDRINUSE when a
  * daemon answers at that path or it is no socket, -ENAMETOOLONG, ...
  */
-int ctl_socket_create(struct control *control, struct ctl_socket **ret);
-
-/* The same in another directory. */
-int ctl_socket_create_in(struct control *control, const char *directory, struct ctl_socket **ret);
+int ctl_socket_create(struct control *control, const char *directory, struct ctl_socket **ret);
 
 /* Lets go of all clients, whatever they were told so far, and removes the file. NULL is allowed. */
 void ctl_socket_destroy(struct ctl_socket *ctl);

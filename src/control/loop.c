@@ -57,9 +57,9 @@ void loop_unwatch(struct loop *loop, struct event_source *source)
 	change(loop, EPOLL_CTL_DEL, source, 0);
 }
 
-/* Its call number came with Linux 5.11; older kernels do not know it, and container profiles that are
- * older refuse it. By number, since the C library may be older than the kernel too. The kernel takes 64
- * bits for each member on every machine.
+/* Its call number came with Linux 5.11; older kernels do not know it, and container profiles that
+ * are older refuse it. By number, since the C library may be older than the kernel too. The kernel
+ * takes 64 bits for each member on every machine.
  */
 static int wait_precisely(const struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
 {

@@ -42,8 +42,9 @@ int loop_watch_again(struct loop *loop, struct event_source *source, uint32_t ev
 /* Its @ready is not called any more, also not in this turn. Before its descriptor is closed. */
 void loop_unwatch(struct loop *loop, struct event_source *source);
 
-/* Sleeps until something is ready or due, then calls everybody concerned. Returns 0, or a negative errno
- * when the system refuses to wait: at once, nobody was called, and it would refuse the next time too.
+/* Sleeps until something is ready or due, then calls everybody concerned. Returns 0, or a negative
+ * errno when the system refuses to wait: at once, nobody was called, and it would refuse the next
+ * time too.
  */
 int loop_turn(struct loop *loop);
 

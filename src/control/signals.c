@@ -21,8 +21,8 @@ static const struct {
 
 #define TAKEN_COUNT (sizeof taken / sizeof *taken)
 
-/* Their default is the end of the process, for the last two its standstill: SIGTTOU comes when a line
- * of the log goes to a terminal that belongs to another program at that moment.
+/* Their default is the end of the process, for the last two its standstill: SIGTTOU comes when a
+ * line of the log goes to a terminal that belongs to another program at that moment.
  */
 static const int ignored[] = {
 	SIGPIPE,   SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,

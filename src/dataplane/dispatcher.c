@@ -434,15 +434,15 @@ static void take_kicks(struct dispatcher *d)
 	}
 }
 
-/* What comes back from a device that is gone: deleted, or the descriptor no longer one of its queues. */
+/* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues. */
 static bool is_gone(int error)
 {
 	return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
 }
 
-/* Whatever else a read fails with costs a packet at most, and may be over the next time. Until one does
- * not fail there is a rest before each, or a device that says "readable" and fails would keep a processor
- * busy.
+/* Whatever else a read fails with costs a packet at most, and may be over the next time. Until one
+ * does not fail there is a rest before each, or a device that says "readable" and fails would keep a
+ * processor busy.
  */
 static void note_read_error(struct dispatcher *d, int error)
 {

@@ -20,6 +20,7 @@
 
 #include "base/key_text.h"
 #include "control/config.h"
+#include "vtrunkd/ctl.h"
 #include "crypto/aead.h"
 
 #define OWN_KEY        "oI6cc7Np6xzQ97Oymb0Z+jbeCClFBz8+PPfSkZnVU00="
@@ -341,6 +342,7 @@ static void expect_defaults(const struct config *config)
 	cr_expect(config->has_offloads);
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_INFO));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_AUTO));
+	cr_expect(eq(ptr, config->run_dir, NULL));
 }
 
 Test(config, absent_keys_have_their_defaults)
@@ -459,6 +461,18 @@ Test(config, engine_and_logging_keys)
 	cr_expect(not(config->has_offloads));
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_DEBUG));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_JSON));
+	cr_assert(ne(ptr, config->run_dir, NULL));
+	cr_expect(eq(sz, strlen(config->run_dir), CTL_DIRECTORY_LEN_MAX));
+	config_free(config);
+}
+
+Test(config, run_directory_may_be_none_and_an_option_takes_its_place)
+{
+	struct config *config = load_good("run-dir-none.yaml");
+
+	cr_expect(eq(str, config->run_dir, (char *)CONFIG_RUN_DIR_NONE));
+	cr_expect(eq(int, config_set_run_dir(config, "/run/other"), 0));
+	cr_expect(eq(str, config->run_dir, (char *)"/run/other"));
 	config_free(config);
 }
 
@@ -683,7 +697,7 @@ Test(config, sixteen_levels_are_not_too_deep)
 	               "t.yaml:1:1: wireguard: required but missing; must be a mapping; `vtrunkd "
 	               "config --output FILE` writes a file to start from\n"
 	               "t.yaml:1:2: a: unknown key; allowed are network, wireguard, dataplane, "
-	               "logging\n");
+	               "control, logging\n");
 }
 
 /* Each of these would take a reader without bounds very long, or much memory. */

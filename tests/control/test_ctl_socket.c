@@ -109,7 +109,7 @@ static void turn_until_idle(void)
 
 static int create(void)
 {
-	return ctl_socket_create_in(&control, run, &ctl);
+	return ctl_socket_create(&control, run, &ctl);
 }
 
 static int stream_socket(void)
@@ -372,15 +372,30 @@ Test(ctl_socket, what_is_no_socket_stays)
 	cr_assert(eq(int, access(path, F_OK), 0));
 }
 
+/* The longest directory that the configuration takes, and the longest name of a device. */
+Test(ctl_socket, longest_directory_fits_an_address)
+{
+	char long_run[CTL_DIRECTORY_LEN_MAX + 1];
+
+	snprintf(long_run, sizeof long_run, "%s/%0*d", directory,
+	         (int)(CTL_DIRECTORY_LEN_MAX - strlen(directory) - 1), 0);
+	cr_assert(eq(sz, strlen(long_run), CTL_DIRECTORY_LEN_MAX));
+	snprintf(control.interface, sizeof control.interface, "%015d", 0);
+	cr_assert(eq(int, ctl_socket_create(&control, long_run, &ctl), 0));
+	ctl_socket_destroy(ctl);
+	ctl = NULL;
+	cr_assert(eq(int, rmdir(long_run), 0));
+}
+
 Test(ctl_socket, path_must_fit_an_address)
 {
 	char longer[120];
 
 	memset(longer, 'x', sizeof longer);
 	longer[sizeof longer - 1] = 0;
-	cr_assert(eq(int, ctl_socket_create_in(&control, longer, &ctl), -ENAMETOOLONG));
+	cr_assert(eq(int, ctl_socket_create(&control, longer, &ctl), -ENAMETOOLONG));
 	cr_assert(
-		eq(int, ctl_socket_create_in(&control, "/proc/no-such/directory", &ctl), -ENOENT));
+		eq(int, ctl_socket_create(&control, "/proc/no-such/directory", &ctl), -ENOENT));
 	ctl_socket_destroy(NULL);
 }
 

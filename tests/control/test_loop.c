@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an old kernel or a container's profile does to a system call, a filter of our own does here: each
- * test is a process of its own, and it ends with it.
+/* What an old kernel or a container's profile does to a system call, a filter of our own does
+ * here: each test is a process of its own, and it ends with it.
  */
 #include "control/loop.h"
 
@@ -70,8 +70,8 @@ static void be_ready(struct event_source *source, uint32_t events, uint64_t now_
 	calls += eventfd_read(source->fd, &count) == 0;
 }
 
-/* Turns until the deadline has come. However long it takes, it must not be many: one that sleeps to its
- * end, perhaps one more for what the clocks round.
+/* Turns until the deadline has come. However long it takes, it must not be many: one that sleeps
+ * to its end, perhaps one more for what the clocks round.
  */
 static void expect_patience(uint64_t wait_ns)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each test is a process of its own, so signals may be sent in earnest: what ends the process ends the
- * test, and is seen in a child where it is wanted.
+/* Each test is a process of its own, so signals may be sent in earnest: what ends the process ends
+ * the test, and is seen in a child where it is wanted.
  */
 #include "control/signals.h"
 

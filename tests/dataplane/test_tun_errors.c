@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads of the TUN device that fail. The linker puts our readv() in the place of the C library's (--wrap),
- * so the device fails as the test says.
+/* Reads of the TUN device that fail. The linker puts our readv() in the place of the C library's
+ * (--wrap), so the device fails as the test says.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>

@@ -61,7 +61,12 @@ class Daemon:
 
     @property
     def socket_path(self):
-        return f"/run/vtrunkd/{self.interface}.sock"
+        return f"{self.run_dir or '/run/vtrunkd'}/{self.interface}.sock"
+
+    @property
+    def run_dir(self):
+        """The directory of the control socket that the configuration names, or None."""
+        return self.config.get("control", {}).get("run_dir")
 
     @property
     def pid(self):
@@ -95,8 +100,9 @@ class Daemon:
 
     def status(self):
         """The answer of `vtrunkd status --json`, or None while there is none."""
+        where = ["--run-dir", self.run_dir] if self.run_dir else []
         done = subprocess.run(
-            [Settings.vtrunkd, "status", "--interface", self.interface, "--json"],
+            [Settings.vtrunkd, "status", "--interface", self.interface, *where, "--json"],
             capture_output=True, text=True, timeout=20,
             env={**os.environ, **self.lab.sanitizer_env(f"{self.name}-status")})
         return json.loads(done.stdout) if done.returncode == 0 else None

@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -155,3 +157,118 @@ def test_background_lets_go_of_standard_error_in_every_format():
             check(status, f"{log_format}: no daemon")
             os.kill(status["pid"], signal.SIGTERM)
             wait_until("the daemon ends", lambda: status["pid"] not in lab.client.pids(), 10)
+
+
+def in_own_mounts(script, *words):
+    """What to put before a command that is to find other file systems; @script ends with exec."""
+    return ["unshare", "--mount", "sh", "-c", f'{script} "$@"', "sh", *words]
+
+
+def wait_in_log(daemon, text):
+    def is_there():
+        check(daemon.process.is_running(), f"{daemon.name} ended: {daemon.process.log()}")
+        return text in daemon.process.log()
+    wait_until(f"{daemon.name} logs \"{text}\"", is_there, 20)
+
+
+def check_runs_without_socket(lab, client, server, reason):
+    """The client carries packets though nobody can ask it, and has said why."""
+    server.start()
+    client.start(wait=False)
+    wait_in_log(client, "ready:")
+    wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 10)
+    check(reason in client.process.log(), f"\"{reason}\" is not in the log")
+    check(not os.path.exists(client.socket_path), "there is a socket all the same")
+    client.stop()
+
+
+def test_daemon_without_a_control_socket():
+    with Lab(links=1) as lab:
+        client, server = lab.pair(client={"control": {"run_dir": "none"}})
+        check_runs_without_socket(lab, client, server, "no control socket, as configured")
+        check(not glob.glob(f"/run/vtrunkd/{client.interface}*"), "a socket was made")
+
+
+def test_run_directory_that_is_read_only():
+    with Lab(links=1) as lab:
+        client, server = lab.pair()
+        client.prefix = in_own_mounts("mount -t tmpfs -o ro none /run && exec")
+        check_runs_without_socket(lab, client, server, "Read-only file system; --run-dir or")
+
+
+def test_daemon_that_is_not_root_but_may_administer_the_network():
+    with Lab(links=1) as lab:
+        client, server = lab.pair()
+        # Its own device node, which everybody may open, in a place where everybody can.
+        node = f"{lab.directory}/tun"
+        os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
+        os.chmod(node, 0o666)
+        os.chmod(lab.directory, 0o711)
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                "--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin",
+                "--bounding-set", "-all,+net_admin"]
+        client.prefix = in_own_mounts(
+            f"mount --bind {node} /dev/net/tun && chown 65534 {client.config_path} && exec", *user)
+        check_runs_without_socket(lab, client, server, "Permission denied; --run-dir or")
+        # With a directory of its own it can be asked, by itself and by root.
+        own = f"{lab.directory}/own"
+        os.mkdir(own, 0o700)
+        os.chown(own, 65534, 65534)
+        client.config["control"] = {"run_dir": own}
+        client.start()
+        client.stop()
+
+
+def test_named_run_directory_that_cannot_be_used_is_an_error():
+    with Lab(links=1) as lab:
+        client, _ = lab.pair(client={"control": {"run_dir": f"{lab.directory}/no/such"}})
+        client.write_config()
+        for words in ([], ["--run-dir", f"{lab.directory}/client.yaml"]):
+            done = run_vtrunkd(lab, "-c", client.config_path, *words, namespace=lab.client)
+            check(done.returncode == 2, f"{words}: exit {done.returncode}")
+            check("cannot be used" in done.stderr, f"{words}: {done.stderr}")
+            check(not lab.client.has_device(client.interface), "the device is left")
+        done = run_vtrunkd(lab, "-c", client.config_path, "--run-dir", "run")
+        check(done.returncode == 1 and "relative path" in done.stderr,
+              f"exit {done.returncode}: {done.stderr}")
+
+
+def test_one_interface_name_in_two_network_namespaces():
+    with Lab(links=1) as lab:
+        client, server = lab.pair()
+        server.config["network"]["interface"] = server.interface = client.interface
+        client.start()
+        server.start(wait=False)
+        server.process.expected = 2
+        wait_until("the second daemon ends", lambda: not server.process.is_running(), 10)
+        log = server.process.log()
+        check("in another network namespace" in log and "--run-dir" in log, f"it says {log}")
+        check(client.status(), "the first daemon lost its socket")
+
+        server.config["control"] = {"run_dir": f"{lab.directory}/server"}
+        server.start()
+        client.wait_bonded(["link-1"])
+        server.wait_bonded(["link-1"])
+        check(lab.client.ping(SERVER4), "no answer through the tunnel")
+        pids = {client.status()["pid"], server.status()["pid"]}
+        check(len(pids) == 2, "both answers are of one daemon")
+        found = run_vtrunkd(lab, "status", "--run-dir", server.run_dir, "--json")
+        check(found.returncode == 0, f"not found without its name: {found.stderr}")
+        server.stop()
+        client.stop()
+
+
+def test_run_directory_by_option():
+    with Lab(links=1) as lab:
+        client, _ = lab.pair(client={"control": {"run_dir": "none"}})
+        client.write_config()
+        run_dir = f"{lab.directory}/run"
+        done = run_vtrunkd(lab, "-c", client.config_path, "--run-dir", run_dir,
+                           namespace=lab.client)
+        check(done.returncode == 0, f"exit {done.returncode}: {done.stderr}")
+        client.config["control"]["run_dir"] = run_dir  # where the lab looks
+        status = client.status()
+        check(status, "no answer there")
+        os.kill(status["pid"], signal.SIGTERM)
+        wait_until("the daemon ends", lambda: status["pid"] not in lab.client.pids(), 10)
+        check(not os.path.exists(client.socket_path), "the socket is left")
