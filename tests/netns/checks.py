@@ -34,6 +34,20 @@ def long(function):
     return function
 
 
+def alone(function):
+    """For a test that nothing may run beside: it measures what the machine itself can do."""
+    function.is_alone = True
+    return function
+
+
+def bulk(function):
+    """For a test whose data passes the segmentation offloads, or what stands in for them: super-packets
+    and trains, in and out. --bulk runs these alone: without offloads all else is what it is with them.
+    """
+    function.is_bulk = True
+    return function
+
+
 def note(text):
     """A figure for people, as a TAP comment."""
     print(f"# {text}", flush=True)

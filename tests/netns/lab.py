@@ -19,7 +19,7 @@ fault. Their neighbour entries are permanent: a dead link is silent.
 The client reaches 10.72.<i>.0/24 over link i by its main table. 10.70.0.1 is reached over the link
 whose source address or device the socket is bound to, link 1 otherwise.
 
-Everything carries the process id of the run and is removed when the `with` block is left, whatever
+Everything carries the process id of the test and is removed when the `with` block is left, whatever
 the reason. Only what a Lab started itself is ever signalled or deleted.
 """
 import contextlib
@@ -57,6 +57,23 @@ def signals_blocked():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def sweep(pid):
+    """Removes what the labs of process @pid left, which was killed."""
+    with signals_blocked():
+        for path in glob.glob(f"/run/netns/vtrunkd-{pid}-*"):
+            namespace = Namespace(os.path.basename(path))
+            namespace.has_hosts = True
+            namespace.destroy()
+        left = glob.glob(f"/run/vtrunkd/vt{pid}x*.sock") + glob.glob(f"/run/wireguard/vt{pid}x*.sock")
+        for path in left:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        directory = Settings.directory or tempfile.gettempdir()
+        if not Settings.keep:
+            for path in glob.glob(f"{directory}/vtrunkd-{pid}-*"):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class Lab:
@@ -244,7 +261,7 @@ class Lab:
         return path
 
     def interface(self):
-        """A device name no other run uses: control sockets of all namespaces share /run."""
+        """A device name no other test uses: control sockets of all namespaces share /run."""
         name = f"vt{os.getpid()}x{next(serial)}"
         self.sockets += [f"/run/vtrunkd/{name}.sock", f"/run/wireguard/{name}.sock"]
         return name

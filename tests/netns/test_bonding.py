@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Two vtrunkd over several links: modes, address families, names, ways to bind."""
-from checks import check, note, wait_until
+from checks import bulk, check, note, wait_until
 from lab import CLIENT4, CLIENT6, Lab, PORT, SERVER4, SERVER6, SERVER_ANY4
 from traffic import TcpStream, UdpStream
 
@@ -23,24 +23,28 @@ def check_sum_of_links(lab, client, address):
     check(min(moved) > 0.3 * sum(moved), f"bytes by link: {moved}")
 
 
+@bulk
 def test_aggregate_adds_two_links_over_ipv4():
     with Lab(rates=[RATE, RATE]) as lab:
         client, _ = lab.tunnel("aggregate")
         check_sum_of_links(lab, client, SERVER4)
 
 
+@bulk
 def test_aggregate_adds_two_links_over_ipv6():
     with Lab(rates=[RATE, RATE]) as lab:
         client, _ = lab.tunnel("aggregate", families=[6, 6])
         check_sum_of_links(lab, client, SERVER6)
 
 
+@bulk
 def test_one_link_ipv4_and_one_ipv6_add_up():
     with Lab(rates=[RATE, RATE]) as lab:
         client, _ = lab.tunnel("bonding", families=[4, 6])
         check_sum_of_links(lab, client, SERVER4)
 
 
+@bulk
 def test_shares_follow_weights():
     with Lab() as lab:
         client, _ = lab.tunnel("aggregate", weights=[3, 1])
@@ -54,6 +58,7 @@ def test_shares_follow_weights():
         check(2 < one / two < 4, f"weights 3 to 1, bytes {one} to {two}")
 
 
+@bulk
 def test_inner_ipv4_and_ipv6_both_ways():
     with Lab() as lab:
         lab.tunnel()
@@ -63,6 +68,7 @@ def test_inner_ipv4_and_ipv6_both_ways():
                 check(namespace.ping(address, 5) == 5, f"echo requests to {address} are lost")
 
 
+@bulk
 def test_workers_keep_the_order_of_a_flow():
     """Several workers on both sides; one link, so that no path can overtake another."""
     with Lab(links=1) as lab:
@@ -77,6 +83,7 @@ def test_workers_keep_the_order_of_a_flow():
         check(not stream.duplicates, f"{stream.duplicates} duplicates")
 
 
+@bulk
 def test_aggregate_keeps_the_order_of_a_flow():
     """Striped over two equal links; a few may overtake when the machine stops a thread for long."""
     with Lab() as lab:
@@ -92,6 +99,7 @@ def test_aggregate_keeps_the_order_of_a_flow():
         check(not stream.duplicates, f"{stream.duplicates} duplicates")
 
 
+@bulk
 def test_redundant_sends_all_on_every_link_and_delivers_once():
     with Lab() as lab:
         client, _ = lab.tunnel("redundant")
@@ -107,6 +115,7 @@ def test_redundant_sends_all_on_every_link_and_delivers_once():
             check(carried >= stream.sent, f"{path['link']} carried {carried} of {stream.sent}")
 
 
+@bulk
 def test_failover_uses_the_heaviest_link_and_returns_to_it():
     with Lab() as lab:
         client, _ = lab.tunnel("failover", weights=[10, 1],
@@ -195,6 +204,7 @@ def check_one_server_address(lab, client, server):
         check(path["tx_packets"] > 50, f"{path['link']} carried {path['tx_packets']} packets")
 
 
+@bulk
 def test_bonding_off_is_plain_wireguard_on_one_link():
     with Lab() as lab:
         client, server = lab.pair(wireguard={"bonding": "off"})
@@ -211,6 +221,7 @@ def test_bonding_off_is_plain_wireguard_on_one_link():
         check(len(used) == 1, f"links in use: {used}")
 
 
+@bulk
 def test_three_links_add_up():
     with Lab(links=3, rates=[10, 10, 10]) as lab:
         lab.tunnel()

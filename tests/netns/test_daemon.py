@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 
-from checks import Settings, check, require, wait_until
+from checks import Settings, bulk, check, require, wait_until
 from daemons import generate_key, merged
 from lab import Lab, PORT, SERVER4
 
@@ -38,6 +38,7 @@ def run_vtrunkd(lab, *words, stdin=None, namespace=None):
                           env={**os.environ, **lab.sanitizer_env("command")})
 
 
+@bulk
 def test_daemonises_when_the_interface_is_ready():
     with Lab() as lab:
         client, server = lab.pair()
@@ -118,6 +119,7 @@ def test_good_configuration_passes_the_check():
             check(not daemon.namespace.has_device(daemon.interface), "the check made a device")
 
 
+@bulk
 def test_mtu_addresses_and_routes_are_set():
     with Lab() as lab:
         _, public = generate_key()

@@ -6,7 +6,7 @@ import os
 import random
 import struct
 
-from checks import Settings, check, limit, note, wait_until
+from checks import Settings, bulk, check, limit, note, wait_until
 from lab import CLIENT4, Lab, PORT, SERVER4
 from traffic import Capture, Forger, UdpStream, paced
 
@@ -99,6 +99,7 @@ def gather(lab, client, server):
     return tap.payloads(True), tap.payloads(False), source
 
 
+@bulk
 @limit(60)
 def test_hundred_thousand_bad_datagrams_have_no_effect():
     seed = int(os.environ.get("SEED", random.getrandbits(32)))

@@ -2,7 +2,7 @@
 """Debian's wireguard-go on the other end: to it vtrunkd is WireGuard, nothing else."""
 import time
 
-from checks import check, limit, long, note, wait_until
+from checks import bulk, check, limit, long, note, wait_until
 from daemons import WireGuardGo, generate_key
 from lab import CLIENT4, CLIENT6, Lab, PORT, SERVER4, SERVER6
 from traffic import Capture, TcpStream, UdpStream, iperf
@@ -56,6 +56,7 @@ def check_nothing_foreign(stock):
         check(text not in stock.process.log(), f"the stock peer says: {text}")
 
 
+@bulk
 def test_stock_responder():
     with Lab() as lab:
         client, stock = vtrunkd_to_stock(lab)
@@ -63,6 +64,7 @@ def test_stock_responder():
         check(client.peer()["session_role"] == "initiator", "who has initiated?")
 
 
+@bulk
 def test_stock_initiator():
     with Lab() as lab:
         server, stock = stock_to_vtrunkd(lab)
@@ -120,6 +122,7 @@ def links_in_use(daemon):
     return {path["link"] for path in daemon.peer()["paths"] if path["in_use"]}
 
 
+@bulk
 @limit(90)
 def test_stock_peer_fails_over_to_the_next_link():
     with Lab() as lab:
@@ -225,6 +228,7 @@ def test_keys_rotate_after_two_minutes():
                 stream.close()
 
 
+@bulk
 @long
 @limit(400)
 def test_gigabyte_over_stock_peer_in_both_roles():

@@ -2,7 +2,7 @@
 """Links that die and come back, under traffic and idle."""
 import time
 
-from checks import check, note, wait_until
+from checks import bulk, check, note, wait_until
 from lab import CLIENT4, Lab, PORT, SERVER4
 from traffic import TcpStream, UdpStream
 
@@ -33,18 +33,21 @@ def check_survives_cut(lab, sender, receiver, address, client, server, **directi
                    lambda: client.path("link-1")["tx_packets"] > before + 100, 10)
 
 
+@bulk
 def test_cut_and_restored_link_under_upload():
     with Lab(rates=[30, 30]) as lab:
         client, server = lab.tunnel()
         check_survives_cut(lab, lab.client, lab.server, SERVER4, client, server)
 
 
+@bulk
 def test_cut_and_restored_link_under_download():
     with Lab(rates=[30, 30]) as lab:
         client, server = lab.tunnel()
         check_survives_cut(lab, lab.server, lab.client, CLIENT4, client, server)
 
 
+@bulk
 def test_link_dead_in_one_direction_is_not_used():
     with Lab(rates=[30, 30]) as lab:
         client, server = lab.tunnel()
@@ -79,6 +82,7 @@ def test_short_intervals_notice_sooner():
         note(f"noticed after {seen:.2f} s")
 
 
+@bulk
 def test_redundant_stream_loses_nothing_when_a_link_is_cut():
     with Lab() as lab:
         client, _ = lab.tunnel("redundant")
@@ -129,6 +133,7 @@ def test_link_without_route_does_not_harm_the_other():
             client.wait_path("link-1", "up", 20)
 
 
+@bulk
 def test_tunnel_survives_the_loss_of_every_link():
     with Lab() as lab:
         client, server = lab.tunnel()
@@ -145,6 +150,7 @@ def test_tunnel_survives_the_loss_of_every_link():
             stream.wait_bytes(100_000)
 
 
+@bulk
 def test_links_dying_in_turn_keep_the_connection():
     with Lab(rates=[30, 30]) as lab:
         client, _ = lab.tunnel(wireguard={"health_check_interval_ms": 200})
@@ -179,6 +185,7 @@ def check_passes_data_again(lab, client):
     check(client.drops()["malformed"] == 0, "data came to the socket of handshakes")
 
 
+@bulk
 def test_device_whose_carrier_returns_carries_data():
     with Lab(links=1) as lab:
         client = device_link(lab)
@@ -188,6 +195,7 @@ def test_device_whose_carrier_returns_carries_data():
         check_passes_data_again(lab, client)
 
 
+@bulk
 def test_device_that_was_made_anew_carries_data():
     with Lab(links=1) as lab:
         client = device_link(lab)

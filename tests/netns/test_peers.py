@@ -2,7 +2,7 @@
 """A gateway: one process and one port for many peers, vtrunkd and stock alike."""
 import time
 
-from checks import Settings, check, limit, note, wait_until
+from checks import Settings, bulk, check, limit, note, wait_until
 from daemons import WireGuardGo, generate_key
 from lab import Lab, PORT, SERVER4
 from traffic import Forger
@@ -48,6 +48,7 @@ class Gateway:
         return peer
 
 
+@bulk
 @limit(90)
 def test_fifty_peers_on_one_port():
     with Lab() as lab:
@@ -92,6 +93,7 @@ def check_one_leaves(gateway, leaving):
     wait_until("one session less", without_it, 3)
 
 
+@bulk
 def test_source_address_of_another_peer_is_refused():
     with Lab() as lab:
         gateway = Gateway(lab, 2)

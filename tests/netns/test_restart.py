@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from checks import check, note, wait_until
+from checks import bulk, check, note, wait_until
 from lab import Lab, PORT, SERVER4
 from traffic import UdpStream
 
@@ -71,6 +71,7 @@ def test_goodbye_ends_the_session_at_once():
             server.stop(number)
 
 
+@bulk
 def test_stop_under_load_is_clean():
     with Lab() as lab:
         client, server = lab.tunnel()
