@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/ip.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -20,6 +21,21 @@ size_t ip_packet_len(const uint8_t *packet, size_t len)
 		return claimed <= len ? claimed : 0;
 	}
 	return 0;
+}
+
+bool ip_stays_on_link(const uint8_t *packet)
+{
+	const uint8_t *to;
+
+	if (ip_is_v4(packet)) {
+		uint32_t addr = load_be32(packet + offsetof(struct iphdr, daddr));
+
+		return addr >> 8 == 0xe00000 || addr == INADDR_BROADCAST;
+	}
+	to = packet + offsetof(struct ip6_hdr, ip6_dst);
+	if (to[0] == 0xff)
+		return (to[1] & 0xf) == 1 || (to[1] & 0xf) == 2; /* the scope, whatever the flags */
+	return to[0] == 0xfe && (to[1] & 0xc0) == 0x80;
 }
 
 void ip_set_len(uint8_t *packet, size_t len, size_t header_len)

@@ -27,6 +27,11 @@ static inline bool ip_is_v4(const uint8_t *packet)
  */
 size_t ip_packet_len(const uint8_t *packet, size_t len);
 
+/* Whether the destination of a whole packet means nothing beyond one link: link-local multicast
+ * (224.0.0.0/24, ff01::/16, ff02::/16), the broadcast of all hosts, and fe80::/10 (RFC 5771, 4291).
+ */
+bool ip_stays_on_link(const uint8_t *packet);
+
 /* Makes @len the length of the whole packet. @header_len: of the IPv4 header, whose checksum is made anew. */
 void ip_set_len(uint8_t *packet, size_t len, size_t header_len);
 

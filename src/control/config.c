@@ -404,6 +404,7 @@ static int build_single_peer(struct config *config, const struct raw_wireguard *
 	static const struct prefix everything[] = {{.family = AF_INET}, {.family = AF_INET6}};
 	struct config_peer *peer = &config->peers[0];
 
+	config->allows_everything = true;
 	strcpy(peer->name, "peer");
 	peer->persistent_keepalive = raw->persistent_keepalive;
 	take_secret(secrets, raw->preshared_key, &peer->preshared_key);

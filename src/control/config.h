@@ -94,7 +94,8 @@ struct config {
 	struct config_link *links;
 	size_t link_count; /* 1 .. LINKS_MAX */
 	struct config_peer *peers;
-	size_t peer_count; /* 1 .. PEERS_MAX */
+	size_t peer_count;      /* 1 .. PEERS_MAX */
+	bool allows_everything; /* the keys of a single peer, which name no allowed IPs */
 
 	unsigned workers; /* 0: auto */
 	struct config_cpus cpus_control, cpus_tun, cpus_rx, cpus_workers;

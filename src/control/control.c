@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "control/ctl_socket.h"
 #include "control/endpoints.h"
+#include "control/link_scope.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -240,7 +241,7 @@ static int publish_allowedips(struct control *control)
 
 	for (size_t i = 0; i < config->peer_count; i++)
 		len += config->peers[i].allowed_ip_count;
-	entries = calloc(len + 1, sizeof *entries);
+	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
 	if (!entries)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->peer_count; i++) {
@@ -249,6 +250,7 @@ static int publish_allowedips(struct control *control)
 				(struct allowedips_entry){.prefix = config->peers[i].allowed_ips[k],
 			                                  .peer = control->peers[i]->dp};
 	}
+	n += link_scope_exclude(config, entries + n);
 	table = allowedips_build(entries, n);
 	free(entries);
 	if (!table)

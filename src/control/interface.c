@@ -93,6 +93,8 @@ static int set_up(struct netif *netif, const struct config *config)
 {
 	int r = netif_set_mtu(netif, config->mtu);
 
+	if (!r && (r = netif_keep_quiet(netif)) == NETIF_SKIPPED)
+		r = 0;
 	if (!r)
 		r = add_addresses(netif, config);
 	if (!r)

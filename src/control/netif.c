@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -189,6 +190,40 @@ int netif_set_mtu(struct netif *netif, uint32_t inner_mtu)
 	link_begin(netif, &request, &nlh);
 	mnl_attr_put_u32(nlh, IFLA_MTU, inner_mtu);
 	return request_end(netif, nlh, 0, 0);
+}
+
+static int clear_multicast(struct netif *netif)
+{
+	struct request request;
+	struct nlmsghdr *nlh;
+
+	set_error(netif, "clear the multicast flag of %s", netif->name);
+	struct ifinfomsg *link = link_begin(netif, &request, &nlh);
+	link->ifi_change = IFF_MULTICAST;
+	return request_end(netif, nlh, 0, 0);
+}
+
+/* EAFNOSUPPORT: a kernel without IPv6, or with it switched off at boot. */
+static int make_no_link_local(struct netif *netif)
+{
+	struct request request;
+	struct nlmsghdr *nlh;
+
+	set_error(netif, "switch off link-local addresses of %s", netif->name);
+	link_begin(netif, &request, &nlh);
+	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *ipv6 = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, ipv6);
+	mnl_attr_nest_end(nlh, families);
+	return request_end(netif, nlh, EAFNOSUPPORT, NETIF_SKIPPED);
+}
+
+int netif_keep_quiet(struct netif *netif)
+{
+	int r = clear_multicast(netif);
+
+	return r ? r : make_no_link_local(netif);
 }
 
 int netif_bring_up(struct netif *netif)

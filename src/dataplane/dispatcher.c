@@ -340,7 +340,8 @@ static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, un
 	struct dp_peer *peer = table ? allowedips_lookup_dst(table, packet) : NULL;
 
 	if (!peer) {
-		dp_drop(&d->self, DROP_NO_PEER, packets);
+		dp_drop(&d->self, ip_stays_on_link(packet) ? DROP_LINK_SCOPE : DROP_NO_PEER,
+		        packets);
 		return NULL;
 	}
 	if (atomic_load_explicit(&peer->data_refused, memory_order_relaxed)) {

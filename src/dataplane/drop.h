@@ -6,6 +6,7 @@
 /* X(enum suffix, name in status and metrics, what it means) */
 #define DROP_REASONS(X)                                                                          \
 	X(NO_PEER, "no_peer", "no peer's allowed IPs hold the destination")                      \
+	X(LINK_SCOPE, "link_scope", "link-local multicast or address that no allowed IPs name")  \
 	X(STAGED_FULL, "staged_full", "no session or path yet, and enough packets wait for one") \
 	X(NO_SESSION, "no_session", "the session ended while the packet was on its way")         \
 	X(NO_PATH, "no_path", "the path was closed while the packet was on its way")             \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/ip.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <criterion/parameterized.h>
@@ -81,4 +82,32 @@ Test(ip, payload_length_of_ipv6_is_set_and_nothing_else)
 	ip_set_len(packet, 100, 40);
 	cr_expect(eq(int, memcmp(packet, before, sizeof before), 0));
 	cr_expect(eq(sz, ip_packet_len(packet, 100), 100));
+}
+
+Test(ip, what_stays_on_a_link_is_told_from_what_goes_further)
+{
+	static const struct {
+		const char *address;
+		bool want;
+	} cases[] = {
+		{"223.255.255.255", false}, {"224.0.0.0", true},  {"224.0.0.255", true},
+		{"224.0.1.0", false},       {"239.1.2.3", false}, {"255.255.255.255", true},
+		{"255.255.255.254", false}, {"10.0.0.1", false},  {"fe7f:ffff::1", false},
+		{"fe80::1", true},          {"febf::1", true},    {"fec0::1", false},
+		{"ff00::1", false},         {"ff01::1", true},    {"ff02::16", true},
+		{"ff12::1", true},          {"ff05::2", false},   {"ff0e::1", false},
+		{"fd02::1", false},
+	};
+	uint8_t packet[BUFFER];
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool is_v6 = strchr(cases[i].address, ':');
+
+		make(packet, is_v6 ? 6 : 4, 60);
+		cr_assert(eq(int,
+		             inet_pton(is_v6 ? AF_INET6 : AF_INET, cases[i].address,
+		                       packet + (is_v6 ? 24 : 16)),
+		             1));
+		cr_expect(eq(int, ip_stays_on_link(packet), cases[i].want), "%s", cases[i].address);
+	}
 }

@@ -160,6 +160,19 @@ Test(interface, has_mtu_addresses_and_routes_and_is_up)
 	cr_assert(eq(uint, if_nametoindex(NAME), 0), "it outlives its descriptor");
 }
 
+/* As a device of the kernel's own WireGuard. */
+Test(interface, kernel_makes_no_address_and_no_multicast_by_itself)
+{
+	int mtu;
+
+	add_address("fd98::2/64");
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_expect(eq(int, flags_of(tun.name, &mtu) & IFF_MULTICAST, 0));
+	cr_expect(eq(uint, lines_with("if_inet6", "fe80", NAME), 0), "a link-local address");
+	cr_assert(has_address("fd98::2", NULL));
+	tun_close(&tun);
+}
+
 Test(interface, routes_are_left_alone_when_not_wanted)
 {
 	add_address("10.98.0.2/24");

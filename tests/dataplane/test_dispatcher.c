@@ -471,6 +471,20 @@ Test(dispatcher, destination_of_no_peer_is_dropped)
 	expect_only(DROP_NO_PEER, 3);
 }
 
+Test(dispatcher, what_stays_on_a_link_is_told_from_other_packets_for_nobody)
+{
+	static const uint8_t all_reports[16] = {0xff, 0x02, [15] = 0x16};
+	uint8_t packet[RIG_MTU];
+
+	begin_session(true, 0);
+	rig_start(&end);
+	rig_packet(packet, 6, HERE, THERE, 0, 100);
+	memcpy(packet + 24, all_reports, sizeof all_reports);
+	cr_assert(rig_write(&end, packet, 100));
+	flush();
+	expect_only(DROP_LINK_SCOPE, 1);
+}
+
 /* The MTU of the device may be raised while we run: slots do not grow with it. */
 Test(dispatcher, packet_longer_than_a_slot_is_dropped_and_harms_no_other)
 {

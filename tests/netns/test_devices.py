@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Our own device and the devices of the links: what the kernel and people do to them."""
+import contextlib
+import socket
+
+from checks import check, wait_until
+from lab import CLIENT4, Lab, SERVER4, SERVER6
+
+SO_BINDTODEVICE = 25
+
+
+def says_to_all(namespace, device):
+    """One datagram to every neighbour on @device, of each family."""
+    for family, group in ((socket.AF_INET, "224.0.0.251"), (socket.AF_INET6, "ff02::fb")):
+        with namespace.socket(family) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, device.encode())
+            sock.sendto(b"anybody there?", (group, 5353))
+
+
+def test_kernel_says_nothing_into_the_tunnel_by_itself():
+    """No fe80:: address, no router solicitations, no reports of multicast groups."""
+    with Lab(links=1) as lab:
+        client, server = lab.tunnel()
+        for daemon in (client, server):
+            device = daemon.namespace.device(daemon.interface)
+            scopes = {address["scope"] for address in device["addr_info"]}
+            check("link" not in scopes, f"{daemon.name} has {device['addr_info']}")
+            check("MULTICAST" not in device["flags"], f"{daemon.name} is {device['flags']}")
+        check(lab.client.ping(SERVER6, 3) == 3, "IPv6 does not pass")
+        for daemon in (client, server):
+            check(daemon.drops()["link_scope"] == 0, f"{daemon.name} said something: "
+                                                     f"{daemon.drops()}")
+
+
+def test_what_stays_on_a_link_does_not_enter_the_tunnel():
+    """A program speaks to its neighbours on the device of a single peer: dropped here, counted."""
+    with Lab(links=1) as lab:
+        client, server = lab.tunnel()
+        lab.client.ip(f"route add 224.0.0.0/4 dev {client.interface}")
+        says_to_all(lab.client, client.interface)
+        wait_until("both are counted", lambda: client.drops()["link_scope"] == 2, 5)
+        check(lab.client.ping(SERVER4), "the tunnel does not pass")
+        check(client.peer()["tx_packets"] > 0, "nothing was sent")
+        check(server.drops()["allowed_ips"] == 0, f"the server got it: {server.drops()}")
+
+
+def test_multicast_that_allowed_ips_name_enters_the_tunnel():
+    """As routing protocols need it."""
+    with Lab(links=1) as lab:
+        client, server = lab.pair()
+        key = client.config["wireguard"].pop("peer_public_key")
+        endpoint = client.config["wireguard"]["links"][0].pop("endpoint")
+        client.config["wireguard"]["peers"] = [{
+            "name": "server", "public_key": key, "endpoints": [endpoint],
+            "allowed_ips": [f"{SERVER4}/32", "224.0.0.0/24", "ff02::/16"]}]
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        with contextlib.closing(lab.server.socket(kind=socket.SOCK_DGRAM)) as listener:
+            listener.bind(("224.0.0.251", 5353))
+            group = socket.inet_aton("224.0.0.251") + socket.inet_aton(SERVER4)
+            listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+            listener.settimeout(5)
+            says_to_all(lab.client, client.interface)
+            check(listener.recvfrom(64)[1][0] == CLIENT4, "from another address")
+        check(client.drops()["link_scope"] == 0, f"dropped: {client.drops()}")
