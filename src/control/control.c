@@ -158,6 +158,19 @@ static void tell_tun(struct control *control, uint64_t now_ns)
 		            control->interface);
 }
 
+/* For a person who sees that nothing passes and does not know where to look. */
+static void tell_routing_loop(struct control *control, uint64_t now_ns)
+{
+	uint64_t drops = engine_drops(control->engine, DROP_ROUTING_LOOP), fresh;
+
+	if (routing_loop_note(&control->routing_loop, drops, now_ns, &fresh))
+		log_warning("interface=%s: the route to a peer's endpoint leads into the tunnel, "
+		            "%llu datagram%s of our own came back and %s dropped; give the links "
+		            "a device, or the endpoint a route beside the tunnel",
+		            control->interface, (unsigned long long)fresh, fresh == 1 ? "" : "s",
+		            fresh == 1 ? "was" : "were");
+}
+
 static void on_sample(struct deadline *d, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(d, struct control, sample);
@@ -167,6 +180,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	control->sampled_ns = now_ns;
 	uplinks_tell_trains(control, now_ns);
 	tell_tun(control, now_ns);
+	tell_routing_loop(control, now_ns);
 	ratelimit_expire(&control->ratelimit, now_ns);
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }

@@ -17,6 +17,7 @@
 #include "control/peer.h"
 #include "control/ratelimit.h"
 #include "control/resolve.h"
+#include "control/routing_loop.h"
 #include "control/uplink.h"
 #include "crypto/cookie.h"
 #include "crypto/noise.h"
@@ -47,6 +48,7 @@ struct control {
 	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
 	struct log_limit log_limit; /* for lines strangers can cause */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
+	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */
 	bool is_stopping;

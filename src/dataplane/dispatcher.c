@@ -396,6 +396,10 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		dp_drop(&d->self, DROP_TOO_BIG, packets);
 		return;
 	}
+	if (loop_guard_is_ours(&d->self.engine->loop_guard, packet, len)) {
+		dp_drop(&d->self, DROP_ROUTING_LOOP, packets);
+		return;
+	}
 	peer = find_peer(d, packet, packets);
 	if (peer)
 		dispatch_all(d, peer, &cut, packets);

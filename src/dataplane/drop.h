@@ -7,6 +7,7 @@
 #define DROP_REASONS(X)                                                                          \
 	X(NO_PEER, "no_peer", "no peer's allowed IPs hold the destination")                      \
 	X(LINK_SCOPE, "link_scope", "link-local multicast or address that no allowed IPs name")  \
+	X(ROUTING_LOOP, "routing_loop", "our own datagram, whose route leads into the tunnel")   \
 	X(STAGED_FULL, "staged_full", "no session or path yet, and enough packets wait for one") \
 	X(NO_SESSION, "no_session", "the session ended while the packet was on its way")         \
 	X(NO_PATH, "no_path", "the path was closed while the packet was on its way")             \

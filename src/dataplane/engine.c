@@ -149,6 +149,8 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		r = init_self(engine, &engine->control, 0, POOL_CONTROL, engine->slot_bytes);
 	if (!r && !(engine->index = index_create(PEERS_MAX)))
 		r = -ENOMEM;
+	if (!r)
+		r = loop_guard_init(&engine->loop_guard);
 	if (!r && (engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
 		r = -errno;
 	if (r) {
@@ -190,6 +192,7 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu)
 	char name[16];
 	int r = init_self(engine, &link->rx, link->id, POOL_RX, TRAIN_BYTES);
 
+	loop_guard_add_port(&engine->loop_guard, endpoint_port(&link->bound));
 	if (!r)
 		r = link_rx_init(link);
 	if (!r) {
@@ -289,6 +292,7 @@ void engine_destroy(struct engine *engine)
 		discard_kicks(&engine->dispatcher[i]);
 	engine_publish_allowedips(engine, NULL);
 	index_destroy(engine->index);
+	loop_guard_fini(&engine->loop_guard);
 	rcu_barrier();
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		link_close(&engine->link[i]);
@@ -343,19 +347,32 @@ static void free_target(struct rcu_head *head)
 	free(caa_container_of(head, struct path_target, rcu));
 }
 
+static struct path_target *make_target(struct engine *engine, const struct route *route)
+{
+	struct path_target *target = malloc(sizeof *target);
+
+	if (!target || loop_guard_add(&engine->loop_guard, &route->remote)) {
+		free(target);
+		return NULL;
+	}
+	target->route = *route;
+	return target;
+}
+
 int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route)
 {
 	struct path_target *target = NULL, *old;
 
 	if (route) {
-		target = malloc(sizeof *target);
+		target = make_target(peer->engine, route);
 		if (!target)
 			return -ENOMEM;
-		target->route = *route;
 	}
 	old = rcu_xchg_pointer(&peer->path[path_id].target, target);
-	if (old)
-		call_rcu(&old->rcu, free_target);
+	if (!old)
+		return 0;
+	loop_guard_remove(&peer->engine->loop_guard, &old->route.remote);
+	call_rcu(&old->rcu, free_target);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "dataplane/engine.h"
 #include "dataplane/inbox.h"
+#include "dataplane/loop_guard.h"
 #include "dataplane/self.h"
 
 /* Reports that wait for control; more are dropped and counted. Well below what the pool of an RX thread
@@ -50,6 +51,7 @@ struct engine {
 	struct index_table *index;     /* [I] */
 	struct allowedips *allowedips; /* [U] NULL: nobody */
 	struct link link[LINK_PAIRS_MAX]; /* see link.h */
+	struct loop_guard loop_guard;     /* see loop_guard.h */
 	struct worker *worker;         /* [I] set.workers of them */
 	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
 	struct dp_thread control;      /* [C] the control thread when it sends */

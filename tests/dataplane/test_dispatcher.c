@@ -485,6 +485,28 @@ Test(dispatcher, what_stays_on_a_link_is_told_from_other_packets_for_nobody)
 	expect_only(DROP_LINK_SCOPE, 1);
 }
 
+/* Its route leads into the device; what another host sends from the same port to elsewhere is data. */
+Test(dispatcher, our_own_datagram_does_not_go_round)
+{
+	uint16_t port = endpoint_port(&engine_link(end.engine, 0)->bound);
+	uint8_t packet[RIG_MTU], payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	begin_session(true, 0);
+	rig_start(&end);
+	rig_packet(packet, 4, HERE, THERE, 0, 100);
+	packet[9] = IPPROTO_UDP;
+	store_be16(packet + 20, port);
+	store_be16(packet + 22, endpoint_port(&far_at[0]));
+	cr_assert(rig_write(&end, packet, 100));
+	cr_expect(eq(sz, rig_unseal(far[0], INDEX_THERE, &counter, payload), 112));
+	expect_only(DROP_ROUTING_LOOP, 0);
+	memcpy(packet + 16, &far_at[0].in4.sin_addr, 4);
+	cr_assert(rig_write(&end, packet, 100));
+	rig_until(drops(DROP_ROUTING_LOOP) == 1);
+	expect_only(DROP_ROUTING_LOOP, 1);
+}
+
 /* The MTU of the device may be raised while we run: slots do not grow with it. */
 Test(dispatcher, packet_longer_than_a_slot_is_dropped_and_harms_no_other)
 {

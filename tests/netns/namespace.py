@@ -137,6 +137,11 @@ class Namespace:
         """What `ip -json address` says of @device."""
         return json.loads(require(["ip", "-n", self.name, "-j", "addr", "show", "dev", device]))[0]
 
+    def statistics(self, device):
+        """The counters of @device, {"rx": {"bytes": ..}, "tx": {..}}: tx is what entered it."""
+        return json.loads(require(["ip", "-n", self.name, "-j", "-s", "link", "show", "dev",
+                                   device]))[0]["stats64"]
+
     def pids(self):
         """Processes in the namespace, without this one."""
         done = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True)

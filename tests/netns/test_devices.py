@@ -4,7 +4,8 @@ import contextlib
 import socket
 
 from checks import check, wait_until
-from lab import CLIENT4, Lab, SERVER4, SERVER6
+from daemons import merged
+from lab import CLIENT4, Lab, PORT, SERVER4, SERVER6
 
 SO_BINDTODEVICE = 25
 
@@ -64,3 +65,53 @@ def test_multicast_that_allowed_ips_name_enters_the_tunnel():
             says_to_all(lab.client, client.interface)
             check(listener.recvfrom(64)[1][0] == CLIENT4, "from another address")
         check(client.drops()["link_scope"] == 0, f"dropped: {client.drops()}")
+
+
+def wildcard_pair(lab, **client):
+    """A client whose only link is bound to nothing, so that the main table decides."""
+    link = {"name": "link-1", "endpoint": f"{lab.server_address(1)}:{PORT}"}
+    lab.client.ip("route del 10.72.1.0/24", "rule del from 10.71.1.2 lookup 101")
+    return lab.pair(client=merged({"wireguard": {"links": [link]}}, client))
+
+
+def bytes_into(namespace, device):
+    """What the namespace has sent into the device so far."""
+    return namespace.statistics(device)["tx"]["bytes"]
+
+
+def test_endpoint_routed_into_its_own_tunnel_does_not_go_round():
+    """Each datagram of the link enters the TUN device again, is dropped there, and that is said."""
+    with Lab(links=1) as lab:
+        client, server = wildcard_pair(lab)
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        before = bytes_into(lab.client, client.interface)
+        lab.client.ip(f"route add {lab.server_address(1)}/32 dev {client.interface}")
+        lab.client.ping(SERVER4, 3, patience=0.1)
+
+        def grown():
+            return bytes_into(lab.client, client.interface) - before
+        wait_until("a datagram came back and was dropped, or goes round",
+                   lambda: client.drops().get("routing_loop", 0) > 0 or grown() > 70_000, 10)
+        check(grown() <= 70_000, f"{grown()} bytes entered the tunnel for three echo requests")
+        wait_until("it is said", lambda: "leads into the tunnel" in client.process.log(), 10)
+        check(grown() <= 70_000, f"{grown()} bytes entered the tunnel for three echo requests")
+        lab.client.ip(f"route del {lab.server_address(1)}/32 dev {client.interface}")
+        wait_until("the tunnel passes again", lambda: lab.client.ping(SERVER4), 30)
+        check(client.process.log().count("leads into the tunnel") == 1, "it is said too often")
+
+
+def test_datagrams_from_the_port_of_a_link_to_elsewhere_pass():
+    """As of a host behind us that speaks WireGuard itself."""
+    with Lab(links=1) as lab:
+        client, _ = lab.tunnel()
+        port = int(client.link("link-1")["bind"].rsplit(":", 1)[1])
+        with (contextlib.closing(lab.client.socket()) as sender,
+              contextlib.closing(lab.server.socket()) as receiver):
+            receiver.bind((SERVER4, PORT))
+            receiver.settimeout(5)
+            sender.bind((CLIENT4, port))
+            sender.sendto(b"through", (SERVER4, PORT))
+            check(receiver.recvfrom(64)[0] == b"through", "something else came")
+        check(client.drops()["routing_loop"] == 0, f"dropped: {client.drops()}")
