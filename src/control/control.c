@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "control/ctl_socket.h"
 #include "control/endpoints.h"
+#include "control/interface.h"
 #include "control/link_scope.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
@@ -117,10 +118,38 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 
+static void on_put_back(struct deadline *d, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(d, struct control, put_back);
+
+	own_device_put_back(&control->own_device, now_ns);
+	interface_put_back(control->config, control->interface);
+}
+
+/* Somebody changed the TUN device. */
+static void own_device_changed(struct control *control, const struct netif_event *event)
+{
+	switch (own_device_note(&control->own_device, event->kind)) {
+	case OWN_DEVICE_FELL:
+		log_warning("interface=%s: it was set down, nothing passes until it is up again",
+		            control->interface);
+		break;
+	case OWN_DEVICE_ROSE:
+		log_info("interface=%s: it is up again", control->interface);
+		break;
+	case OWN_DEVICE_AS_BEFORE:
+		break;
+	}
+	deadline_set(&control->loop.deadlines, &control->put_back,
+	             own_device_due_ns(&control->own_device, control->loop.now_ns));
+}
+
 static void netif_changed(const struct netif_event *event, void *arg)
 {
 	struct control *control = arg;
 
+	if (event->kind == NETIF_RESYNC || !strcmp(event->name, control->interface))
+		own_device_changed(control, event);
 	uplink_netif_event(control, event);
 	endpoints_network_changed(control, control->loop.now_ns);
 }
@@ -448,6 +477,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		control_destroy(control);
 		return r;
 	}
+	control->put_back.expired = on_put_back;
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)

@@ -14,6 +14,7 @@
 #include "control/config.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
+#include "control/own_device.h"
 #include "control/peer.h"
 #include "control/ratelimit.h"
 #include "control/resolve.h"
@@ -48,6 +49,8 @@ struct control {
 	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
 	struct log_limit log_limit; /* for lines strangers can cause */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
+	struct own_device own_device;
+	struct deadline put_back; /* what our device has lost */
 	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */

@@ -33,16 +33,45 @@ static const char *open_hint(int err)
 	}
 }
 
-static int add_addresses(struct netif *netif, const struct config *config)
+/* What is being done to the device. */
+struct setup {
+	struct netif netif;
+	const struct config *config;
+	bool is_first;              /* it is made; else put back */
+	bool has_no_ipv6;           /* told so */
+	unsigned addresses, routes; /* that were not there */
+};
+
+/* With IPv6 off - by sysctl, at boot, or by an MTU too small for it - the rest works without. Returns
+ * what is left of the error @r about @prefix.
+ */
+static int without_ipv6(struct setup *s, const struct prefix *prefix, int r)
 {
+	if (prefix->family != AF_INET6 ||
+	    (r != -EACCES && r != -EOPNOTSUPP && r != -EAFNOSUPPORT && r != -ENODEV))
+		return r;
+	if (!s->has_no_ipv6 && s->is_first)
+		log_warning("interface=%s: IPv6 is off here, cannot %s; IPv6 addresses and routes "
+		            "are left out, IPv4 goes on",
+		            s->netif.name, netif_error(&s->netif));
+	s->has_no_ipv6 = true;
+	return NETIF_SKIPPED;
+}
+
+static int add_addresses(struct setup *s)
+{
+	const struct config *config = s->config;
+
 	for (size_t i = 0; i < config->address_count; i++) {
 		const struct prefix *address = &config->addresses[i];
 		bool has_far_end = config->destination.family == address->family;
-		int r = netif_add_address(netif, address,
+		int r = netif_add_address(&s->netif, address,
 		                          has_far_end ? &config->destination : NULL);
 
+		r = without_ipv6(s, address, r);
 		if (r < 0)
 			return r;
+		s->addresses += r == 0;
 	}
 	return 0;
 }
@@ -62,25 +91,26 @@ static bool comes_with_address(const struct config *config, const struct prefix 
 	return false;
 }
 
-static int add_route(struct netif *netif, const struct config *config, const struct prefix *prefix)
+static int add_route(struct setup *s, const struct prefix *prefix)
 {
 	char text[PREFIX_TEXT_LEN];
-	int r = netif_add_route(netif, prefix);
+	int r = without_ipv6(s, prefix, netif_add_route(&s->netif, prefix));
 
-	if (r == NETIF_EXISTS && !comes_with_address(config, prefix))
+	if (r == NETIF_EXISTS && s->is_first && !comes_with_address(s->config, prefix))
 		log_warning("interface=%s: a route to %s is there already and stays; what it "
 		            "covers may not enter the tunnel",
-		            netif->name, prefix_format(prefix, text));
+		            s->netif.name, prefix_format(prefix, text));
+	s->routes += r == 0;
 	return r < 0 ? r : 0;
 }
 
-static int add_routes(struct netif *netif, const struct config *config)
+static int add_routes(struct setup *s)
 {
-	for (size_t i = 0; i < config->peer_count; i++) {
-		const struct config_peer *peer = &config->peers[i];
+	for (size_t i = 0; i < s->config->peer_count; i++) {
+		const struct config_peer *peer = &s->config->peers[i];
 
 		for (size_t k = 0; k < peer->allowed_ip_count; k++) {
-			int r = add_route(netif, config, &peer->allowed_ips[k]);
+			int r = add_route(s, &peer->allowed_ips[k]);
 
 			if (r)
 				return r;
@@ -89,18 +119,18 @@ static int add_routes(struct netif *netif, const struct config *config)
 	return 0;
 }
 
-static int set_up(struct netif *netif, const struct config *config)
+static int set_up(struct setup *s)
 {
-	int r = netif_set_mtu(netif, config->mtu);
+	int r = netif_set_mtu(&s->netif, s->config->mtu);
 
-	if (!r && (r = netif_keep_quiet(netif)) == NETIF_SKIPPED)
+	if (!r && (r = netif_keep_quiet(&s->netif)) == NETIF_SKIPPED)
 		r = 0;
 	if (!r)
-		r = add_addresses(netif, config);
+		r = add_addresses(s);
 	if (!r)
-		r = netif_bring_up(netif);
-	if (!r && config->routes_auto)
-		r = add_routes(netif, config);
+		r = netif_bring_up(&s->netif);
+	if (!r && s->config->routes_auto)
+		r = add_routes(s);
 	return r;
 }
 
@@ -125,7 +155,7 @@ int interface_open(const struct config *config, unsigned workers, struct tun *re
 	                           .queue_len_pkts = QUEUE_PKTS,
 	                           .queues = engine_queues_for(workers),
 	                           .has_offloads = config->has_offloads};
-	struct netif netif;
+	struct setup setup = {.config = config, .is_first = true};
 	int r = tun_open(ret_tun, &set);
 
 	if (r) {
@@ -134,15 +164,33 @@ int interface_open(const struct config *config, unsigned workers, struct tun *re
 		          open_hint(r));
 		return r;
 	}
-	r = netif_init(&netif, ret_tun->name);
+	r = netif_init(&setup.netif, ret_tun->name);
 	if (!r)
-		r = set_up(&netif, config);
+		r = set_up(&setup);
 	if (r) {
-		log_error("interface=%s: cannot %s", ret_tun->name, netif_error(&netif));
+		log_error("interface=%s: cannot %s", ret_tun->name, netif_error(&setup.netif));
 		tun_close(ret_tun);
 	} else {
 		log_offloads(ret_tun, config);
 	}
-	netif_fini(&netif);
+	netif_fini(&setup.netif);
 	return r;
+}
+
+void interface_put_back(const struct config *config, const char *name)
+{
+	struct setup setup = {.config = config};
+	int r = netif_init(&setup.netif, name);
+
+	if (!r)
+		r = add_addresses(&setup);
+	if (!r && config->routes_auto)
+		r = add_routes(&setup);
+	if (setup.addresses || setup.routes)
+		log_info("interface=%s: put back what it had lost: %u address%s, %u route%s", name,
+		         setup.addresses, setup.addresses == 1 ? "" : "es", setup.routes,
+		         setup.routes == 1 ? "" : "s");
+	if (r)
+		log_warning("interface=%s: cannot %s", name, netif_error(&setup.netif));
+	netif_fini(&setup.netif);
 }

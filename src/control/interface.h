@@ -2,6 +2,8 @@
 /* interface.h - the TUN device that a configuration asks for: opened, with its MTU, addresses and
  * routes, and up.
  *
+ * Where IPv6 is off its addresses and routes are left out, with a warning.
+ *
  * Nothing has to be undone: the kernel removes the device, and all that hangs on it, when its
  * descriptors are closed.
  */
@@ -16,5 +18,10 @@ struct tun;
  * device is in use, ... Before threads start.
  */
 int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun);
+
+/* Adds those addresses and routes that the device called @name has lost, and logs how many, or what
+ * cannot be put back. It should be up. Control.
+ */
+void interface_put_back(const struct config *config, const char *name);
 
 #endif

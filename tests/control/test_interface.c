@@ -173,6 +173,64 @@ Test(interface, kernel_makes_no_address_and_no_multicast_by_itself)
 	tun_close(&tun);
 }
 
+static void set_up(bool is_up)
+{
+	struct ifreq request = {.ifr_name = NAME};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(eq(int, ioctl(fd, SIOCGIFFLAGS, &request), 0));
+	request.ifr_flags =
+		(short)(is_up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+	cr_assert(eq(int, ioctl(fd, SIOCSIFFLAGS, &request), 0));
+	close(fd);
+}
+
+/* The kernel takes routes, and addresses of IPv6, from a device that is set down. */
+Test(interface, what_it_lost_is_put_back)
+{
+	add_address("10.98.0.2/24");
+	add_address("fd98::2/64");
+	allow(0, "192.168.7.0/24");
+	config.routes_auto = true;
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	set_up(false);
+	set_up(true);
+	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
+	cr_assert(not(has_address("fd98::2", NULL)));
+	for (unsigned i = 0; i < 2; i++) { /* the second time there is nothing to do */
+		interface_put_back(&config, NAME);
+		cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 1));
+		cr_expect(has_address("fd98::2", NULL));
+		cr_expect(has_address("10.98.0.2", NULL));
+	}
+	tun_close(&tun);
+}
+
+static void switch_off_ipv6(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w");
+
+	if (!file)
+		cr_skip("no IPv6 to switch off");
+	fputs("1", file);
+	fclose(file);
+}
+
+Test(interface, where_ipv6_is_off_it_has_ipv4_alone)
+{
+	switch_off_ipv6();
+	add_address("fd98::2/64");
+	add_address("10.98.0.2/24");
+	allow(0, "fd07::/64");
+	allow(0, "192.168.7.0/24");
+	config.routes_auto = true;
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_expect(has_address("10.98.0.2", NULL));
+	cr_expect(not(has_address("fd98::2", NULL)));
+	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 1));
+	tun_close(&tun);
+}
+
 Test(interface, routes_are_left_alone_when_not_wanted)
 {
 	add_address("10.98.0.2/24");

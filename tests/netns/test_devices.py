@@ -115,3 +115,65 @@ def test_datagrams_from_the_port_of_a_link_to_elsewhere_pass():
             sender.sendto(b"through", (SERVER4, PORT))
             check(receiver.recvfrom(64)[0] == b"through", "something else came")
         check(client.drops()["routing_loop"] == 0, f"dropped: {client.drops()}")
+
+
+def listed_pair(lab, allowed_ips, **client):
+    """A client that knows its server as an entry of `peers` with @allowed_ips; see Lab.pair()."""
+    pair, server = lab.pair(client=client)
+    wireguard = pair.config["wireguard"]
+    endpoints = [{"link": link["name"], "address": link.pop("endpoint")}
+                 for link in wireguard["links"]]
+    wireguard["peers"] = [{"name": "server", "public_key": wireguard.pop("peer_public_key"),
+                           "endpoints": endpoints, "allowed_ips": allowed_ips}]
+    return pair, server
+
+
+def test_ipv6_prefixes_do_no_harm_where_ipv6_is_off():
+    with Lab(links=1) as lab:
+        lab.client.sysctl(net__ipv6__conf__all__disable_ipv6=1,
+                          net__ipv6__conf__default__disable_ipv6=1)
+        client, server = listed_pair(lab, ["10.99.0.0/24", "fd99::/64", "fd77::/48"])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        check(lab.client.ping(SERVER4), "IPv4 does not pass")
+        check(client.process.log().count("IPv6 is off here") == 1, "it is not said, or twice")
+
+
+BEHIND = "10.123.0.1"  # the server's, reached by a route of the allowed IPs
+
+
+def pair_with_net_behind(lab):
+    lab.server.ip(f"address add {BEHIND}/32 dev lo")
+    client, server = listed_pair(lab, ["10.99.0.0/24", "fd99::/64", "10.123.0.0/24"])
+    server.start()
+    client.start()
+    client.wait_bonded(["link-1"])
+    check(lab.client.ping(BEHIND), "no tunnel even before")
+    return client
+
+
+def check_whole_again(lab, client):
+    wait_until("the route is back", lambda: lab.client.ping(BEHIND, patience=0.3), 10)
+    for address in (SERVER4, SERVER6):
+        check(lab.client.ping(address), f"{address} is not reached")
+    check("put back what it had lost" in client.process.log(), "it is not said")
+
+
+def test_device_set_down_and_up_gets_its_addresses_and_routes_back():
+    with Lab(links=1) as lab:
+        lab.client.sysctl(net__ipv6__conf__all__keep_addr_on_down=0,
+                          net__ipv6__conf__default__keep_addr_on_down=0)
+        client = pair_with_net_behind(lab)
+        lab.client.ip(f"link set {client.interface} down")
+        wait_until("it is said", lambda: "it was set down" in client.process.log(), 5)
+        lab.client.ip(f"link set {client.interface} up")
+        check_whole_again(lab, client)
+
+
+def test_flushed_addresses_are_put_back():
+    with Lab(links=1) as lab:
+        client = pair_with_net_behind(lab)
+        for _ in range(2):
+            lab.client.ip(f"address flush dev {client.interface}")
+            check_whole_again(lab, client)
