@@ -50,6 +50,12 @@ void config_secrets_fini(struct config_secrets *secrets);
 /* Adds zeroed room for one key; *@ret_number is its number. NULL without memory. */
 uint8_t *config_secrets_add(struct config_secrets *secrets, uint64_t *ret_number);
 
+/* config_routes.c: warns of allowed IPs that lead the way to a peer into the tunnel, and of more ways
+ * to a peer than are kept. @network may be NULL. Returns 0 or -ENOMEM.
+ */
+int config_routes_check(const struct config_node *network, const struct config_node *wireguard,
+                        struct config_report *report);
+
 /* config_cross.c: what several keys have to do with each other. Values that were refused before are
  * left alone. Return 0 or -ENOMEM. The first looks at private_key and private_key_file only;
  * *@ret_number is the number of the good key, or 0.

@@ -35,11 +35,7 @@ struct cross {
 /* The value of @key when it is given and good, else NULL. @mapping may be NULL. */
 static struct config_node *value(const struct config_node *mapping, const char *key)
 {
-	struct config_node *node = NULL;
-
-	if (mapping)
-		node = config_tree_find(mapping, key);
-	return node && !node->is_refused && !config_node_is_null(node) ? node : NULL;
+	return config_tree_good(mapping, key);
 }
 
 /* Given at all, be it wrong: then somebody wanted it, and nothing is missing. */
@@ -694,7 +690,9 @@ static int check_wireguard(struct cross *c)
 		return err;
 	if ((err = check_peer_keys(c, private_key)))
 		return err;
-	return check_allowed_ips(c);
+	if ((err = check_allowed_ips(c)))
+		return err;
+	return config_routes_check(c->network, c->wireguard, c->report);
 }
 
 int config_cross_check(struct config_node *root, bool is_world_readable,

@@ -359,3 +359,10 @@ bool config_node_is_null(const struct config_node *node)
 			return true;
 	return false;
 }
+
+struct config_node *config_tree_good(const struct config_node *mapping, const char *key)
+{
+	struct config_node *node = mapping ? config_tree_find(mapping, key) : NULL;
+
+	return node && !node->is_refused && !config_node_is_null(node) ? node : NULL;
+}

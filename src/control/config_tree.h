@@ -58,6 +58,9 @@ struct config_node *config_tree_find(const struct config_node *mapping, const ch
 /* Whether @key is there, be it misspelled: then it is not missing. */
 bool config_tree_means(const struct config_node *mapping, const char *key);
 
+/* The same when it is given, not null and not refused, else NULL. @mapping may be NULL. */
+struct config_node *config_tree_good(const struct config_node *mapping, const char *key);
+
 /* ~, null or nothing at all, without quotes. */
 bool config_node_is_null(const struct config_node *node);
 

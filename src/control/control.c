@@ -19,6 +19,9 @@
 #define EVENTS_PER_TURN 64u /* of the data plane */
 #define SAMPLE_NS       NS_PER_S
 
+/* A system with many routes changes them all the time, and each look reads them all. */
+#define DETOUR_INTERVAL_NS (NS_PER_S / 4)
+
 /* Lines that strangers can cause: ten at once, then one per second. */
 #define STRANGER_LINES       10u
 #define STRANGER_INTERVAL_NS NS_PER_S
@@ -124,6 +127,7 @@ static void on_put_back(struct deadline *d, uint64_t now_ns)
 
 	own_device_put_back(&control->own_device, now_ns);
 	interface_put_back(control->config, control->interface);
+	detours_refresh(&control->detours);
 }
 
 /* Somebody changed the TUN device. */
@@ -152,6 +156,16 @@ static void netif_changed(const struct netif_event *event, void *arg)
 		own_device_changed(control, event);
 	uplink_netif_event(control, event);
 	endpoints_network_changed(control, control->loop.now_ns);
+	deadline_set(&control->loop.deadlines, &control->refresh_detours,
+	             control->refreshed_ns + DETOUR_INTERVAL_NS);
+}
+
+static void on_refresh_detours(struct deadline *d, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(d, struct control, refresh_detours);
+
+	control->refreshed_ns = now_ns;
+	detours_refresh(&control->detours);
 }
 
 static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -429,6 +443,9 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 		r = publish_allowedips(control);
 	if (r)
 		return r;
+	r = detours_init(&control->detours, control->config, control->interface);
+	if (r)
+		return r;
 	uplinks_init(control);
 	*ret_what = "the watch on network interfaces";
 	r = netif_monitor_init(&control->monitor);
@@ -478,6 +495,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		return r;
 	}
 	control->put_back.expired = on_put_back;
+	control->refresh_detours.expired = on_refresh_detours;
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
@@ -490,6 +508,7 @@ void control_destroy(struct control *control)
 {
 	if (!control)
 		return;
+	detours_fini(&control->detours);
 	ctl_socket_destroy(control->ctl);
 	if (control->engine)
 		engine_stop(control->engine);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "control/config.h"
+#include "control/detour.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
@@ -51,6 +52,9 @@ struct control {
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct own_device own_device;
 	struct deadline put_back; /* what our device has lost */
+	struct detours detours;
+	struct deadline refresh_detours; /* the system's routes have changed */
+	uint64_t refreshed_ns;
 	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */

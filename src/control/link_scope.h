@@ -18,9 +18,9 @@ struct config;
 
 #define LINK_SCOPE_ENTRIES_MAX 6u
 
-/* Writes the prefixes that nobody gets with this configuration to @entries, to stand beside those of
- * the peers, and returns how many: none with a list of peers, and none of IPv6 when the interface
- * is given an fe80:: address, for then somebody means to use them.
+/* Writes the prefixes that nobody gets with this configuration to @entries, to stand beside those
+ * of the peers, and returns how many: none with a list of peers, and none of IPv6 when the
+ * interface is given an fe80:: address, for then somebody means to use them.
  */
 size_t link_scope_exclude(const struct config *config,
                           struct allowedips_entry entries[static LINK_SCOPE_ENTRIES_MAX]);

@@ -50,9 +50,9 @@ const char *netif_error(const struct netif *netif);
 
 int netif_set_mtu(struct netif *netif, uint32_t inner_mtu);
 
-/* No address and no multicast that the kernel makes by itself, as on its own wireguard devices: a TUN
- * device would get an fe80:: address, ask for routers from it and report its multicast groups, all of it
- * into the tunnel. Before it is brought up. A kernel without IPv6 has nothing to be told.
+/* No address and no multicast that the kernel makes by itself, as on its own wireguard devices: a
+ * TUN device would get an fe80:: address, ask for routers from it and report its multicast groups,
+ * all of it into the tunnel. Before it is brought up. A kernel without IPv6 has nothing to be told.
  */
 int netif_keep_quiet(struct netif *netif);
 

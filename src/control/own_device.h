@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* own_device.h - what others do to our TUN device, and when it gets back what it lost by that.
  *
- * The kernel takes the routes of a device that is set down, and its IPv6 addresses; a network manager
- * may flush what it does not know. Both would leave a tunnel that looks healthy and carries nothing.
- * So what the configuration asks for is put back, at most once per second: with a program that takes
- * it away each time there is no winning, only the log to tell. One thread (control).
+ * The kernel takes the routes of a device that is set down, and its IPv6 addresses; a network
+ * manager may flush what it does not know. Both would leave a tunnel that looks healthy and carries
+ * nothing. So what the configuration asks for is put back, at most once per second: with a program
+ * that takes it away each time there is no winning, only the log to tell. One thread (control).
  */
 #ifndef CONTROL_OWN_DEVICE_H
 #define CONTROL_OWN_DEVICE_H

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Our own device and the devices of the links: what the kernel and people do to them."""
 import contextlib
+import os
 import socket
+import subprocess
 
-from checks import check, wait_until
+from checks import Settings, check, require, wait_until
 from daemons import merged
 from lab import CLIENT4, Lab, PORT, SERVER4, SERVER6
 
@@ -177,3 +179,65 @@ def test_flushed_addresses_are_put_back():
         for _ in range(2):
             lab.client.ip(f"address flush dev {client.interface}")
             check_whole_again(lab, client)
+
+
+def led_pair(lab, allowed_ips):
+    """A client whose only link is bound to nothing, and whose allowed IPs hold its endpoint."""
+    client, server = listed_pair(lab, allowed_ips)
+    client.config["wireguard"]["links"] = [{"name": "link-1"}]
+    client.config["wireguard"]["peers"][0]["endpoints"] = [f"{lab.server_address(1)}:{PORT}"]
+    lab.client.ip("route del 10.72.1.0/24", "rule del from 10.71.1.2 lookup 101")
+    return client, server
+
+
+def host_routes(lab):
+    """The routes to the endpoint of link 1."""
+    return require(["ip", "-n", lab.client.name, "route", "show", lab.server_address(1)])
+
+
+def test_half_defaults_lead_everything_but_the_endpoint_into_the_tunnel():
+    """The host route follows the default route, and goes with the daemon."""
+    with Lab(links=2) as lab:
+        lab.server.ip("address add 198.51.100.1/32 dev lo")
+        lab.wan.ip("route add 10.72.1.0/24 via 10.72.1.1 table 102")
+        lab.server.ip("address add 10.72.1.1/32 dev lo")
+        client, server = led_pair(lab, ["0.0.0.0/1", "128.0.0.0/1"])
+        check("keeps a route" in check_config(client), "no warning")
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        wait_until("everything passes", lambda: lab.client.ping("198.51.100.1"), 10)
+        check("via 10.71.1.1" in host_routes(lab), f"routes: {host_routes(lab)}")
+        lab.client.ip("route del default via 10.71.1.1")
+        wait_until("it follows", lambda: "via 10.71.2.1" in host_routes(lab), 5)
+        check(client.drops()["routing_loop"] < 50, "datagrams went round")
+        client.stop()
+        check(not host_routes(lab), f"left behind: {host_routes(lab)}")
+
+
+def check_config(daemon):
+    """What `vtrunkd check` says of its configuration, which must be good."""
+    daemon.write_config()
+    done = subprocess.run([Settings.vtrunkd, "check", "-c", daemon.config_path],
+                          capture_output=True, text=True, timeout=20,
+                          env={**os.environ, **daemon.lab.sanitizer_env("check")})
+    check(done.returncode == 0, f"exit {done.returncode}: {done.stderr}")
+    return done.stderr
+
+
+def test_allowed_ips_that_hold_the_endpoint_do_not_cut_it_off():
+    with Lab(links=1) as lab:
+        client, server = led_pair(lab, ["10.99.0.0/24", "10.0.0.0/8",
+                                        f"{lab.server_address(1)}/32"])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        check(lab.client.ping(SERVER4), "the tunnel does not pass")
+        lab.client.ip(f"link set {client.interface} down", f"link set {client.interface} up")
+        wait_until("it passes again", lambda: lab.client.ping(SERVER4), 10)
+        check("via 10.71.1.1" in host_routes(lab), f"routes: {host_routes(lab)}")
+        client.kill()
+        client.start()
+        client.wait_bonded(["link-1"])
+        client.stop()
+        check(not host_routes(lab), f"left behind: {host_routes(lab)}")
