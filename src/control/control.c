@@ -12,6 +12,7 @@
 #include "control/interface.h"
 #include "control/link_scope.h"
 #include "control/signals.h"
+#include "control/source.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "vtrunkd/ctl.h"
@@ -19,8 +20,8 @@
 #define EVENTS_PER_TURN 64u /* of the data plane */
 #define SAMPLE_NS       NS_PER_S
 
-/* A system with many routes changes them all the time, and each look reads them all. */
-#define DETOUR_INTERVAL_NS (NS_PER_S / 4)
+/* A system with many routes changes them all the time, and each look asks about all peers. */
+#define LOOK_AROUND_INTERVAL_NS NS_PER_S
 
 /* Lines that strangers can cause: ten at once, then one per second. */
 #define STRANGER_LINES       10u
@@ -156,16 +157,17 @@ static void netif_changed(const struct netif_event *event, void *arg)
 		own_device_changed(control, event);
 	uplink_netif_event(control, event);
 	endpoints_network_changed(control, control->loop.now_ns);
-	deadline_set(&control->loop.deadlines, &control->refresh_detours,
-	             control->refreshed_ns + DETOUR_INTERVAL_NS);
+	deadline_set(&control->loop.deadlines, &control->look_around,
+	             control->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
 }
 
-static void on_refresh_detours(struct deadline *d, uint64_t now_ns)
+static void on_look_around(struct deadline *d, uint64_t now_ns)
 {
-	struct control *control = caa_container_of(d, struct control, refresh_detours);
+	struct control *control = caa_container_of(d, struct control, look_around);
 
-	control->refreshed_ns = now_ns;
+	control->looked_around_ns = now_ns;
 	detours_refresh(&control->detours);
+	sources_check(control, now_ns);
 }
 
 static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -495,7 +497,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		return r;
 	}
 	control->put_back.expired = on_put_back;
-	control->refresh_detours.expired = on_refresh_detours;
+	control->look_around.expired = on_look_around;
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)

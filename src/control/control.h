@@ -53,8 +53,8 @@ struct control {
 	struct own_device own_device;
 	struct deadline put_back; /* what our device has lost */
 	struct detours detours;
-	struct deadline refresh_detours; /* the system's routes have changed */
-	uint64_t refreshed_ns;
+	struct deadline look_around; /* routes, addresses or devices have changed */
+	uint64_t looked_around_ns;
 	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */

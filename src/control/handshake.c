@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/key_text.h"
 #include "control/control.h"
+#include "control/source.h"
 #include "crypto/aead.h"
 
 /* After a goodbye: a daemon that is restarted is back within some hundred milliseconds. The pauses grow by
@@ -215,6 +216,8 @@ bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 	}
 	if (!is_retry)
 		hs->attempts = 0;
+	else
+		sources_forget(peer, now_ns);
 	if (create_initiation(peer)) {
 		put_off(peer, now_ns);
 		return false;

@@ -13,6 +13,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/refusal.h"
+#include "control/source.h"
 #include "crypto/aead.h"
 
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
@@ -455,8 +456,11 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 		path->rest_until_ns = 0;
 		health_hurry(&path->health, &peer->health_settings);
 	}
-	if (health_tick(&path->health, &peer->health_settings, now_ns))
+	if (health_tick(&path->health, &peer->health_settings, now_ns)) {
 		log_state(peer, path);
+		if (path->health.state == PATH_DOWN)
+			source_check(peer, path, now_ns);
+	}
 	other_ns = endpoints_service_path(peer, path, now_ns);
 	if (path->health.probe_at_ns <= now_ns)
 		send_probe(peer, path, now_ns);

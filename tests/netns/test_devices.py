@@ -7,7 +7,7 @@ import subprocess
 
 from checks import Settings, check, require, wait_until
 from daemons import merged
-from lab import CLIENT4, Lab, PORT, SERVER4, SERVER6
+from lab import CLIENT4, Lab, PORT, SERVER4, SERVER6, SERVER_ANY4
 
 SO_BINDTODEVICE = 25
 
@@ -241,3 +241,22 @@ def test_allowed_ips_that_hold_the_endpoint_do_not_cut_it_off():
         client.wait_bonded(["link-1"])
         client.stop()
         check(not host_routes(lab), f"left behind: {host_routes(lab)}")
+
+
+def test_wildcard_link_follows_the_default_route():
+    """The address of the line before stays configured: it is not the one to send from any more."""
+    with Lab(links=2) as lab:
+        client, server = lab.pair(
+            client={"wireguard": {"links": [{"name": "any",
+                                             "endpoint": f"{SERVER_ANY4}:{PORT}"}]}},
+            server={"wireguard": {"links": [{"name": "any", "bind": f"0.0.0.0:{PORT}"}]}})
+        for i in lab.links:
+            lab.client.ip(f"rule del from {lab.client_address(i)} lookup {100 + i}")
+        server.start()
+        client.start()
+        client.wait_bonded(["any"])
+        check(lab.client.ping(SERVER4), "no tunnel even before")
+        lab.cut(1)
+        lab.client.ip("route del default via 10.71.1.1")
+        wait_until("the tunnel passes over the other line",
+                   lambda: lab.client.ping(SERVER4, patience=0.3), 20)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/source.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "control/control.h"
+#include "control/route.h"
+
+#define OF_NO_LINE (-1) /* the index of a device that is none of the lines */
+
+static bool is_same_address(const struct sockaddr *a, const struct endpoint *b)
+{
+	struct endpoint ep = {0};
+
+	if (!a || a->sa_family != endpoint_family(b))
+		return false;
+	memcpy(&ep, a, endpoint_len(b));
+	if (endpoint_family(b) == AF_INET)
+		return ep.in4.sin_addr.s_addr == b->in4.sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&ep.in6.sin6_addr, &b->in6.sin6_addr);
+}
+
+/* The device that has @address; 0: none has. */
+static int owner_of(const struct ifaddrs *list, const struct endpoint *address)
+{
+	for (const struct ifaddrs *a = list; a; a = a->ifa_next) {
+		bool is_dummy = a->ifa_flags & IFF_NOARP && !(a->ifa_flags & IFF_POINTOPOINT);
+
+		if (!is_same_address(a->ifa_addr, address))
+			continue;
+		if (a->ifa_flags & IFF_LOOPBACK || is_dummy)
+			return OF_NO_LINE;
+		return (int)if_nametoindex(a->ifa_name);
+	}
+	return 0;
+}
+
+bool source_is_stale(const struct route *route, const struct config_link *link,
+                     const struct ifaddrs *list)
+{
+	int owner = owner_of(list, &route->local);
+
+	if (owner == OF_NO_LINE)
+		return false;
+	if (owner == 0)
+		return true;
+	if (link->device)
+		return (int)if_nametoindex(link->device) != owner;
+	return route_device(&route->remote, &route->local, link->fwmark) != owner;
+}
+
+static bool is_pinned(const struct path *path)
+{
+	return path->is_used && path->has_target && path->route.link->is_wildcard &&
+	       endpoint_family(&path->route.local) != AF_UNSPEC;
+}
+
+static void forget(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	struct route route = {.link = path->route.link, .remote = path->route.remote};
+
+	path_set_route(peer, path, &route, now_ns);
+}
+
+static void check(struct peer *peer, struct path *path, const struct ifaddrs *list, uint64_t now_ns)
+{
+	char local[ENDPOINT_TEXT_LEN];
+
+	if (!is_pinned(path) || !source_is_stale(&path->route, path->uplink->config, list))
+		return;
+	log_debug("peer=%s path=%u link=%s: no longer sends from %s", peer->name,
+	          path_id(peer, path), path->uplink->config->name,
+	          endpoint_format(&path->route.local, local));
+	forget(peer, path, now_ns);
+}
+
+void sources_check(struct control *control, uint64_t now_ns)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list))
+		return;
+	for (size_t i = 0; i < control->peer_count; i++)
+		for (unsigned k = 0; k < PATHS_MAX; k++)
+			check(control->peers[i], &control->peers[i]->path[k], list, now_ns);
+	freeifaddrs(list);
+}
+
+void source_check(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	struct ifaddrs *list;
+
+	if (!is_pinned(path) || getifaddrs(&list))
+		return;
+	check(peer, path, list, now_ns);
+	freeifaddrs(list);
+}
+
+void sources_forget(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (is_pinned(&peer->path[i]))
+			forget(peer, &peer->path[i], now_ns);
+}
