@@ -28,6 +28,13 @@ void reseq_restart(struct reseq *r)
 		r->path[i].passed = 0;
 }
 
+static void note_given_up(struct reseq *r, uint64_t numbers, uint64_t now_ns)
+{
+	r->gaps_given_up += numbers;
+	r->given_up_ns = now_ns;
+	r->has_lesson = true;
+}
+
 static uint64_t latest(struct reseq *r, uint64_t now_ns)
 {
 	if (now_ns > r->now_ns)
@@ -45,12 +52,18 @@ static void decay_margin(struct reseq *r, uint64_t now_ns)
 		r->margin_at_ns = now_ns;
 }
 
-/* It came after all: we should have waited that much longer, and do so half the way from now on. */
+/* It came after all: we should have waited that much longer, and do so half the way from now on. A
+ * train that is late says so once, not once per packet: the next lesson needs another gap that was
+ * given up.
+ */
 static void learn_from_late(struct reseq *r, uint64_t now_ns)
 {
 	if (!r->given_up_ns)
 		return; /* older than where order began */
 	r->came_late++;
+	if (!r->has_lesson)
+		return;
+	r->has_lesson = false;
 	r->margin_ns += (now_ns - r->given_up_ns) / 2 + MARGIN_STEP_NS;
 	if (r->margin_ns > MARGIN_MAX_NS)
 		r->margin_ns = MARGIN_MAX_NS;
@@ -89,8 +102,7 @@ enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, u
 	}
 	if (seq >= r->next + RESEQ_SLOTS) {
 		/* Nothing held and a jump beyond all memory: order begins anew here. */
-		r->gaps_given_up += seq - r->next;
-		r->given_up_ns = now_ns;
+		note_given_up(r, seq - r->next, now_ns);
 		r->next = seq;
 	}
 	if (seq != r->next)
@@ -235,8 +247,7 @@ bool reseq_take_any(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket)
 	if (!r->held)
 		return false;
 	if (r->first_held > r->next) {
-		r->gaps_given_up += r->first_held - r->next;
-		r->given_up_ns = latest(r, now_ns);
+		note_given_up(r, r->first_held - r->next, latest(r, now_ns));
 		r->next = r->first_held;
 	}
 	pop(r, ret_ticket);

@@ -53,6 +53,7 @@ struct reseq {
 	uint64_t traffic_ns; /* time in which packets came; a long pause counts as a short one */
 	uint64_t traffic_at_ns;
 	uint64_t given_up_ns; /* when a gap was given up last; 0 never */
+	bool has_lesson;      /* since then nothing came late */
 	uint64_t margin_ns;   /* learnt from packets that came after they were given up */
 	uint64_t margin_at_ns;
 	struct reseq_path path[PATHS_MAX];

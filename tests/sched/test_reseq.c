@@ -379,6 +379,62 @@ Test(reseq, a_late_packet_teaches_to_wait_longer)
 	cr_expect(eq(str, out, "5 6 "));
 }
 
+Test(reseq, a_late_train_teaches_once)
+{
+	uint64_t now_ns = START_NS;
+
+	put_at(0, A, now_ns);
+	put_at(1, B, now_ns);
+	put_at(42, A, now_ns);
+	run_at(now_ns + UNKNOWN_NS + SLACK_NS); /* 2 to 41 are given up, and come 10 ms later */
+	now_ns += 35 * NS_PER_MS;
+	for (uint64_t seq = 2; seq < 42; seq++)
+		put_at(seq, B, now_ns);
+	cr_expect(eq(u64, reseq.came_late, 40));
+	cr_expect(eq(u64, reseq.margin_ns, 5200 * NS_PER_US));
+}
+
+/* Over A every second number, while B stands still; then B brings all of its own at once. Each had a
+ * gap of its own, and all were given up before.
+ */
+Test(reseq, a_late_train_between_the_packets_of_another_path_teaches_once)
+{
+	uint64_t now_ns = START_NS, seq = 2;
+
+	put_at(0, A, now_ns);
+	put_at(1, B, now_ns);
+	for (; seq < 200; seq += 2, now_ns += NS_PER_MS) {
+		run_at(now_ns);
+		put_at(seq + 1, A, now_ns);
+	}
+	for (uint64_t late = 2; late < 150; late += 2)
+		put_at(late, B, now_ns);
+	cr_expect(eq(u64, reseq.came_late, 74));
+	cr_expect(le(u64, reseq.margin_ns, NS_PER_MS));
+}
+
+/* Over B everything comes 10 ms after its gap was given up, which no probe tells. Every second number
+ * goes over B, so each is a gap of its own.
+ */
+Test(reseq, a_lasting_difference_is_learnt_gap_by_gap)
+{
+	const uint64_t behind = (UNKNOWN_NS + SLACK_NS + 10 * NS_PER_MS) / (2 * NS_PER_MS);
+	uint64_t now_ns = START_NS, late = 0;
+
+	put_at(0, A, now_ns);
+	put_at(1, B, now_ns);
+	for (uint64_t n = 1; n <= 150; n++, now_ns += 2 * NS_PER_MS) {
+		run_at(now_ns);
+		put_at(2 * n + 1, A, now_ns);
+		if (n > behind)
+			put_at(2 * (n - behind), B, now_ns + NS_PER_US);
+		if (n == 100)
+			late = reseq.came_late;
+	}
+	cr_expect(lt(u64, 10, late));
+	cr_expect(le(u64, reseq.came_late - late, 2)); /* when the margin has faded a little */
+}
+
 Test(reseq, the_margin_is_bounded_and_fades)
 {
 	uint64_t now_ns = be_taught(), margin_ns = reseq.margin_ns, seq = 4;
