@@ -8,6 +8,7 @@
 #include "base/align.h"
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
+#include "sched/epochs.h"
 
 /* Memory beyond that of so many packets goes back to the system when it was not needed for a while. */
 #define KEPT_TICKETS 64u
@@ -16,9 +17,8 @@
 /* Lies in one mapping with the packets, so that a peer at rest needs a few pages of it. */
 struct reorder {
 	struct reseq seq;
-	uint64_t born_ns; /* of the keypair whose order is kept; 0: none yet */
-	uint32_t index;   /* its local one: two keypairs may be born in one turn of control */
-	size_t bytes;     /* of the mapping */
+	struct epochs epochs; /* keypairs, and where their numbers are in @seq */
+	size_t bytes;         /* of the mapping */
 	uint8_t *memory;
 	size_t stride;
 	unsigned fresh;    /* tickets from here on have no memory yet */
@@ -87,25 +87,6 @@ static bool give_up_oldest(struct reorder *r, const struct reorder_sink *sink, u
 	return true;
 }
 
-/* A younger keypair begins a new order; what still waits under the older one goes first. False for a
- * packet of an older one: its order is over.
- */
-static bool is_of_this_order(struct reorder *r, const struct reorder_sink *sink,
-                             const struct keypair *kp, uint64_t now_ns)
-{
-	if (kp->born_ns == r->born_ns && kp->local_index == r->index)
-		return true;
-	if (kp->born_ns < r->born_ns || (kp->born_ns == r->born_ns && kp->local_index < r->index))
-		return false;
-	while (give_up_oldest(r, sink, now_ns))
-		;
-	if (r->born_ns)
-		reseq_restart(&r->seq);
-	r->born_ns = kp->born_ns;
-	r->index = kp->local_index;
-	return true;
-}
-
 /* Copies the packet; there is a ticket. */
 static uint16_t store(struct reorder *r, const uint8_t *packet, size_t len)
 {
@@ -116,7 +97,7 @@ static uint16_t store(struct reorder *r, const uint8_t *packet, size_t len)
 	return ticket;
 }
 
-static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t seq, unsigned path,
+static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t place, unsigned path,
                  uint8_t *packet, size_t len, uint64_t now_ns)
 {
 	uint16_t ticket = RESEQ_NO_TICKET;
@@ -125,7 +106,7 @@ static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t se
 		sink->deliver(sink->self, sink->peer, packet, len);
 	else if (len)
 		ticket = store(r, packet, len);
-	reseq_hold(&r->seq, seq, path, ticket, now_ns);
+	reseq_hold(&r->seq, place, path, ticket, now_ns);
 	/* One ticket is left for the next packet: what is given up is then the lowest of all. */
 	while (!has_ticket(r)) {
 		if (r->gone_len == 0)
@@ -147,15 +128,16 @@ void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struc
                  uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns)
 {
 	enum reseq_verdict verdict = RESEQ_DELIVER;
+	uint64_t place;
 
 	if (path >= PATHS_MAX)
 		path = PATHS_MAX;
-	if (is_of_this_order(r, sink, kp, now_ns)) {
-		while ((verdict = reseq_arrived(&r->seq, seq, path, now_ns)) == RESEQ_FULL)
+	if (epochs_place(&r->epochs, &r->seq, kp->born_ns, kp->local_index, seq, now_ns, &place)) {
+		while ((verdict = reseq_arrived(&r->seq, place, path, now_ns)) == RESEQ_FULL)
 			give_up_oldest(r, sink, now_ns);
 	}
 	if (verdict == RESEQ_HOLD) {
-		hold(r, sink, seq, path, packet, len, now_ns);
+		hold(r, sink, place, path, packet, len, now_ns);
 		return;
 	}
 	if (len)

@@ -18,19 +18,22 @@ static struct reseq_slot *slot_of(struct reseq *r, uint64_t seq)
 	return &r->slot[seq % RESEQ_SLOTS];
 }
 
-void reseq_restart(struct reseq *r)
+uint64_t reseq_begin(struct reseq *r)
 {
-	assert(!r->held);
-	r->next = 0;
-	r->is_started = true;
-	r->passed = 0;
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		r->path[i].passed = 0;
+	r->room_from = r->end;
+	r->end += RESEQ_ROOM;
+	r->room_to = r->end;
+	return r->end;
 }
 
-static void note_given_up(struct reseq *r, uint64_t numbers, uint64_t now_ns)
+/* Everything below @seq. The room between two orders is no loss. */
+static void give_up_below(struct reseq *r, uint64_t seq, uint64_t now_ns)
 {
-	r->gaps_given_up += numbers;
+	uint64_t from = r->room_from > r->next ? r->room_from : r->next;
+	uint64_t to = r->room_to < seq ? r->room_to : seq;
+
+	r->gaps_given_up += seq - r->next - (from < to ? to - from : 0);
+	r->next = seq;
 	r->given_up_ns = now_ns;
 	r->has_lesson = true;
 }
@@ -78,6 +81,8 @@ static void note_traffic(struct reseq *r, uint64_t seq, unsigned path, uint64_t 
 
 	r->traffic_ns += pause_ns < PAUSE_NS ? pause_ns : PAUSE_NS;
 	r->traffic_at_ns = now_ns;
+	if (r->end <= seq)
+		r->end = seq + 1;
 	if (path >= PATHS_MAX)
 		return;
 	if (r->path[path].passed <= seq)
@@ -102,8 +107,7 @@ enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, u
 	}
 	if (seq >= r->next + RESEQ_SLOTS) {
 		/* Nothing held and a jump beyond all memory: order begins anew here. */
-		note_given_up(r, seq - r->next, now_ns);
-		r->next = seq;
+		give_up_below(r, seq, now_ns);
 	}
 	if (seq != r->next)
 		return RESEQ_HOLD;
@@ -246,10 +250,8 @@ bool reseq_take_any(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket)
 {
 	if (!r->held)
 		return false;
-	if (r->first_held > r->next) {
-		note_given_up(r, r->first_held - r->next, latest(r, now_ns));
-		r->next = r->first_held;
-	}
+	if (r->first_held > r->next)
+		give_up_below(r, r->first_held, latest(r, now_ns));
 	pop(r, ret_ticket);
 	return true;
 }

@@ -22,6 +22,11 @@
 #define RESEQ_WAIT_MAX_NS (300 * NS_PER_MS)
 #define RESEQ_OWD_KEPT    12u /* probes per path whose one-way delays are remembered */
 
+/* Numbers between two orders, for the last ones of the first order that were not heard of when the second
+ * one began: what is sent over a slow path alone, in a quarter of what the ring holds.
+ */
+#define RESEQ_ROOM (RESEQ_SLOTS / 4)
+
 #define RESEQ_NO_TICKET UINT16_MAX /* a place in the order without a packet to deliver */
 
 /* The packets held form a list in the order of their arrival, linked by index of the slot. */
@@ -42,6 +47,7 @@ struct reseq_path {
 
 struct reseq {
 	uint64_t next;       /* lowest sequence number not delivered and not given up */
+	uint64_t end;        /* above all numbers that came */
 	bool is_started;     /* false: the first packet decides where order begins */
 	uint64_t now_ns;     /* the latest time heard of */
 	uint32_t held;       /* packets that wait */
@@ -60,14 +66,18 @@ struct reseq {
 	uint64_t is_held[RESEQ_SLOTS / 64]; /* a bit per slot */
 	struct reseq_slot slot[RESEQ_SLOTS];
 
-	uint64_t gaps_given_up; /* statistics: sequence numbers */
-	uint64_t came_late;     /* of those, delivered out of order after all */
+	uint64_t room_from, room_to; /* of the newest order: numbers that were hardly ever sent */
+	uint64_t gaps_given_up;      /* statistics: sequence numbers */
+	uint64_t came_late;          /* of those, delivered out of order after all */
 };
 
-/* All zero is the state before the first packet. A new keypair begins a new order: what is held must
- * have been taken out with reseq_take_any() before. Its numbers begin at 0. The paths in use stay so.
+/* All zero is the state before the first packet. A new order, of another keypair, begins behind all that
+ * came and RESEQ_ROOM numbers: its number n is the returned one plus n. What is still to come of the
+ * order before keeps its numbers; the gap up to the new order is one like all others: over when every
+ * path in use has brought something of the new order, or by its deadline. Two packets may not have one
+ * number: the caller sees to it that the old order stays below the returned number.
  */
-void reseq_restart(struct reseq *r);
+uint64_t reseq_begin(struct reseq *r);
 
 enum reseq_verdict {
 	RESEQ_DELIVER, /* its turn, or too late to have one: deliver now */

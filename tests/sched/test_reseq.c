@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "sched/epochs.h"
+
 #define START_NS   (1000 * NS_PER_S)
 #define SLACK_NS   (5 * NS_PER_MS)
 #define UNKNOWN_NS (20 * NS_PER_MS) /* assumed difference of paths that were not probed */
@@ -18,13 +20,18 @@ static struct reseq reseq;
 
 /* ---- by hand ---- */
 
-static char out[4096]; /* numbers delivered since it was looked at, e.g. "3 4 " */
+/* Numbers delivered since it was looked at, e.g. "3 4 "; those of a second order as "'0 '1 ". */
+static char out[4096];
+static uint64_t second; /* where its numbers begin; 0: there is none */
 
 static void say(uint64_t seq)
 {
 	size_t len = strlen(out);
 
-	snprintf(out + len, sizeof out - len, "%" PRIu64 " ", seq);
+	if (second && seq >= second)
+		snprintf(out + len, sizeof out - len, "'%" PRIu64 " ", seq - second);
+	else
+		snprintf(out + len, sizeof out - len, "%" PRIu64 " ", seq);
 }
 
 /* What is due at @now_ns; tickets are numbers here. The deadline is what reseq_take() keeps. */
@@ -67,7 +74,8 @@ enum action {
 	PUT,
 	PROBE,
 	WAIT,
-	RESTART
+	BEGIN,
+	PUT_NEW /* of the second order */
 };
 
 struct step {
@@ -228,19 +236,54 @@ static const struct {
           {PUT, 450, 4, B, ""}, /* 3 is on its way over A */
           {WAIT, 400, 0, 0, ""},
           {PUT, 600, 3, A, "3 4 "}}},
+	{"a new order: waits for the slow path to have brought some of it",
+         {A_AND_B,
+          DELAYS(10000, 50000),
+          {BEGIN, 1000, 0, 0, ""},
+          {PUT_NEW, 1000, 0, A, ""},
+          {PUT_NEW, 2000, 1, A, ""},
+          {PUT, 3000, 2, B, "2 "},
+          {PUT, 20000, 3, B, "3 "},
+          {PUT_NEW, 30000, 2, B, "'0 '1 '2 "}}},
+	{"a new order: the old one is given up at the deadline",
+         {A_AND_B,
+          DELAYS(10000, 50000),
+          {BEGIN, 1000, 0, 0, ""},
+          {PUT_NEW, 1000, 0, A, ""},
+          {WAIT, 45999, 0, 0, ""},
+          {WAIT, 46000, 0, 0, "'0 "},
+          {PUT, 47000, 2, B, "2 "},
+          {PUT_NEW, 48000, 1, A, "'1 "}}},
+	{"a new order: a gap of the old one is given up by itself",
+         {A_AND_B,
+          DELAYS(10000, 50000),
+          {PUT, 1000, 3, A, ""},
+          {BEGIN, 40000, 0, 0, ""},
+          {PUT_NEW, 40000, 0, A, ""},
+          {WAIT, 45999, 0, 0, ""},
+          {WAIT, 46000, 0, 0, "3 "},
+          {PUT, 50000, 4, B, "4 "},
+          {PUT_NEW, 60000, 1, B, "'0 '1 "}}},
+	{"a new order: the only path has passed at once",
+         {{PUT, 0, 0, A, "0 "},
+          {BEGIN, 1000, 0, 0, ""},
+          {PUT_NEW, 1000, 0, A, "'0 "},
+          {PUT_NEW, 2000, 1, A, "'1 "}}},
 	{"a new order: the paths in use stay so",
          {A_AND_B,
           DELAYS(10000, 60000),
-          {RESTART, 0, 0, 0, ""},
-          {PUT, 1000, 0, A, "0 "},
-          {PUT, 2000, 2, A, ""},
+          {BEGIN, 1000, 0, 0, ""},
+          {PUT_NEW, 1000, 0, A, ""},
+          {PUT_NEW, 1000, 1, B, "'0 '1 "},
+          {PUT_NEW, 2000, 3, A, ""},
           {WAIT, 50000, 0, 0, ""},
-          {PUT, 51500, 1, B, "1 2 "}}},
+          {PUT_NEW, 51500, 2, B, "'2 '3 "}}},
 	{"a new order: the first number is 0",
          {{PUT, 0, 500, A, "500 "},
-          {RESTART, 0, 0, 0, ""},
-          {PUT, 1000, 1, B, ""},
-          {PUT, 2000, 0, A, "0 1 "}}},
+          {PUT, 0, 501, B, "501 "},
+          {BEGIN, 1000, 0, 0, ""},
+          {PUT_NEW, 1000, 1, B, ""},
+          {PUT_NEW, 2000, 0, A, "'0 '1 "}}},
 	{"a jump beyond all memory with nothing waiting",
          {A_AND_B,
           {PUT, 10, RESEQ_SLOTS + 2, A, "8194 "},
@@ -252,16 +295,19 @@ Test(reseq, delivers_in_order_and_at_the_right_time)
 {
 	for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
 		memset(&reseq, 0, sizeof reseq);
+		second = 0;
 		for (const struct step *s = cases[n].steps; s->action != END; s++) {
 			uint64_t now_ns = START_NS + s->at_us * NS_PER_US;
 
 			out[0] = '\0';
 			if (s->action == PUT)
 				put_at(s->seq, s->path, now_ns);
+			else if (s->action == PUT_NEW)
+				put_at(second + s->seq, s->path, now_ns);
 			else if (s->action == PROBE)
 				reseq_probed(&reseq, s->path, (int32_t)(uint32_t)s->seq);
-			else if (s->action == RESTART)
-				reseq_restart(&reseq);
+			else if (s->action == BEGIN)
+				second = reseq_begin(&reseq);
 			else
 				run_at(now_ns);
 			cr_expect(eq(str, out, (char *)s->out), "%s: step %zu, %" PRIu32 " us",
@@ -495,11 +541,39 @@ Test(reseq, what_was_passed_in_the_old_order_says_nothing_of_the_new_one)
 	run_at(now_ns + RESEQ_WAIT_MAX_NS);
 	now_ns += 2 * RESEQ_WAIT_MAX_NS;
 	cr_expect(eq(u32, reseq.held, 0));
-	reseq_restart(&reseq);
-	put_at(1, A, now_ns);
-	put_at(2, B, now_ns);
+	second = reseq_begin(&reseq);
+	put_at(second + 1, A, now_ns);
+	put_at(second + 2, B, now_ns);
 	cr_expect(lt(u64, 0, reseq.margin_ns));
 	cr_expect(eq(u64, reseq_deadline_ns(&reseq, now_ns), now_ns + reseq.margin_ns));
+}
+
+Test(reseq, the_room_between_two_orders_is_no_loss)
+{
+	put_at(0, A, START_NS);
+	put_at(2, A, START_NS); /* 1 is lost */
+	second = reseq_begin(&reseq);
+	put_at(second + 3, A, START_NS); /* and '0 to '2 */
+	cr_expect(eq(str, out, "0 2 '3 "));
+	cr_expect(eq(u64, reseq.gaps_given_up, 4));
+}
+
+/* The room before the new order and both orders' packets share the ring. */
+Test(reseq, a_full_ring_gives_up_the_end_of_the_old_order)
+{
+	const uint64_t room = RESEQ_SLOTS - RESEQ_ROOM;
+
+	put_at(0, A, START_NS);
+	put_at(1, B, START_NS);
+	second = reseq_begin(&reseq);
+	out[0] = '\0';
+	for (uint64_t seq = 0; seq < room; seq++)
+		put_at(second + seq, A, START_NS);
+	cr_expect(eq(str, out, ""));
+	cr_expect(eq(int, reseq_arrived(&reseq, second + room, A, START_NS), RESEQ_FULL));
+	put_at(second + room, A, START_NS);
+	cr_expect(eq(int, strncmp(out, "'0 '1 '2 ", 9), 0));
+	cr_expect(eq(u32, reseq.held, 0));
 }
 
 Test(reseq, a_full_ring_gives_up_the_oldest_gap_only)
@@ -558,8 +632,8 @@ struct sim_path {
 
 struct sim_packet {
 	uint64_t seq, arrived_ns, delivered_ns; /* 0: not */
-	unsigned path;
-	bool was_given_up;
+	unsigned path, order;
+	bool was_given_up, has_no_place;
 	uint64_t waited_ns; /* when it was given up: by the first packet behind the gap */
 	uint64_t wanted_ns; /* that should have been the least */
 };
@@ -579,6 +653,10 @@ static struct sim {
 	unsigned paths;
 	int64_t offset_us; /* our clock less the sender's */
 	struct sim_path path[SIM_PATHS];
+	struct epochs epochs;
+	unsigned order;     /* the sender numbers packets in it; the first is 1 */
+	unsigned change[2]; /* packets with which another order begins */
+	bool is_mixed;      /* an order had fallen silent and was heard of again */
 	struct sim_packet packet[SIM_PACKETS];
 	unsigned packets;
 	struct sim_event event[SIM_EVENTS];
@@ -646,7 +724,7 @@ static void send_packet(unsigned path, uint64_t seq, uint64_t sent_ns)
 {
 	unsigned n = sim.packets++;
 
-	sim.packet[n] = (struct sim_packet){.seq = seq, .path = path};
+	sim.packet[n] = (struct sim_packet){.seq = seq, .path = path, .order = sim.order};
 	add_event((struct sim_event){
 		.at_ns = travel(&sim.path[path], sent_ns), .path = path, .packet = n});
 }
@@ -716,7 +794,8 @@ static uint64_t use_all_paths(uint64_t seq, uint64_t start_ns)
 				slowest = i;
 		}
 		is_done[slowest] = true;
-		sim.packet[sim.packets] = (struct sim_packet){.seq = seq++, .path = slowest};
+		sim.packet[sim.packets] =
+			(struct sim_packet){.seq = seq++, .path = slowest, .order = sim.order};
 		sim.path[slowest].last_ns = start_ns;
 		add_event((struct sim_event){
 			.at_ns = start_ns, .path = slowest, .packet = sim.packets++});
@@ -730,13 +809,13 @@ static uint64_t use_all_paths(uint64_t seq, uint64_t start_ns)
 	return seq;
 }
 
-/* Striped at random, from @start_ns on. */
-static void send_stream(uint64_t seq, uint64_t start_ns, bool is_first_order)
+/* Striped at random, from @start_ns on; the key is changed on the way. */
+static void send_stream(uint64_t seq, uint64_t start_ns, bool is_first)
 {
 	uint64_t now_ns = start_ns, probe_ns = start_ns, step_ns;
 
 	step_ns = 1000 + random_ns(2 * NS_PER_MS);
-	if (is_first_order)
+	if (is_first)
 		seq = use_all_paths(seq, start_ns);
 	while (sim.packets < SIM_PACKETS) {
 		if (now_ns >= probe_ns) {
@@ -744,6 +823,10 @@ static void send_stream(uint64_t seq, uint64_t start_ns, bool is_first_order)
 			probe_ns = now_ns + 20 * NS_PER_MS;
 		}
 		now_ns += 1 + 2 * random_ns(step_ns);
+		if (sim.packets == sim.change[0] || sim.packets == sim.change[1]) {
+			sim.order++;
+			seq = 0;
+		}
 		if (sim.kind == WILD && random_below(100) == 0)
 			seq += random_below(2 * RESEQ_SLOTS);
 		if (sim.kind == WILD && random_below(100) == 0)
@@ -793,6 +876,8 @@ static void give_up(unsigned n, uint64_t now_ns)
 	for (; sim.top < n; sim.top++) {
 		struct sim_packet *p = &sim.packet[sim.top];
 
+		if (p->has_no_place)
+			continue;
 		cr_assert(eq(u64, p->arrived_ns, 0), "held, but overtaken");
 		p->was_given_up = true;
 		p->waited_ns = is_over ? RESEQ_WAIT_MAX_NS : now_ns - first->arrived_ns;
@@ -809,6 +894,10 @@ static void check_delivery(unsigned n, uint64_t now_ns)
 	cr_assert(ne(u64, p->arrived_ns, 0), "packet %u never came", n);
 	cr_assert(eq(u64, p->delivered_ns, 0), "packet %u twice", n);
 	cr_assert(le(u64, now_ns - p->arrived_ns, RESEQ_WAIT_MAX_NS));
+	if (sim.is_mixed) {
+		p->delivered_ns = now_ns;
+		return;
+	}
 	if (n >= sim.top) {
 		give_up(n, now_ns);
 		p->delivered_ns = now_ns;
@@ -832,21 +921,42 @@ static void sim_take(uint64_t now_ns, uint64_t told_ns)
 		check_delivery(ticket, now_ns);
 }
 
+/* The order of the sender is found, but where anything goes. */
+static bool find_place(const struct sim_packet *p, uint64_t told_ns, uint64_t *ret_place)
+{
+	uint64_t newest = sim.epochs.newest.born_ns;
+	bool has_place = epochs_place(&sim.epochs, &reseq, p->order, 0, p->seq, told_ns, ret_place);
+
+	if (sim.epochs.newest.born_ns < newest) {
+		sim.is_mixed = true;
+		sim.top = 0;
+	}
+	cr_assert(has_place || sim.kind == WILD);
+	cr_assert(sim.kind == WILD || !sim.is_mixed);
+	return has_place;
+}
+
 static void sim_arrive(unsigned n, uint64_t now_ns, uint64_t told_ns)
 {
 	struct sim_packet *p = &sim.packet[n];
 	unsigned path = sim.kind == WILD && random_below(10) == 0 ? PATHS_MAX : p->path;
 	enum reseq_verdict verdict;
 	uint16_t ticket;
+	uint64_t place;
 
 	p->arrived_ns = now_ns;
-	while ((verdict = reseq_arrived(&reseq, p->seq, path, told_ns)) == RESEQ_FULL) {
+	if (!find_place(p, told_ns, &place)) {
+		p->has_no_place = true;
+		p->delivered_ns = now_ns;
+		return;
+	}
+	while ((verdict = reseq_arrived(&reseq, place, path, told_ns)) == RESEQ_FULL) {
 		cr_assert(eq(int, sim.kind, WILD));
 		cr_assert(reseq_take_any(&reseq, told_ns, &ticket));
 		check_delivery(ticket, now_ns);
 	}
 	if (verdict == RESEQ_HOLD)
-		reseq_hold(&reseq, p->seq, path, (uint16_t)n, told_ns);
+		reseq_hold(&reseq, place, path, (uint16_t)n, told_ns);
 	else
 		check_delivery(n, now_ns);
 	sim_take(now_ns, told_ns);
@@ -915,20 +1025,35 @@ static void check_all(void)
 		cr_assert(eq(uint, sim.violations, 0));
 }
 
-/* Two orders one after the other, as with two keypairs. */
+/* When orders begin on the way. The one before was heard of, except in the wild, where there may also be
+ * three at a time.
+ */
+static void choose_changes(bool is_first)
+{
+	sim.change[0] = sim.change[1] = SIM_PATHS + 1 + random_below(SIM_PACKETS);
+	if (sim.kind == WILD)
+		sim.change[1] = SIM_PATHS + 1 + random_below(SIM_PACKETS);
+	else if (!is_first)
+		sim.change[0] = sim.change[1] = SIM_PACKETS;
+}
+
+/* Two streams, between which everything comes to rest. */
 static void simulate(enum kind kind)
 {
 	uint64_t now_ns = START_NS + random_ns(NS_PER_S);
 
 	memset(&reseq, 0, sizeof reseq);
+	memset(&sim.epochs, 0, sizeof sim.epochs);
 	sim.kind = kind;
+	sim.order = 0;
 	sim.vague_ns = kind == WILD && random_below(2) ? 50000 : 0;
 	make_paths(now_ns);
-	for (unsigned order = 0; order < 2; order++) {
+	for (unsigned round = 0; round < 2; round++) {
 		sim.packets = sim.events = sim.top = sim.violations = 0;
-		if (order)
-			reseq_restart(&reseq);
-		send_stream(order ? 0 : random_below(1000), now_ns, order == 0);
+		sim.is_mixed = false;
+		sim.order++;
+		choose_changes(round == 0);
+		send_stream(round ? 0 : random_below(1000), now_ns, round == 0);
 		now_ns = play();
 		check_all();
 	}
