@@ -163,10 +163,9 @@ static int publish_session(const struct rig *rig, enum rig_role role, struct dp_
 	memcpy(kp->keys->send, keys->key[role], KEY_LEN);
 	memcpy(kp->keys->receive, keys->key[!role], KEY_LEN);
 	kp->owner = peer;
-	kp->accepts_lanes = is_bonded;
 	atomic_init(&kp->send_lanes, is_bonded);
 	if (is_bonded)
-		r = keypair_widen_windows(kp);
+		r = keypair_accept_lanes(kp);
 	if (!r)
 		r = index_insert(engine_index(rig->end[role].engine), kp);
 	if (r)

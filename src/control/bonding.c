@@ -113,10 +113,8 @@ static void refuse_data(struct peer *peer)
 static void be_bonded(struct peer *peer, uint64_t now_ns)
 {
 	peer->verdict_ns = NEVER_NS;
-	if (peer->current) {
+	if (peer->current)
 		atomic_store(&peer->current->send_lanes, true);
-		keypair_widen_windows(peer->current);
-	}
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	peer->verdict = VERDICT_BONDED;

@@ -121,15 +121,17 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 	bool maybe_bonded = is_initiator ? peer->sent_marker : peer->saw_marker;
 	struct keypair *kp =
 		keypair_create(is_initiator, hs->local_index, hs->remote_index, now_ns);
-	int r;
+	int r = 0;
 
 	if (!kp)
 		return -ENOMEM;
 	kp->owner = peer->dp;
-	kp->accepts_lanes = maybe_bonded;
 	kp->rekey_ns += rekey_delay_ns(peer, maybe_bonded);
 	noise_split(hs, is_initiator, kp->keys->send, kp->keys->receive);
-	r = index_insert(engine_index(peer->control->engine), kp);
+	if (maybe_bonded)
+		r = keypair_accept_lanes(kp);
+	if (!r)
+		r = index_insert(engine_index(peer->control->engine), kp);
 	if (r) {
 		keypair_put(kp);
 		return r;

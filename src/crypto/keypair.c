@@ -13,6 +13,7 @@
 #define WIDE_BYTES (2 * WIDE_WORDS * sizeof(uint64_t)) /* of lanes 0 and 1 */
 
 _Static_assert(sizeof(struct keypair_keys) <= SECRET_CELL_LEN, "the keys fit a cell");
+_Static_assert(LANE_ORDERED == 0 && LANE_UNORDERED == 1, "halves of the wide windows");
 _Static_assert(LANE_CONTROL + 16 == LANE_COUNT, "a control lane for each of control_bits");
 
 /* Lanes without a window have no words and accept nothing. */
@@ -64,17 +65,27 @@ bool keypair_get(struct keypair *kp)
 	return true;
 }
 
+int keypair_accept_lanes(struct keypair *kp)
+{
+	/* Nothing of it is touched before counters get there, so a peer at rest needs none of it. */
+	void *bits =
+		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bits == MAP_FAILED)
+		return -ENOMEM;
+	kp->wide_bits = bits;
+	kp->accepts_lanes = true;
+	return 0;
+}
+
 /* After a grace period: nobody who found it in a table is still looking at it. */
 static void destroy(struct rcu_head *head)
 {
 	struct keypair *kp = caa_container_of(head, struct keypair, rcu);
 
 	secret_free(kp->keys);
-	/* Relaxed: the last reference was put after the control thread's offer. */
-	uint64_t *bits = atomic_load_explicit(&kp->wide_bits, memory_order_relaxed);
-
-	if (bits)
-		munmap(bits, WIDE_BYTES);
+	if (kp->wide_bits)
+		munmap(kp->wide_bits, WIDE_BYTES);
 	free(kp);
 }
 
@@ -92,31 +103,17 @@ void keypair_put(struct keypair *kp)
 		call_rcu(&kp->rcu, destroy);
 }
 
-int keypair_widen_windows(struct keypair *kp)
+/* The ring inside the keypair is as good as the wide one while it still reaches back to the first
+ * counter; then it moves, and knows all there ever was.
+ */
+static void widen_before(struct keypair *kp, uint64_t lane, uint64_t seq)
 {
-	if (atomic_load_explicit(&kp->wide_bits, memory_order_relaxed))
-		return 0; /* only this thread ever stores it */
-	/* Pages of a mapping are there when counters reach them: a peer at rest needs few. */
-	uint64_t *bits =
-		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct replay_window *win = &kp->received[lane];
 
-	if (bits == MAP_FAILED)
-		return -ENOMEM;
-	/* Release: the allocation comes before its use; partner in adopt_wide_windows(). */
-	atomic_store_explicit(&kp->wide_bits, bits, memory_order_release);
-	return 0;
-}
-
-static void adopt_wide_windows(struct keypair *kp)
-{
-	/* Acquire: partner of the release in keypair_widen_windows(). */
-	uint64_t *bits = atomic_load_explicit(&kp->wide_bits, memory_order_acquire);
-
-	if (bits == kp->wide_bits_used)
+	if (lane > LANE_UNORDERED || !kp->wide_bits ||
+	    seq <= REPLAY_LATENESS((uint64_t)win->words * 64))
 		return;
-	replay_widen(&kp->received[LANE_ORDERED], bits, WIDE_WORDS);
-	replay_widen(&kp->received[LANE_UNORDERED], bits + WIDE_WORDS, WIDE_WORDS);
-	kp->wide_bits_used = bits;
+	replay_widen(win, kp->wide_bits + lane * WIDE_WORDS, WIDE_WORDS);
 }
 
 bool keypair_accept(struct keypair *kp, uint64_t counter)
@@ -128,6 +125,7 @@ bool keypair_accept(struct keypair *kp, uint64_t counter)
 		return false;
 	if (lane != LANE_ORDERED && !kp->accepts_lanes)
 		return false;
-	adopt_wide_windows(kp);
+	if (kp->received[lane].words < WIDE_WORDS)
+		widen_before(kp, lane, seq);
 	return replay_accept(&kp->received[lane], seq);
 }

@@ -22,7 +22,7 @@
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
-/* Lane 1 until the windows are widened, which happens about when the peer may begin to use it. */
+/* Of lane 1 while its counters are few. */
 #define KEYPAIR_BITS_UNORDERED (1u << 11)
 
 /* In secret memory. */
@@ -39,7 +39,7 @@ struct keypair {
 	uint32_t local_index;      /* [I] the peer writes it into packets to us */
 	uint32_t remote_index;     /* [I] we write it into packets to the peer */
 	bool is_initiator;         /* [I] our role */
-	bool accepts_lanes;        /* [I] the peer may be vtrunkd: lanes above 0 are looked at */
+	bool accepts_lanes;        /* [I] keypair_accept_lanes() */
 	uint64_t rekey_ns;         /* [I] the initiator renews it when it sends after this */
 	uint64_t born_ns;          /* [I] */
 	void *owner;               /* [I] the data plane's peer; this room does not look inside */
@@ -51,10 +51,10 @@ struct keypair {
 	alignas(64) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
 
 	alignas(64) struct replay_window received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
-	uint64_t *wide_bits_used;      /* [D] equal to wide_bits as soon as that is adopted */
-	_Atomic(uint64_t *) wide_bits; /* [C] offers it once, [D] adopts it: lanes 0 and 1 */
-	uint64_t stock_bits[REPLAY_WORDS(REPLAY_BITS_STOCK)]; /* [D] lane 0 before bonding */
-	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before it */
+	uint64_t
+		*wide_bits; /* [I] NULL without lanes; [D] of lanes 0 and 1 when counters need it */
+	uint64_t stock_bits[REPLAY_WORDS(REPLAY_BITS_STOCK)];          /* [D] lane 0 before */
+	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before */
 	uint64_t control_bits[16][REPLAY_WORDS(REPLAY_BITS_CONTROL)];  /* [D] */
 
 	alignas(64) _Atomic unsigned references; /* [A] */
@@ -67,6 +67,13 @@ struct keypair {
 struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t remote_index,
                                uint64_t now_ns);
 
+/* The peer may be vtrunkd: lanes above 0 are looked at, and lanes 0 and 1 reach back by
+ * REPLAY_BITS_BONDED from the first packet on, whether bonding is agreed under this keypair or not:
+ * where handshakes cross, the peer may send under one that we never use. Before it is published; 0 or
+ * -ENOMEM. Thread: control.
+ */
+int keypair_accept_lanes(struct keypair *kp);
+
 /* False when the last reference is gone already; only then the keypair must not be touched. Needs
  * an RCU read side or a reference.
  */
@@ -74,11 +81,6 @@ bool keypair_get(struct keypair *kp);
 
 /* NULL is allowed. The last one retires it with call_rcu(). Any registered RCU thread. */
 void keypair_put(struct keypair *kp);
-
-/* Offers windows of REPLAY_BITS_BONDED to lanes 0 and 1; the next keypair_accept() moves to them.
- * Nothing more when done before. 0 or -ENOMEM. Thread: control.
- */
-int keypair_widen_windows(struct keypair *kp);
 
 /* Whether @counter, lane included, is new; marks it. After the tag was verified. Lanes that nobody
  * agreed on are refused, and so are counters from REJECT_AFTER_MESSAGES on. Thread: [D].

@@ -3,8 +3,11 @@
 #include <criterion/new/assert.h>
 #include <malloc.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 #include "crypto/aead.h"
@@ -24,7 +27,7 @@ static void begin(void)
 	cr_assert(eq(int, thread_adopt("control", THREAD_CONTROL, -1), 0));
 	kp = keypair_create(true, 1, 2, NOW);
 	cr_assert(ne(ptr, kp, NULL));
-	kp->accepts_lanes = true;
+	cr_assert(eq(int, keypair_accept_lanes(kp), 0));
 }
 
 static void end(void)
@@ -176,12 +179,14 @@ Test(keypair, bonded_peer_may_use_data_and_control_lanes_only)
 
 Test(keypair, stock_peer_has_lane_0_only)
 {
-	kp->accepts_lanes = false;
+	struct keypair *other = keypair_create(true, 1, 2, NOW);
+
 	for (uint64_t lane = 0; lane < 256; lane++)
-		cr_expect(eq(int, keypair_accept(kp, in_lane(lane, 5)), lane == 0), "lane %u",
+		cr_expect(eq(int, keypair_accept(other, in_lane(lane, 5)), lane == 0), "lane %u",
 		          (unsigned)lane);
 	/* A refused one moved nothing. */
-	cr_expect(keypair_accept(kp, 4));
+	cr_expect(keypair_accept(other, 4));
+	keypair_put(other);
 }
 
 Test(keypair, counters_from_the_limit_on_are_refused)
@@ -197,78 +202,94 @@ Test(keypair, counters_from_the_limit_on_are_refused)
 	}
 }
 
-/* @lane reaches back by @lateness and not by one more. */
-static void expect_lateness(uint64_t lane, uint64_t lateness)
+/* @lane of @k reaches back by @lateness and not by one more. */
+static void expect_lateness(struct keypair *k, uint64_t lane, uint64_t lateness)
 {
 	uint64_t newest = 10 * WIDE;
 
-	cr_assert(keypair_accept(kp, in_lane(lane, newest)));
-	cr_expect(not(keypair_accept(kp, in_lane(lane, newest - lateness - 1))), "lane %u",
+	cr_assert(keypair_accept(k, in_lane(lane, newest)));
+	cr_expect(not(keypair_accept(k, in_lane(lane, newest - lateness - 1))), "lane %u",
 	          (unsigned)lane);
-	cr_expect(keypair_accept(kp, in_lane(lane, newest - lateness)), "lane %u", (unsigned)lane);
-	cr_expect(keypair_accept(kp, in_lane(lane, newest - lateness + 1)), "lane %u",
+	cr_expect(keypair_accept(k, in_lane(lane, newest - lateness)), "lane %u", (unsigned)lane);
+	cr_expect(keypair_accept(k, in_lane(lane, newest - lateness + 1)), "lane %u",
 	          (unsigned)lane);
-	cr_expect(not(keypair_accept(kp, in_lane(lane, newest - lateness))), "lane %u",
+	cr_expect(not(keypair_accept(k, in_lane(lane, newest - lateness))), "lane %u",
 	          (unsigned)lane);
 }
 
-Test(keypair, every_lane_has_its_width)
+Test(keypair, is_wide_from_its_birth_where_lanes_are_accepted)
 {
-	expect_lateness(LANE_ORDERED, BOUND);
-	expect_lateness(LANE_UNORDERED, UNORDERED);
+	expect_lateness(kp, LANE_ORDERED, WIDE);
+	expect_lateness(kp, LANE_UNORDERED, WIDE);
 	for (unsigned i = 0; i < 16; i++)
-		expect_lateness(LANE_CONTROL + i, CONTROL);
+		expect_lateness(kp, LANE_CONTROL + i, CONTROL);
 }
 
-Test(keypair, widened_data_lanes_are_wide_and_control_lanes_as_before)
+Test(keypair, of_a_stock_peer_is_as_wide_as_the_kernels)
 {
-	cr_assert(eq(int, keypair_widen_windows(kp), 0));
-	expect_lateness(LANE_ORDERED, WIDE);
-	expect_lateness(LANE_UNORDERED, WIDE);
-	expect_lateness(LANE_CONTROL, CONTROL);
+	struct keypair *other = keypair_create(true, 1, 2, NOW);
+
+	expect_lateness(other, LANE_ORDERED, BOUND);
+	keypair_put(other);
 }
 
-Test(keypair, offering_again_changes_nothing)
+/* Its first packets, a stall, and what was sent meanwhile over another path. */
+Test(keypair, what_a_stall_made_late_is_accepted_once)
 {
-	cr_assert(eq(int, keypair_widen_windows(kp), 0));
-	uint64_t *bits = atomic_load(&kp->wide_bits);
-
-	cr_expect(eq(int, keypair_widen_windows(kp), 0));
-	cr_expect(keypair_accept(kp, 0));
-	cr_expect(eq(int, keypair_widen_windows(kp), 0));
-	cr_expect(not(keypair_accept(kp, 0)));
-	cr_expect(eq(ptr, atomic_load(&kp->wide_bits), bits));
+	for (uint64_t seq = 0; seq < 100; seq++)
+		cr_assert(keypair_accept(kp, seq));
+	for (uint64_t seq = 50000; seq < 60000; seq++)
+		cr_assert(keypair_accept(kp, seq));
+	for (uint64_t seq = 0; seq < 50000; seq++)
+		cr_assert(eq(int, keypair_accept(kp, seq), seq >= 100));
 }
 
-/* Both data lanes are half full when the offer comes; a byte per counter is the oracle. */
-Test(keypair, widening_in_the_middle_takes_nothing_twice_and_loses_nothing)
+static unsigned pages_touched(const struct keypair *k)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = 2 * REPLAY_WORDS(REPLAY_BITS_BONDED) * sizeof(uint64_t);
+	unsigned char is_there[64];
+	unsigned count = 0;
+
+	cr_assert(le(sz, bytes / page, sizeof is_there));
+	cr_assert(eq(int, mincore(k->wide_bits, bytes, is_there), 0));
+	for (size_t i = 0; i < (bytes + page - 1) / page; i++)
+		count += is_there[i] & 1;
+	return count;
+}
+
+/* Thousands of peers at rest have such windows. */
+Test(keypair, a_wide_window_is_touched_only_when_counters_need_it)
+{
+	cr_assert(eq(uint, pages_touched(kp), 0));
+	for (uint64_t seq = 0; seq <= BOUND; seq++)
+		cr_assert(keypair_accept(kp, seq));
+	cr_assert(keypair_accept(kp, in_lane(LANE_UNORDERED, UNORDERED)));
+	cr_expect(eq(uint, pages_touched(kp), 0));
+	cr_assert(keypair_accept(kp, BOUND + 1));
+	cr_expect(lt(uint, 0, pages_touched(kp)));
+}
+
+/* From the narrow ring through the move to the wide one and far beyond, in both data lanes; a byte per
+ * counter is the oracle.
+ */
+Test(keypair, widening_takes_nothing_twice_and_loses_nothing)
 {
 	enum {
 		RANGE = 400000,
-		STEP = 50000
+		STEPS = 200000
 	};
 	static uint8_t taken[2][RANGE];
-	uint64_t newest[2] = {0}, lateness[2] = {BOUND, UNORDERED}, floor[2] = {0}, state = 12345;
+	uint64_t newest[2] = {0}, state = 12345;
 
-	for (unsigned i = 0; i < 2 * STEP; i++) {
+	for (unsigned i = 0; i < STEPS; i++) {
 		unsigned lane = i & 1;
 
 		state = state * 6364136223846793005u + 1442695040888963407u;
-		uint64_t draw = state >> 33, back = draw % (i < STEP ? 12000 : 150000);
+		uint64_t draw = state >> 33, back = draw % (i < STEPS / 2 ? 12000 : 150000);
 		uint64_t seq = draw & 1024 ? newest[lane] + 1 + draw % 5
 		                           : newest[lane] - (back < newest[lane] ? back : 0);
-
-		if (i == STEP) {
-			cr_assert(eq(int, keypair_widen_windows(kp), 0));
-			for (unsigned l = 0; l < 2; l++) {
-				uint64_t word = newest[l] & ~63ull;
-
-				floor[l] = word > lateness[l] ? word - lateness[l] : 0;
-				lateness[l] = WIDE;
-			}
-		}
-		bool is_late = seq < floor[lane] ||
-		               (seq < newest[lane] && newest[lane] - seq > lateness[lane]);
+		bool is_late = seq < newest[lane] && newest[lane] - seq > WIDE;
 		bool wanted = !is_late && !taken[lane][seq];
 
 		cr_assert(eq(int, keypair_accept(kp, in_lane(lane, seq)), wanted),
@@ -277,32 +298,8 @@ Test(keypair, widening_in_the_middle_takes_nothing_twice_and_loses_nothing)
 		taken[lane][seq] |= wanted;
 		newest[lane] = wanted && seq > newest[lane] ? seq : newest[lane];
 	}
-	cr_expect(lt(u64, 2 * BOUND, newest[0]));
-	cr_expect(lt(u64, 2 * UNORDERED, newest[1]));
-}
-
-#define ACCEPTED 300000u
-
-static void accept_in_order(void *arg)
-{
-	unsigned *count = arg;
-
-	for (uint64_t seq = 0; seq < ACCEPTED; seq++) {
-		*count += keypair_accept(kp, seq);
-		*count += seq >= 100 && keypair_accept(kp, seq - 100); /* seen before */
-	}
-}
-
-Test(keypair, offer_may_come_while_another_thread_delivers)
-{
-	unsigned count = 0;
-	struct thread t;
-
-	cr_assert(eq(int, thread_start(&t, "t", THREAD_WORKER, -1, accept_in_order, &count), 0));
-	cr_assert(eq(int, keypair_widen_windows(kp), 0));
-	thread_join(&t);
-	cr_expect(eq(uint, count, ACCEPTED));
-	cr_expect(not(keypair_accept(kp, ACCEPTED - 1)));
+	cr_expect(lt(u64, WIDE, newest[0]));
+	cr_expect(lt(u64, WIDE, newest[1]));
 }
 
 /* This thread is online and does not say "quiescent", so what it retired stays to be looked at. */
@@ -369,32 +366,48 @@ Test(keypair, references_of_several_threads_add_up)
 	cr_expect(eq(uint, atomic_load(&kp->references), 1));
 }
 
-/* Widened, adopted or not, and put: what was allocated comes back. 64 rounds would show as 2 MiB. */
-static void live_once(bool is_widened, bool is_adopted)
+/* With lanes, moved to the wide windows or not, and put: what was allocated comes back. 64 rounds would
+ * show as 2 MiB.
+ */
+static void live_once(bool has_lanes, bool is_moved)
 {
 	struct keypair *other = keypair_create(true, 1, 2, NOW);
 
-	if (is_widened)
-		cr_assert(eq(int, keypair_widen_windows(other), 0));
-	if (is_adopted)
-		cr_assert(keypair_accept(other, 0));
+	if (has_lanes)
+		cr_assert(eq(int, keypair_accept_lanes(other), 0));
+	if (is_moved)
+		cr_assert(keypair_accept(other, 2 * BOUND));
 	keypair_put(other);
 	rcu_barrier();
 }
 
-Test(keypair, nothing_is_leaked_adopted_or_not)
+/* In KiB: of mappings, which the allocator's figures leave out. */
+static long mapped_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	cr_assert(ne(ptr, f, NULL));
+	cr_assert(eq(int, fscanf(f, "%ld", &pages), 1));
+	fclose(f);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+Test(keypair, nothing_is_leaked_wide_or_not)
 {
 	static const struct {
-		bool is_widened, is_adopted;
+		bool has_lanes, is_moved;
 	} table[] = {{false, false}, {true, false}, {true, true}};
 
 	live_once(true, true); /* liburcu starts its thread, malloc its arenas */
 	for (size_t i = 0; i < 3; i++) {
 		size_t before = mallinfo2().uordblks;
+		long mapped = mapped_kib();
 
 		for (unsigned round = 0; round < 64; round++)
-			live_once(table[i].is_widened, table[i].is_adopted);
+			live_once(table[i].has_lanes, table[i].is_moved);
 		cr_expect(lt(sz, mallinfo2().uordblks, before + 32768), "case %zu", i);
+		cr_expect(lt(long, mapped_kib(), mapped + 1024), "case %zu", i);
 	}
 }
 

@@ -347,7 +347,7 @@ static inline struct keypair *rig_keypair(struct rig_end *end, struct dp_peer *p
 
 	cr_assert(ne(ptr, kp, NULL));
 	kp->owner = peer;
-	kp->accepts_lanes = true;
+	cr_assert(eq(int, keypair_accept_lanes(kp), 0));
 	/* A key each way that both ends can tell from the indices. */
 	memset(kp->keys->send, (int)remote_index, KEY_LEN);
 	memset(kp->keys->receive, (int)local_index, KEY_LEN);

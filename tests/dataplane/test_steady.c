@@ -98,7 +98,6 @@ static void create(struct side *s, unsigned host, uint32_t local_index, uint32_t
 	atomic_store(&s->kp->send_lanes, true);
 	atomic_store(&s->peer->frames_allowed, true);
 	atomic_store(&s->peer->followed_path, PATH_ANY);
-	cr_assert(eq(int, keypair_widen_windows(s->kp), 0));
 	cr_assert(eq(int, engine_enable_reorder(s->peer), 0));
 	rig_use_keypair(s->peer, s->kp);
 }
