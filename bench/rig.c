@@ -315,26 +315,6 @@ static void take_news(struct engine *engine)
 		batch_free(report);
 }
 
-/* Packets that wait for their turn are looked at when they come due; returns when that is. */
-static uint64_t serve_reorder(struct dp_peer *peer, uint64_t now_ns)
-{
-	uint64_t due_ns = counter_read(&peer->reorder_due_ns);
-
-	if (due_ns == NEVER_NS) {
-		/* Sequentially consistent with who arms it: one of the two sees the other. */
-		atomic_store(&peer->reorder_armed, false);
-		due_ns = atomic_load(&peer->reorder_due_ns);
-		if (due_ns == NEVER_NS)
-			return NEVER_NS;
-		atomic_store(&peer->reorder_armed, true);
-	}
-	if (due_ns > now_ns)
-		return due_ns;
-	engine_flush_reorder(peer);
-	due_ns = counter_read(&peer->reorder_due_ns);
-	return due_ns > now_ns ? due_ns : now_ns + NS_PER_MS;
-}
-
 /* On every path, both ways: their delays tell the receiver how long a gap is worth waiting for. */
 static void send_probes(struct rig *rig, uint64_t now_ns)
 {
@@ -366,7 +346,7 @@ static uint64_t serve_once(struct rig *rig, uint64_t now_ns)
 	due_ns = rig->probe_ns;
 	for (unsigned role = 0; role < RIG_ENDS; role++) {
 		take_news(rig->end[role].engine);
-		at_ns = serve_reorder(rig->end[role].peer[0], now_ns);
+		at_ns = engine_serve_reorder(rig->end[role].peer[0], now_ns);
 		due_ns = at_ns < due_ns ? at_ns : due_ns;
 	}
 	return due_ns;

@@ -84,27 +84,6 @@ void peer_destroy(struct peer *peer)
 	free(peer);
 }
 
-/* Packets that wait for their turn are looked at when they come due; returns when that is. */
-static uint64_t service_reorder(struct dp_peer *dp, uint64_t now_ns)
-{
-	uint64_t due = counter_read(&dp->reorder_due_ns);
-
-	if (due <= now_ns) {
-		/* Where another thread delivers at this moment it will do so, a little later. */
-		engine_flush_reorder(dp);
-		due = counter_read(&dp->reorder_due_ns);
-		if (due <= now_ns)
-			due = now_ns + NS_PER_MS;
-	}
-	if (due != NEVER_NS)
-		return due;
-	atomic_store(&dp->reorder_armed, false);
-	due = atomic_load(&dp->reorder_due_ns);
-	if (due != NEVER_NS)
-		atomic_store(&dp->reorder_armed, true); /* begun meanwhile: seen in this round */
-	return due;
-}
-
 void peer_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next, due;
@@ -118,7 +97,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = timers_service(peer, now_ns);
 	next = due < next ? due : next;
-	due = service_reorder(peer->dp, now_ns);
+	due = engine_serve_reorder(peer->dp, now_ns);
 	next = due < next ? due : next;
 	next = peer->resolve_ns < next ? peer->resolve_ns : next;
 	/* Cannot fail: room for every peer was reserved at the start. */

@@ -211,20 +211,22 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
 }
 
-/* Lets packets go that have waited long enough, and sees to it that somebody looks again. */
+/* Lets packets go that have waited long enough, and sees to it that somebody looks again in time. */
 static void run_reorder(const struct delivery *d)
 {
 	struct dp_peer *peer = d->peer;
 	uint64_t due_ns = reorder_run(d->reorder, &d->sink, d->b->time_ns);
 
-	/* Sequentially consistent with control's disarming, as in dp_peer_sent(). */
 	if (due_ns == NEVER_NS) {
 		atomic_store_explicit(&peer->reorder_due_ns, due_ns, memory_order_relaxed);
 		return;
 	}
+	/* Sequentially consistent with engine_serve_reorder(): one of the two sees the other. */
 	atomic_store(&peer->reorder_due_ns, due_ns);
-	if (!atomic_load(&peer->reorder_armed) && !atomic_exchange(&peer->reorder_armed, true))
+	if (due_ns < atomic_load(&peer->reorder_look_ns)) {
+		atomic_store(&peer->reorder_look_ns, due_ns);
 		dp_peer_event(peer, PEER_EVENT_REORDER);
+	}
 }
 
 /* The first authentic packet under a keypair we made as responder proves that the initiator has it. */

@@ -441,7 +441,8 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 	engine_submit(self, b, true);
 }
 
-bool engine_flush_reorder(struct dp_peer *peer)
+/* False when no memory is free. */
+static bool flush_reorder(struct dp_peer *peer)
 {
 	struct dp_thread *self = &peer->engine->control;
 	struct batch *b = batch_get(&self->pool);
@@ -454,6 +455,27 @@ bool engine_flush_reorder(struct dp_peer *peer)
 	sequencer_enter(&peer->arriving, b);
 	engine_submit(self, b, true);
 	return true;
+}
+
+uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns)
+{
+	uint64_t look_ns = counter_read(&peer->reorder_due_ns), due_ns;
+
+	if (look_ns <= now_ns) {
+		/* Where another thread delivers at this moment it will do so, a little later. */
+		flush_reorder(peer);
+		look_ns = counter_read(&peer->reorder_due_ns);
+		if (look_ns <= now_ns)
+			look_ns = now_ns + NS_PER_MS;
+	}
+	/* Sequentially consistent: whoever delivers sees when we look, or we see what is due. */
+	atomic_store(&peer->reorder_look_ns, look_ns);
+	due_ns = atomic_load(&peer->reorder_due_ns);
+	if (due_ns < look_ns && due_ns > now_ns) {
+		look_ns = due_ns;
+		atomic_store(&peer->reorder_look_ns, look_ns);
+	}
+	return look_ns;
 }
 
 /* ---- what control is told ---- */

@@ -97,8 +97,10 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 /* Gives a peer the memory to put striped packets in order. Once; 0 or -ENOMEM. */
 int engine_enable_reorder(struct dp_peer *peer);
 
-/* Looks again at the packets of @peer that wait for their turn. False when no memory is free. */
-bool engine_flush_reorder(struct dp_peer *peer);
+/* Has the packets of @peer looked at again whose wait for their turn is over. Returns when to call it
+ * next, NEVER_NS for not at all, unless PEER_EVENT_REORDER says that it is to be earlier.
+ */
+uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns);
 
 /* Readable when one of the two below has something. Reset by engine_events_begin(), after which both
  * must be asked until they have nothing more.

@@ -25,6 +25,7 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 		sequencer_init(&peer->path[i].leaving);
 	atomic_init(&peer->followed_path, PATH_NONE);
 	atomic_init(&peer->reorder_due_ns, NEVER_NS);
+	atomic_init(&peer->reorder_look_ns, NEVER_NS);
 	atomic_init(&peer->references, 1);
 	return peer;
 }

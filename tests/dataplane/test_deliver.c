@@ -685,12 +685,78 @@ Test(deliver, gap_is_given_up_when_control_looks_again)
 	send_seq(1, 2, 2);
 	send_seq(1, 3, 3);
 	await_due();
-	cr_assert(engine_flush_reorder(peer));
+	engine_serve_reorder(peer, clock_boot_ns());
 	expect_seq(2);
 	expect_seq(3);
 	rig_until(counter_read(&peer->reorder_due_ns) == NEVER_NS);
 	send_seq(0, 1, 1); /* late, yet not lost */
 	expect_seq(1);
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* Delivers number @counter over @path at @time_ns, by hand: the engine has stopped. */
+static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
+{
+	struct dp_thread *self = &end.engine->control;
+	struct batch *b = batch_get(&self->pool);
+	struct segment *seg = batch_append(b, self->pool.stride);
+	uint8_t packet[RIG_MTU];
+	size_t len = rig_flow_packet(packet, THERE, HERE, (uint32_t)counter);
+
+	b->kind = BATCH_OPEN;
+	cr_assert(keypair_get(kp));
+	b->keypair = kp;
+	b->peer = dp_peer_get(peer);
+	b->route = (struct route){.link = engine_link(end.engine, path), .remote = far_at[path]};
+	b->time_ns = time_ns;
+	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, counter, packet, len);
+	sequencer_enter(&peer->arriving, b);
+	engine_run(self, b);
+}
+
+static bool is_told_of_reorder(void)
+{
+	bool is_told;
+
+	rig_take_events(&end);
+	is_told = end.events & PEER_EVENT_REORDER;
+	end.events = 0;
+	return is_told;
+}
+
+/* Control sleeps until a gap's deadline; then the other path passes the gap, which needs to wait for
+ * what was learnt from late packets only.
+ */
+Test(deliver, an_earlier_end_of_the_wait_is_told)
+{
+	static const uint32_t order[] = {0, 1, 3, 4, 2, 6, 7, 8, 9};
+	const uint64_t wait_ns = 25 * NS_PER_MS, margin_ns = 10200 * NS_PER_US;
+	uint64_t now_ns = clock_boot_ns() + NS_PER_S;
+
+	engine_stop(end.engine);
+	cr_assert(eq(int, engine_enable_reorder(peer), 0));
+	deliver_at(0, 0, now_ns);
+	deliver_at(1, 1, now_ns);
+	deliver_at(0, 3, now_ns);
+	deliver_at(0, 4, now_ns + wait_ns); /* gives up 2 */
+	deliver_at(1, 2, now_ns += wait_ns + 20 * NS_PER_MS);
+	is_told_of_reorder();
+	cr_assert(eq(u64, engine_serve_reorder(peer, now_ns), NEVER_NS));
+
+	deliver_at(0, 6, now_ns);
+	cr_expect(is_told_of_reorder());
+	cr_expect(eq(u64, engine_serve_reorder(peer, now_ns), now_ns + wait_ns + margin_ns));
+	deliver_at(0, 7, now_ns);
+	cr_expect(not(is_told_of_reorder()), "nothing new");
+	deliver_at(1, 8, now_ns + NS_PER_MS);
+	cr_expect(is_told_of_reorder());
+	cr_expect(eq(u64, engine_serve_reorder(peer, now_ns + NS_PER_MS),
+	             now_ns + NS_PER_MS + margin_ns));
+	deliver_at(1, 9, now_ns + NS_PER_MS + margin_ns);
+	cr_expect(not(is_told_of_reorder()), "all went");
+	cr_expect(eq(u64, counter_read(&peer->reorder_due_ns), NEVER_NS));
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		expect_seq(order[i]);
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
