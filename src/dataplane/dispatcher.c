@@ -152,12 +152,12 @@ static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 			dp_drop_batch(&d->self, b, DROP_COUNTER_LIMIT);
 			continue;
 		}
-		if (!keypair_get(kp)) {
+		b->peer = dp_peer_get(peer);
+		if (!b->peer || !keypair_get(kp)) {
 			dp_drop_batch(&d->self, b, DROP_NO_SESSION);
 			continue;
 		}
 		b->keypair = kp;
-		b->peer = dp_peer_get(peer);
 		b->first_counter = first;
 		sequencer_enter(&peer->path[path_id].leaving, b);
 		entered[len++] = b;
@@ -364,8 +364,11 @@ static void dispatch_all(struct dispatcher *d, struct dp_peer *peer, struct supe
 		struct source from = {.cut = cut, .len = len};
 
 		if (!is_held && !batch_pool_has_idle(&d->self.pool)) {
-			dp_peer_get(peer);
-			is_held = true;
+			is_held = dp_peer_get(peer);
+			if (!is_held) {
+				dp_drop(&d->self, DROP_NO_PEER, packets);
+				return;
+			}
 		}
 		wait_for_memory(d);
 		if (!dispatch_packet(d, &peer->out[d->self.id], &from)) {

@@ -378,9 +378,8 @@ int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct r
 
 static void kick(struct dispatcher *d, struct outbound *out)
 {
-	if (atomic_exchange(&out->is_kicked, true))
+	if (atomic_exchange(&out->is_kicked, true) || !dp_peer_get(out->peer))
 		return;
-	dp_peer_get(out->peer);
 	cds_wfcq_node_init(&out->kick_node);
 	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
 	eventfd_write(d->kick_fd, 1);
@@ -424,14 +423,19 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 {
 	struct dp_thread *self = &engine->control;
 	const struct message_transport *header = (const void *)datagram;
-	struct batch *b = len >= TRANSPORT_OVERHEAD && len <= self->pool.stride
-	                          ? batch_get(&self->pool)
-	                          : NULL;
+	struct batch *b;
 
+	if (len < TRANSPORT_OVERHEAD || len > self->pool.stride) {
+		dp_drop(self, DROP_MALFORMED, 1);
+		return;
+	}
+	b = batch_get(&self->pool);
+	if (!b) {
+		dp_drop(self, DROP_POOL_EMPTY, 1);
+		return;
+	}
 	self->now_ns = clock_boot_ns();
-	if (!b || !batch_assign(self, b, load_le32(header->receiver_index), route)) {
-		if (!b)
-			dp_drop(self, DROP_MALFORMED, 1);
+	if (!batch_assign(self, b, load_le32(header->receiver_index), route)) {
 		batch_free(b);
 		return;
 	}
@@ -451,6 +455,10 @@ static bool flush_reorder(struct dp_peer *peer)
 		return false;
 	b->kind = BATCH_FLUSH;
 	b->peer = dp_peer_get(peer);
+	if (!b->peer) {
+		batch_free(b);
+		return false;
+	}
 	b->time_ns = clock_boot_ns();
 	sequencer_enter(&peer->arriving, b);
 	engine_submit(self, b, true);

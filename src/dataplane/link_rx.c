@@ -139,9 +139,14 @@ bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
 		keypair_put(kp);
 		return false;
 	}
+	b->peer = dp_peer_get(kp->owner);
+	if (!b->peer) {
+		dp_drop(self, DROP_UNKNOWN_INDEX, 1);
+		keypair_put(kp);
+		return false;
+	}
 	b->kind = BATCH_OPEN;
 	b->keypair = kp;
-	b->peer = dp_peer_get(kp->owner);
 	b->route = *route;
 	b->time_ns = self->now_ns;
 	return true;
@@ -228,10 +233,15 @@ static struct batch *group_for(struct dp_thread *self, struct grouping *groups, 
 static void take_other(struct dp_thread *self, const struct route *route, const uint8_t *datagram,
                        unsigned len)
 {
-	struct batch *b = is_handshake(datagram, len) ? batch_get(&self->pool) : NULL;
+	struct batch *b;
 
-	if (!b) {
+	if (!is_handshake(datagram, len)) {
 		dp_drop(self, DROP_MALFORMED, 1);
+		return;
+	}
+	b = batch_get(&self->pool);
+	if (!b) {
+		dp_drop(self, DROP_POOL_EMPTY, 1);
 		return;
 	}
 	b->kind = BATCH_HANDSHAKE;

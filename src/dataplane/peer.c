@@ -30,10 +30,16 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	return peer;
 }
 
+/* Relaxed, and never up from zero, as keypair_get(). */
 struct dp_peer *dp_peer_get(struct dp_peer *peer)
 {
-	/* Relaxed: the caller's own reference or read side keeps it alive while this is added. */
-	atomic_fetch_add_explicit(&peer->references, 1, memory_order_relaxed);
+	unsigned held = atomic_load_explicit(&peer->references, memory_order_relaxed);
+
+	do {
+		if (held == 0)
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&peer->references, &held, held + 1, memory_order_relaxed, memory_order_relaxed));
 	return peer;
 }
 
@@ -84,8 +90,9 @@ void dp_peer_event(struct dp_peer *peer, unsigned events)
 	/* Acquire and release pair with the exchange in engine_take_event(): what led to the event
 	 * is seen by who handles it.
 	 */
-	if (atomic_fetch_or_explicit(&peer->events, events, memory_order_acq_rel) == 0)
-		engine_post_peer(peer->engine, dp_peer_get(peer));
+	if (atomic_fetch_or_explicit(&peer->events, events, memory_order_acq_rel) == 0 &&
+	    dp_peer_get(peer))
+		engine_post_peer(peer->engine, peer);
 }
 
 /* Sets a since-time that is not set, and tells control unless it looks anyway. Two threads may both

@@ -9,7 +9,7 @@
  *
  * The control thread creates it, fills its tables and holds a reference; batches on their way hold
  * one each. Keypairs point back to it without a reference: control retires all keypairs of a peer
- * before it lets go of the peer.
+ * before it lets go of the peer, and who found a keypair before that may find its peer gone.
  */
 #ifndef DATAPLANE_PEER_H
 #define DATAPLANE_PEER_H
@@ -120,7 +120,10 @@ struct dp_peer {
 /* One reference, the caller's. NULL without memory. */
 struct dp_peer *dp_peer_create(struct engine *engine, void *control);
 
-/* Needs a reference already held, or an RCU read side under which it was found. */
+/* Another reference. NULL when the last one is gone already: then the peer must not be touched beyond
+ * the RCU read side under which it was found. Needs that or a reference already held, with which it
+ * cannot fail.
+ */
 struct dp_peer *dp_peer_get(struct dp_peer *peer);
 
 /* NULL is allowed. Freed after a grace period. Any registered RCU thread. */

@@ -135,13 +135,15 @@ struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct key
 		dp_drop(self, DROP_POOL_EMPTY, 1);
 		return NULL;
 	}
-	if (!keypair_get(kp)) {
+	if (keypair_get(kp))
+		b->keypair = kp;
+	b->peer = dp_peer_get(peer);
+	if (!b->keypair || !b->peer) {
+		dp_drop(self, DROP_NO_SESSION, 1);
 		batch_free(b);
 		return NULL;
 	}
 	b->kind = BATCH_LATE;
-	b->keypair = kp;
-	b->peer = dp_peer_get(peer);
 	b->path_id = (uint8_t)path_id;
 	b->path_mask = (uint16_t)(1u << path_id);
 	b->lane = (uint8_t)lane;

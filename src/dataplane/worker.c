@@ -8,7 +8,8 @@ static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
 }
 
 /* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without memory
- * for that the role stays here.
+ * for that the role stays here. Each batch that is still to be emitted has a reference to the peer: with
+ * none left there is nothing to do.
  */
 static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned path_id)
 {
@@ -22,7 +23,10 @@ static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned 
 	turn->kind = BATCH_TURN;
 	turn->path_id = (uint8_t)path_id;
 	turn->peer = dp_peer_get(peer);
-	engine_hand_over(self, turn);
+	if (turn->peer)
+		engine_hand_over(self, turn);
+	else
+		batch_free(turn);
 }
 
 /* The peer outlives the batch that may be gone after this. */

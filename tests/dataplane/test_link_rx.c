@@ -471,6 +471,50 @@ Test(link_rx, message_of_a_length_that_its_type_has_not_is_dropped)
 	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
 }
 
+/* All but one of a pool's batches, linked by their next. */
+static struct batch *take_all_but_one(struct batch_pool *pool)
+{
+	struct batch *list = NULL, *b;
+
+	while ((b = batch_get(pool))) {
+		b->next = list;
+		list = b;
+	}
+	b = list;
+	list = b->next;
+	batch_free(b);
+	return list;
+}
+
+static void free_all(struct batch *list)
+{
+	for (struct batch *b; (b = list);) {
+		list = b->next;
+		batch_free(b);
+	}
+}
+
+/* By hand: the RX thread has ended. Its last batch is the one that the train lands in. */
+Test(link_rx, handshake_message_without_memory_for_it_is_no_malformed_one)
+{
+	struct link *link = engine_link(end.engine, 0);
+	struct batch *list;
+
+	rig_start(&end);
+	engine_stop(end.engine);
+	cr_assert(eq(int, link_rx_init(link), 0));
+	list = take_all_but_one(&link->rx.pool);
+	add_stranger(&train, 0x7777);
+	add_other(&train, MESSAGE_INITIATION, sizeof(struct message_initiation));
+	send_train(0, &train);
+	cr_assert(rig_is_readable(link->data_fd, RIG_WAIT_MS));
+	link_rx_stand_in(link);
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
+	cr_expect(eq(u64, drops(DROP_POOL_EMPTY), 1));
+	cr_expect(eq(u64, drops(DROP_MALFORMED), 0));
+	free_all(list);
+}
+
 /* ---- frames ---- */
 
 static uint8_t frames[UDP_PAYLOAD_MAX];
@@ -624,4 +668,17 @@ Test(link_rx, data_taken_in_from_a_handshake_socket_is_checked)
 	rig_until(drops(DROP_NOT_AUTHENTIC) == 2);
 	cr_expect(eq(u64, drops(DROP_MALFORMED), 2));
 	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
+}
+
+Test(link_rx, data_from_a_handshake_socket_without_memory_for_it_is_no_malformed_one)
+{
+	struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[0]};
+	struct batch *list = take_all_but_one(&end.engine->control.pool);
+	struct batch *last = batch_get(&end.engine->control.pool);
+
+	add_stranger(&train, index_of(0, 0));
+	engine_receive(end.engine, &route, train.bytes, DATAGRAM);
+	expect_drops(DROP_POOL_EMPTY, 1);
+	free_all(list);
+	batch_free(last);
 }
