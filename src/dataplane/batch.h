@@ -3,16 +3,17 @@
  *
  * A batch is the unit of everything: one queue node, one wake-up, one reservation of counters, one
  * crypto call, one system call. It belongs to one peer, one keypair and one direction, on send also
- * to one path. It owns a fixed buffer; its segments are datagrams in that buffer, each with room for
- * the transport header before the payload and for padding and tag behind it, so that sealing and
- * opening need no copy. On receive a whole GRO train lies in the buffer as it came, datagram behind
- * datagram.
+ * to one path, or to several that all carry it. It owns a fixed buffer; its segments are datagrams in
+ * that buffer, each with room for the transport header before the payload and for padding and tag
+ * behind it, so that sealing and opening need no copy. On receive a whole GRO train lies in the
+ * buffer as it came, datagram behind datagram.
  *
  *      offset            offset + 16                                offset + 16 + len
  *      | transport header | payload: IP packet or frames             | padding, tag |
  *
  * Ownership moves with the pointer: whoever was handed a batch passes it on or gives it back with
- * batch_free(). Nobody else touches it meanwhile, so its members need no locks.
+ * batch_free(). Nobody else touches it meanwhile, so its members need no locks. Only what is sealed and
+ * leaves on several paths is read by each of them, and freed by the last.
  */
 #ifndef DATAPLANE_BATCH_H
 #define DATAPLANE_BATCH_H
@@ -71,11 +72,12 @@ static inline bool route_is_same_way(const struct route *a, const struct route *
 
 struct batch {
 	struct cds_wfcq_node inbox_node; /* in a worker's or the control thread's inbox */
-	struct cds_wfcq_node order_node; /* in a sequencer */
+	struct cds_wfcq_node order_node[PATHS_MAX]; /* in sequencers, one for each slot */
 	struct cds_lfs_node free_node;   /* on its way home */
 	struct batch *next;              /* in a list of its owner */
 	struct batch_pool *home;         /* set once; where it returns to */
-	atomic_bool is_done;             /* sequencer: the work on it is done */
+	atomic_bool is_done;             /* sequencers: the work on it is done */
+	_Atomic unsigned paths_left;     /* send on several: those that it has still to leave on */
 
 	enum batch_kind kind;
 	uint8_t path_id;    /* send: the path, or the first one; receive: PATH_NONE if not known */

@@ -269,7 +269,7 @@ static void account(struct dp_thread *self, const struct delivery *d)
 	dp_peer_heard(b->peer, d->has_data, b->time_ns);
 }
 
-void deliver_batch(struct dp_thread *self, struct batch *b)
+void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
 {
 	struct delivery d = {.b = b,
 	                     .peer = b->peer,
@@ -277,6 +277,7 @@ void deliver_batch(struct dp_thread *self, struct batch *b)
 	                     .sink = {self, b->peer, deliver_packet, flush_to_tun},
 	                     .path_id = PATH_NONE};
 
+	(void)slot; /* arrivals have but one order */
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
 	self->tun_fd = self->engine->set.tun.fd[dp_peer_queue(b->peer)];
 	if (b->kind == BATCH_OPEN) {

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -108,28 +107,13 @@ static void want_session(struct dp_peer *peer)
 
 /* ---- rounds ---- */
 
-/* Numbering and entering the order of the paths are one step, or the packets of another dispatcher would
- * get between and seem to be late. Only ever waits where there are several, for some hundred nanoseconds,
- * once per round; the other one may have lost its processor.
- */
-static void begin_numbering(const struct dispatcher *d, struct dp_peer *peer)
+/* Into the order of each path that carries it. */
+static void enter_paths(struct dp_peer *peer, struct batch *b)
 {
-	unsigned tries = 0;
-
-	if (d->self.engine->set.tun.queues == 1)
-		return;
-	while (atomic_exchange_explicit(&peer->is_numbering, true, memory_order_acquire)) {
-		if (++tries % 64)
-			caa_cpu_relax();
-		else
-			sched_yield();
-	}
-}
-
-static void end_numbering(const struct dispatcher *d, struct dp_peer *peer)
-{
-	if (d->self.engine->set.tun.queues > 1)
-		atomic_store_explicit(&peer->is_numbering, false, memory_order_release);
+	atomic_store_explicit(&b->paths_left, (unsigned)__builtin_popcount(b->path_mask),
+	                      memory_order_relaxed);
+	for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
+		sequencer_enter(&peer->path[__builtin_ctz(mask)].leaving, b);
 }
 
 /* Numbers and submits what the round holds for @out. */
@@ -141,7 +125,7 @@ static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 	unsigned len = 0;
 	uint64_t first;
 
-	begin_numbering(d, peer);
+	dp_peer_begin_numbering(peer);
 	first = keypair_reserve(kp, out->round_lane, out->round_len);
 	for (unsigned mask = out->round_paths; mask; mask &= mask - 1) {
 		unsigned path_id = (unsigned)__builtin_ctz(mask);
@@ -159,10 +143,10 @@ static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
 		}
 		b->keypair = kp;
 		b->first_counter = first;
-		sequencer_enter(&peer->path[path_id].leaving, b);
+		enter_paths(peer, b);
 		entered[len++] = b;
 	}
-	end_numbering(d, peer);
+	dp_peer_end_numbering(peer);
 	for (unsigned i = 0; i < len; i++)
 		engine_submit(&d->self, entered[i], more || i + 1 < len);
 	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */

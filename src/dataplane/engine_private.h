@@ -105,7 +105,7 @@ void dispatcher_main(void *arg);
 /* seal.c: seals every segment of @b in place. */
 void seal_batch(struct dp_thread *self, struct batch *b);
 /* seal.c: sequencer_emit of a path. */
-void emit_on_path(struct dp_thread *self, struct batch *b);
+void emit_on_path(struct dp_thread *self, struct batch *b, unsigned path_id);
 /* seal.c: a late batch from @self's pool that has entered its path's sequencer and is to be run or
  * submitted; NULL without memory.
  */
@@ -121,7 +121,7 @@ bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
 /* open.c: opens every segment in place; forged ones are taken out. */
 void open_batch(struct dp_thread *self, struct batch *b);
 /* deliver.c: sequencer_emit of a peer's arrivals. */
-void deliver_batch(struct dp_thread *self, struct batch *b);
+void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot);
 /* deliver.c: coalesce_write; @context is the struct dp_thread. */
 void write_to_tun(void *context, const struct iovec *iov, unsigned len);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/peer.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "dataplane/engine_private.h"
@@ -20,9 +21,9 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	*peer = (struct dp_peer){.engine = engine, .control = control, .out = out};
 	for (unsigned i = 0; i < queues; i++)
 		out[i] = (struct outbound){.peer = peer};
-	sequencer_init(&peer->arriving);
+	sequencer_init(&peer->arriving, 0);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		sequencer_init(&peer->path[i].leaving);
+		sequencer_init(&peer->path[i].leaving, i);
 	atomic_init(&peer->followed_path, PATH_NONE);
 	atomic_init(&peer->reorder_due_ns, NEVER_NS);
 	atomic_init(&peer->reorder_look_ns, NEVER_NS);
@@ -58,6 +59,24 @@ void dp_peer_put(struct dp_peer *peer)
 		return;
 	if (atomic_fetch_sub_explicit(&peer->references, 1, memory_order_acq_rel) == 1)
 		call_rcu(&peer->rcu, free_after_grace);
+}
+
+/* Waits where two meet; the other one may have lost its processor. */
+void dp_peer_begin_numbering(struct dp_peer *peer)
+{
+	unsigned tries = 0;
+
+	while (atomic_exchange_explicit(&peer->is_numbering, true, memory_order_acquire)) {
+		if (++tries % 64)
+			caa_cpu_relax();
+		else
+			sched_yield();
+	}
+}
+
+void dp_peer_end_numbering(struct dp_peer *peer)
+{
+	atomic_store_explicit(&peer->is_numbering, false, memory_order_release);
 }
 
 uint64_t dp_peer_staged(const struct dp_peer *peer)

@@ -38,9 +38,9 @@ struct dp_path {
 	struct path_target *target; /* [U] NULL: the slot is free */
 	struct sequencer leaving;   /* order of sending */
 
-	_Alignas(CACHE_LINE) counter_t tx_packets; /* [A] datagrams the system took */
-	counter_t tx_bytes;                        /* [A] UDP payload */
-	counter_t tx_errors;                       /* [A] datagrams the system refused */
+	_Alignas(CACHE_LINE) counter_t tx_packets; /* [E] of leaving: datagrams the system took */
+	counter_t tx_bytes;                        /* [E] UDP payload */
+	counter_t tx_errors;                       /* [E] datagrams the system refused */
 	_Atomic int send_errno;                    /* [A] newest refusal not yet told to control */
 
 	_Alignas(CACHE_LINE) counter_t rx_packets; /* [E] of arriving: authentic datagrams */
@@ -90,7 +90,7 @@ struct dp_peer {
 				        */
 
 	struct outbound *out;      /* [I] one per dispatcher */
-	_Atomic bool is_numbering; /* [A] a dispatcher numbers packets and enters them */
+	_Atomic bool is_numbering; /* [A] somebody numbers packets and enters them */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
@@ -128,6 +128,13 @@ struct dp_peer *dp_peer_get(struct dp_peer *peer);
 
 /* NULL is allowed. Freed after a grace period. Any registered RCU thread. */
 void dp_peer_put(struct dp_peer *peer);
+
+/* Taking numbers of a data lane and entering the order of leaving with them are one step between these
+ * two, or what another thread numbers gets between and seems to be late on its path. For some hundred
+ * nanoseconds; nothing in between may sleep. Any thread.
+ */
+void dp_peer_begin_numbering(struct dp_peer *peer);
+void dp_peer_end_numbering(struct dp_peer *peer);
 
 /* Packets that wait for a session or a path. Any thread. */
 uint64_t dp_peer_staged(const struct dp_peer *peer);

@@ -54,11 +54,10 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 		return;
 	}
 	sent = link_send(self, route, b);
-	/* Shared: in redundant mode two sequencers may lead to one path. */
-	counter_add_shared(&path->tx_packets, sent.packets);
-	counter_add_shared(&path->tx_bytes, sent.bytes);
+	counter_add(&path->tx_packets, sent.packets);
+	counter_add(&path->tx_bytes, sent.bytes);
 	if (sent.packets < b->len)
-		counter_add_shared(&path->tx_errors, b->len - sent.packets);
+		counter_add(&path->tx_errors, b->len - sent.packets);
 	if (sent.error) {
 		atomic_store_explicit(&path->send_errno, sent.error, memory_order_relaxed);
 		dp_peer_event(b->peer, PEER_EVENT_SEND_ERROR);
@@ -89,18 +88,27 @@ static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uin
 	}
 }
 
-/* Numbers and seals a late batch. False when the lane's counters are used up. */
+/* Frames have a lane for each path, in whose order they leave: they are numbered then. In the lanes of
+ * data a number is taken with the place in the order, before.
+ */
+static bool is_numbered_at_last(unsigned lane)
+{
+	return lane >= LANE_CONTROL;
+}
+
+/* Seals a late batch. False when the key is too old or the lane's counters are used up. */
 static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 {
 	struct segment *seg = &b->segment[0];
 	struct cipher_job job;
-	uint64_t counter;
+	uint64_t counter = b->first_counter;
 
 	if (!keypair_can_send(b->keypair, now_ns, b->lane)) {
 		dp_drop(self, DROP_NO_SESSION, b->len);
 		return false;
 	}
-	counter = keypair_reserve(b->keypair, b->lane, 1);
+	if (is_numbered_at_last(b->lane))
+		counter = keypair_reserve(b->keypair, b->lane, 1);
 	if (counter == UINT64_MAX) {
 		dp_drop(self, DROP_COUNTER_LIMIT, b->len);
 		return false;
@@ -111,17 +119,39 @@ static bool seal_late(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 	return true;
 }
 
+/* The last path that carries it sends it home. Acquire and release: all have done with it before. */
+static void leave(struct batch *b)
+{
+	bool is_alone = (b->path_mask & (b->path_mask - 1)) == 0;
+
+	if (is_alone || atomic_fetch_sub_explicit(&b->paths_left, 1, memory_order_acq_rel) == 1)
+		batch_free(b);
+}
+
 /* The clock is read here: under load a thread may emit for long without a turn of its own. */
-void emit_on_path(struct dp_thread *self, struct batch *b)
+void emit_on_path(struct dp_thread *self, struct batch *b, unsigned path_id)
 {
 	uint64_t now_ns = clock_boot_ns();
 
 	if (b->kind == BATCH_SEAL || seal_late(self, b, now_ns)) {
-		for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
-			send_on_path(self, b, (unsigned)__builtin_ctz(mask));
+		send_on_path(self, b, path_id);
 		dp_peer_sent(b->peer, b->kind == BATCH_SEAL, now_ns);
 	}
-	batch_free(b);
+	leave(b);
+}
+
+static void enter_late(struct batch *b)
+{
+	struct sequencer *leaving = &b->peer->path[b->path_id].leaving;
+
+	if (is_numbered_at_last(b->lane)) {
+		sequencer_enter(leaving, b);
+		return;
+	}
+	dp_peer_begin_numbering(b->peer);
+	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
+	sequencer_enter(leaving, b);
+	dp_peer_end_numbering(b->peer);
 }
 
 struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
@@ -156,6 +186,6 @@ struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct key
 	if (len)
 		memcpy(segment_payload(b, seg), payload, len);
 	seg->len = (uint16_t)len;
-	sequencer_enter(&peer->path[path_id].leaving, b);
+	enter_late(b);
 	return b;
 }

@@ -7,17 +7,23 @@
 
 #include <stddef.h>
 
-void sequencer_init(struct sequencer *seq)
+void sequencer_init(struct sequencer *seq, unsigned slot)
 {
 	__cds_wfcq_init(&seq->head, &seq->tail);
+	seq->slot = slot;
 	atomic_init(&seq->finished, 0);
 }
 
 void sequencer_enter(struct sequencer *seq, struct batch *b)
 {
 	atomic_store_explicit(&b->is_done, false, memory_order_relaxed);
-	cds_wfcq_node_init(&b->order_node);
-	cds_wfcq_enqueue(&seq->head, &seq->tail, &b->order_node);
+	cds_wfcq_node_init(&b->order_node[seq->slot]);
+	cds_wfcq_enqueue(&seq->head, &seq->tail, &b->order_node[seq->slot]);
+}
+
+static struct batch *batch_of(const struct sequencer *seq, struct cds_wfcq_node *node)
+{
+	return caa_container_of(node - seq->slot, struct batch, order_node[0]);
 }
 
 /* The head, if the work on it is done. An entering that is half done hides the nodes behind it for a
@@ -30,7 +36,7 @@ static struct batch *done_head(struct sequencer *seq)
 
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
-	b = caa_container_of(node, struct batch, order_node);
+	b = batch_of(seq, node);
 	return atomic_load_explicit(&b->is_done, memory_order_acquire) ? b : NULL;
 }
 
@@ -44,7 +50,7 @@ static struct batch *take_done(struct sequencer *seq)
 	node = __cds_wfcq_dequeue_nonblocking(&seq->head, &seq->tail);
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
-	return caa_container_of(node, struct batch, order_node);
+	return batch_of(seq, node);
 }
 
 /* Goes on with the role. @seen: finishes that were counted when it began. */
@@ -56,7 +62,7 @@ static bool emit_all(struct sequencer *seq, struct dp_thread *self, unsigned see
 
 	do {
 		while ((b = take_done(seq))) {
-			emit(self, b);
+			emit(self, b, seq->slot);
 			if (++emitted == SEQUENCER_TURN)
 				return false;
 		}
@@ -65,13 +71,23 @@ static bool emit_all(struct sequencer *seq, struct dp_thread *self, unsigned see
 	return true;
 }
 
-bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
-                      sequencer_emit emit)
+void sequencer_mark(struct batch *b)
 {
 	atomic_store_explicit(&b->is_done, true, memory_order_release);
+}
+
+bool sequencer_finish_marked(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit)
+{
 	if (atomic_fetch_add_explicit(&seq->finished, 1, memory_order_acq_rel) != 0)
 		return true; /* whoever has the role will see our count and look again */
 	return emit_all(seq, self, 1, emit);
+}
+
+bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+                      sequencer_emit emit)
+{
+	sequencer_mark(b);
+	return sequencer_finish_marked(seq, self, emit);
 }
 
 /* At least one finish is counted, or the role would have been given up; those above are seen later. */

@@ -21,16 +21,20 @@
 
 struct dp_thread;
 
-/* Takes ownership of @b. Called by one thread at a time per sequencer, in the order of entering. */
-typedef void (*sequencer_emit)(struct dp_thread *self, struct batch *b);
+/* Called by one thread at a time per sequencer, in the order of entering; @slot is the sequencer's. Takes
+ * ownership of @b, or of its part in it where @b is in the order of several.
+ */
+typedef void (*sequencer_emit)(struct dp_thread *self, struct batch *b, unsigned slot);
 
 struct sequencer {
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail tail;   /* pushed by those who number */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head head; /* the thread that has the role */
 	_Alignas(CACHE_LINE) _Atomic unsigned finished;   /* since the role was last given up */
+	unsigned slot;                                    /* [I] */
 };
 
-void sequencer_init(struct sequencer *seq);
+/* A batch may be in the order of several sequencers at a time, each of another @slot below PATHS_MAX. */
+void sequencer_init(struct sequencer *seq, unsigned slot);
 
 /* Before the batch is handed to whoever works on it. */
 void sequencer_enter(struct sequencer *seq, struct batch *b);
@@ -46,6 +50,13 @@ void sequencer_enter(struct sequencer *seq, struct batch *b);
  */
 bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
                       sequencer_emit emit);
+
+/* The same where @b is in several orders: the work on it is done for all of them. From here on it may be
+ * emitted, and freed when all have emitted it, by whoever has their roles; sequencer_finish_marked() of
+ * each of them has to follow, and sees to it that somebody has.
+ */
+void sequencer_mark(struct batch *b);
+bool sequencer_finish_marked(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit);
 
 /* Another turn of the role. The same result. */
 bool sequencer_go_on(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit);

@@ -38,6 +38,21 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id, se
 		pass_role_on(self, peer, path_id);
 }
 
+/* On every path that carries it. As soon as it is marked it may be gone. */
+static void finish_sealed(struct dp_thread *self, struct batch *b)
+{
+	struct dp_peer *peer = b->peer;
+	unsigned mask = b->path_mask;
+
+	sequencer_mark(b);
+	for (; mask; mask &= mask - 1) {
+		unsigned path_id = (unsigned)__builtin_ctz(mask);
+
+		if (!sequencer_finish_marked(&peer->path[path_id].leaving, self, emit_on_path))
+			pass_role_on(self, peer, path_id);
+	}
+}
+
 static void take_turn(struct dp_thread *self, struct batch *turn)
 {
 	sequencer_emit emit = turn->path_id == PATH_NONE ? deliver_batch : emit_on_path;
@@ -53,7 +68,7 @@ void engine_run(struct dp_thread *self, struct batch *b)
 	switch (b->kind) {
 	case BATCH_SEAL:
 		seal_batch(self, b);
-		finish(self, b, b->path_id, emit_on_path);
+		finish_sealed(self, b);
 		break;
 	case BATCH_OPEN:
 		open_batch(self, b);

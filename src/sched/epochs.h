@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* epochs.h - packets of one keypair and of the next, in one order.
  *
- * Each keypair numbers from 0. At a change of keys packets under the old one are still on their way over
- * a slow path when the first under the new one comes over a fast path. So the new numbers get places in
- * the order of the resequencer behind all that came, with room before them for what is still to come:
- * a gap like any other, ended by the same rule (docs/protocol.md, "Order across keypairs").
+ * Each keypair numbers from 0. At a change of keys packets under the old one are still on their way
+ * over a slow path when the first under the new one comes over a fast path. So the new numbers get
+ * places in the order of the resequencer behind all that came, with room before them for what is
+ * still to come: a gap like any other, ended by the same rule (docs/protocol.md, "Order across
+ * keypairs").
  *
  *    places  ... | numbers of the older keypair | room: its last ones | numbers of the newest | ...
  *
- * The younger keypair is the newer one, since each is first used by the sender when a message reaches it
- * that we sent at its birth. Where handshakes cross, two such messages may overtake each other; then the
- * newest keypair falls silent while another goes on, which gives that one a place behind it.
+ * The younger keypair is the newer one, since each is first used by the sender when a message
+ * reaches it that we sent at its birth. Where handshakes cross, two such messages may overtake each
+ * other; then the newest keypair falls silent while another goes on, which gives that one a place
+ * behind it.
  *
  * Pure; time comes in. One thread at a time, the one that uses the resequencer.
  */

@@ -153,6 +153,70 @@ Test(dispatcher, redundant_datagrams_are_the_same_on_all_paths)
 			             (uint64_t)LANE_UNORDERED << LANE_SHIFT | i));
 }
 
+/* A frame that has its place in the order of @path, and is not yet done: what comes behind it waits. */
+static struct batch *hold_path(unsigned path)
+{
+	uint8_t payload[FRAME_HEADER_LEN] = {FRAME_MAGIC, FRAME_HELLO};
+
+	return make_late(&end.engine->control, peer, kp, path, LANE_CONTROL + path, payload,
+	                 sizeof payload, NULL, 0);
+}
+
+static uint64_t next_counter(unsigned path)
+{
+	uint8_t payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	rig_unseal(far[path], INDEX_THERE, &counter, payload);
+	return counter;
+}
+
+/* A copy waits for its turn on its own path, and keeps nobody waiting on another. */
+Test(dispatcher, redundant_datagrams_keep_the_order_of_each_path)
+{
+	struct batch *held;
+
+	begin_session(true, 0);
+	atomic_store(&kp->send_lanes, true);
+	rig_publish_paths(peer, BONDING_REDUNDANT, 3, NULL);
+	rig_start(&end);
+	held = hold_path(1);
+	for (uint32_t i = 0; i < 5; i++) {
+		write_seq(i);
+		expect_seq(0, i);
+		expect_seq(2, i);
+	}
+	cr_expect(not(rig_is_readable(far[1], 0)));
+	engine_run(&end.engine->control, held);
+	cr_expect(eq(u64, next_counter(1), (uint64_t)(LANE_CONTROL + 1) << LANE_SHIFT));
+	for (uint32_t i = 0; i < 5; i++)
+		expect_seq(1, i);
+	rig_until(counter_read(&peer->path[1].tx_packets) == 6);
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+}
+
+/* Its number is that of its place in the order, not of the moment at which it is sealed. */
+Test(dispatcher, a_keepalive_does_not_overtake_data_numbered_before_it_nor_after)
+{
+	struct batch *held;
+
+	begin_session(true, 0);
+	rig_start(&end);
+	write_seq(0);
+	cr_expect(eq(u64, expect_seq(0, 0), 0));
+	held = hold_path(0);
+	write_seq(1);
+	rig_until(atomic_load(&kp->sent[LANE_ORDERED]) == 2);
+	cr_assert(engine_send_late(end.engine, peer, kp, 0, LANE_ORDERED, NULL, 0, NULL));
+	write_seq(2);
+	rig_until(atomic_load(&kp->sent[LANE_ORDERED]) == 4);
+	engine_run(&end.engine->control, held);
+	cr_expect(eq(u64, next_counter(0), (uint64_t)LANE_CONTROL << LANE_SHIFT));
+	cr_expect(eq(u64, expect_seq(0, 1), 1));
+	cr_expect(eq(u64, next_counter(0), 2), "the keepalive");
+	cr_expect(eq(u64, expect_seq(0, 2), 3));
+}
+
 /* In one round, each to its own place in its own order. */
 Test(dispatcher, packets_of_several_peers_are_kept_apart)
 {

@@ -33,9 +33,10 @@ static struct dp_thread nobody;
 static char log_text[64];
 static size_t log_len;
 
-static void note(struct dp_thread *self, struct batch *b)
+static void note(struct dp_thread *self, struct batch *b, unsigned slot)
 {
 	cr_expect(eq(ptr, self, &nobody));
+	cr_expect(eq(uint, slot, lone.slot));
 	log_text[log_len++] = (char)b->lane;
 }
 
@@ -54,7 +55,7 @@ Test(sequencer, finished_run_at_the_head_leaves_the_rest_waits)
 {
 	struct batch b[4];
 
-	sequencer_init(&lone);
+	sequencer_init(&lone, 0);
 	for (unsigned i = 0; i < 4; i++)
 		enter_named(&b[i], (char)('a' + i));
 	finish(&b[2]);
@@ -76,7 +77,7 @@ Test(sequencer, every_order_of_finishing_gives_the_order_of_entering)
 	                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 	struct batch b[3];
 
-	sequencer_init(&lone);
+	sequencer_init(&lone, 0);
 	for (unsigned i = 0; i < 6; i++) {
 		log_len = 0;
 		memset(log_text, 0, sizeof log_text);
@@ -105,7 +106,7 @@ Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
 	};
 	static struct batch b[COUNT];
 
-	sequencer_init(&lone);
+	sequencer_init(&lone, 0);
 	for (unsigned i = 0; i < COUNT; i++)
 		enter_named(&b[i], (char)('A' + i));
 	for (unsigned i = 1; i < COUNT - 1; i++)
@@ -127,9 +128,9 @@ Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
 /* Who emits may enter and finish: that is left to the emitting role it already has. */
 static struct batch follower;
 
-static void note_and_follow(struct dp_thread *self, struct batch *b)
+static void note_and_follow(struct dp_thread *self, struct batch *b, unsigned slot)
 {
-	note(self, b);
+	note(self, b, slot);
 	if (b->lane == 'z')
 		return;
 	enter_named(&follower, 'z');
@@ -141,10 +142,43 @@ Test(sequencer, finishing_from_within_emit_is_done_after_it)
 {
 	struct batch b;
 
-	sequencer_init(&lone);
+	sequencer_init(&lone, 0);
 	enter_named(&b, 'a');
 	sequencer_finish(&lone, &nobody, &b, note_and_follow);
 	cr_expect(eq(str, log_text, (char *)"a.z"));
+}
+
+static unsigned slots[64];
+
+static void note_slot(struct dp_thread *self, struct batch *b, unsigned slot)
+{
+	(void)self;
+	slots[log_len] = slot;
+	log_text[log_len++] = (char)b->lane;
+}
+
+/* One piece of work, two places in which it has to wait its turn. */
+Test(sequencer, a_batch_in_two_orders_leaves_each_in_its_turn)
+{
+	static struct sequencer last;
+	struct batch both, before;
+
+	sequencer_init(&lone, 0);
+	sequencer_init(&last, PATHS_MAX - 1);
+	before.lane = 'a';
+	both.lane = 'b';
+	sequencer_enter(&last, &before);
+	sequencer_enter(&lone, &both);
+	sequencer_enter(&last, &both);
+	sequencer_mark(&both);
+	cr_expect(sequencer_finish_marked(&lone, &nobody, note_slot));
+	cr_expect(sequencer_finish_marked(&last, &nobody, note_slot));
+	cr_expect(eq(str, log_text, (char *)"b"));
+	cr_expect(sequencer_finish(&last, &nobody, &before, note_slot));
+	cr_expect(eq(str, log_text, (char *)"bab"));
+	cr_expect(eq(uint, slots[0], 0));
+	cr_expect(eq(uint, slots[1], PATHS_MAX - 1));
+	cr_expect(eq(uint, slots[2], PATHS_MAX - 1));
 }
 
 /* ---- torture ---- */
@@ -182,11 +216,12 @@ struct torturer {
 
 static struct torturer worker[WORKERS], numberer[NUMBERERS];
 
-static void emit(struct dp_thread *self, struct batch *b)
+static void emit(struct dp_thread *self, struct batch *b, unsigned slot)
 {
 	struct emitted *e = &emitted[b->path_id];
 
 	(void)self;
+	(void)slot;
 	e->side_by_side += atomic_flag_test_and_set(&e->is_inside);
 	e->disordered += b->first_counter != e->next[b->lane]++;
 	e->total++;
@@ -244,7 +279,7 @@ static void torture(unsigned numberers)
 	struct test_random random = test_random_seeded("sequencer");
 
 	for (unsigned i = 0; i < SEQUENCERS; i++)
-		sequencer_init(&emitted[i].seq);
+		sequencer_init(&emitted[i].seq, i);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		inbox_init(&worker[i].inbox, 0);
 		start(&worker[i], i, &random, work);
@@ -304,8 +339,9 @@ static struct batch pair[2];
 static _Atomic unsigned round_begun, round_ended;
 static unsigned emitted_pairs; /* [emitting role] */
 
-static void count(struct dp_thread *self, struct batch *b)
+static void count(struct dp_thread *self, struct batch *b, unsigned slot)
 {
+	(void)slot;
 	(void)self;
 	(void)b;
 	emitted_pairs++;
@@ -346,7 +382,7 @@ Test(sequencer, finishing_at_the_same_moment_leaves_nobody_behind)
 	struct test_random random = test_random_seeded("sequencer");
 	struct thread other;
 
-	sequencer_init(&lone);
+	sequencer_init(&lone, 0);
 	cr_assert(eq(
 		int,
 		thread_start(&other, "other", THREAD_WORKER, -1, finish_the_second, &random.state),
