@@ -20,6 +20,9 @@
 #define HELLO_MAX         6u             /* then the verdict stands as it is */
 #define VERDICT_MIN_NS    (3 * NS_PER_S)
 
+/* How long a goodbye waits for memory. Workers that take longer are not going to send it either. */
+#define GOODBYE_PATIENCE_MS 100u
+
 const char *verdict_name(enum bonding_verdict verdict)
 {
 	static const char *const names[] = {[VERDICT_UNKNOWN] = "unknown",
@@ -31,27 +34,41 @@ const char *verdict_name(enum bonding_verdict verdict)
 
 /* ---- sending ---- */
 
-static void send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
+/* False without a session or without memory. */
+static bool send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
                          size_t len, const struct route *to)
 {
-	if (peer->current)
-		engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane,
-		                 payload, len, to);
+	return peer->current &&
+	       engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane,
+	                        payload, len, to);
 }
 
-void bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
+bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
                         size_t body_len, const struct route *to)
 {
 	uint8_t payload[LATE_LEN_MAX];
 	size_t len = frame_append(payload, 0, sizeof payload, type, body, body_len);
 
-	send_payload(peer, path_id, LANE_CONTROL + path_id, payload, len, to);
+	return send_payload(peer, path_id, LANE_CONTROL + path_id, payload, len, to);
+}
+
+void bonding_send_keepalive(struct peer *peer)
+{
+	unsigned id = path_to_speak(peer);
+
+	peer->owes_keepalive = peer->current && id != PATH_NONE &&
+	                       !send_payload(peer, id, LANE_ORDERED, NULL, 0, NULL);
+}
+
+bool bonding_owes(const struct peer *peer)
+{
+	return peer->owes_keepalive || peer->owed_hellos || peer->owed_acks;
 }
 
 /* HELLO and its answer travel in lane 0: the other lanes are agreed on by them. A candidate gets a
- * challenge with it, so that its answer proves the address.
+ * challenge with it, so that its answer proves the address. False: without memory.
  */
-static void send_hello(struct peer *peer, enum frame_type type, struct path *path)
+static bool send_hello(struct peer *peer, enum frame_type type, struct path *path)
 {
 	uint8_t payload[2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) +
 	                sizeof(struct frame_path_challenge)];
@@ -59,30 +76,64 @@ static void send_hello(struct peer *peer, enum frame_type type, struct path *pat
 	                            .path_limit = PATHS_MAX,
 	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
 	struct frame_path_challenge challenge = {.path_id = (uint8_t)path_id(peer, path)};
+	const uint32_t told = sizeof payload + PADDING_MULTIPLE + TRANSPORT_OVERHEAD;
 	size_t len;
 
 	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
+	if (!peer->current)
+		return true; /* memory would not help */
 	len = frame_append(payload, 0, sizeof payload, type, &hello, sizeof hello);
-	if (!path->has_target) {
-		if (!path_may_tell(path, sizeof payload + PADDING_MULTIPLE + TRANSPORT_OVERHEAD))
-			return;
-		memcpy(challenge.token, path_challenge(path, &path->route), sizeof challenge.token);
-		len = frame_append(payload, len, sizeof payload, FRAME_PATH_CHALLENGE, &challenge,
-		                   sizeof challenge);
-	}
-	send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len,
-	             path->has_target ? NULL : &path->route);
+	if (path->has_target)
+		return send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len, NULL);
+	if (!path_may_tell(path, told))
+		return true;
+	memcpy(challenge.token, path_challenge(path, &path->route), sizeof challenge.token);
+	len = frame_append(payload, len, sizeof payload, FRAME_PATH_CHALLENGE, &challenge,
+	                   sizeof challenge);
+	if (send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len, &path->route))
+		return true;
+	path->told_bytes -= told;
+	return false;
 }
 
-/* Over every path, since any may be dead in our direction, and to where handshakes came from. */
-static void greet(struct peer *peer)
+/* Over the paths in @mask; returns those for which there was no memory. */
+static uint16_t send_hellos(struct peer *peer, enum frame_type type, uint16_t mask)
 {
+	uint16_t owed = 0;
+
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (path->is_used && (path->has_target || path->is_origin) &&
-		    uplink_is_usable(path->uplink, path->route.link))
-			send_hello(peer, FRAME_HELLO, path);
+		if (mask & 1u << i && path->is_used &&
+		    uplink_is_usable(path->uplink, path->route.link) &&
+		    !send_hello(peer, type, path))
+			owed |= (uint16_t)(1u << i);
+	}
+	return owed;
+}
+
+/* Over every path, since any may be dead in our direction, and to where handshakes came from. */
+static uint16_t paths_to_greet(const struct peer *peer)
+{
+	uint16_t mask = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+
+		if (path->is_used && (path->has_target || path->is_origin))
+			mask |= (uint16_t)(1u << i);
+	}
+	return mask;
+}
+
+/* The last that is said: other threads work still, and memory comes home from them. */
+static void send_goodbye(struct peer *peer, unsigned id, const struct frame_goodbye *body)
+{
+	struct engine *engine = peer->control->engine;
+
+	while (!bonding_send_frame(peer, id, FRAME_GOODBYE, body, sizeof *body, NULL)) {
+		if (!peer->current || !engine_await_memory(engine, GOODBYE_PATIENCE_MS))
+			return;
 	}
 }
 
@@ -96,7 +147,7 @@ void bonding_say_goodbye(struct peer *peer)
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used && peer->path[i].has_target &&
 		    uplink_is_usable(peer->path[i].uplink, peer->path[i].route.link))
-			bonding_send_frame(peer, i, FRAME_GOODBYE, &body, sizeof body, NULL);
+			send_goodbye(peer, i, &body);
 	}
 }
 
@@ -186,16 +237,29 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 	path_publish(peer, now_ns);
 	if (is_initiator && peer->active != PATH_NONE)
 		/* Whatever comes first proves to the responder that we have the key. */
-		engine_send_late(peer->control->engine, peer->dp, peer->current, peer->active,
-		                 LANE_ORDERED, NULL, 0, NULL);
+		bonding_send_keepalive(peer);
+}
+
+/* What memory was lacking for the last time. */
+static void pay_owed(struct peer *peer)
+{
+	if (peer->owes_keepalive)
+		bonding_send_keepalive(peer);
+	peer->owed_acks = send_hellos(peer, FRAME_HELLO_ACK, peer->owed_acks);
+	peer->owed_hellos = send_hellos(peer, FRAME_HELLO, peer->owed_hellos);
+}
+
+static void greet(struct peer *peer, uint64_t now_ns)
+{
+	peer->hello_ns = ++peer->hellos < HELLO_MAX ? now_ns + HELLO_INTERVAL_NS : NEVER_NS;
+	peer->owed_hellos = send_hellos(peer, FRAME_HELLO, paths_to_greet(peer));
 }
 
 uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
 {
-	if (peer->hello_ns <= now_ns) {
-		peer->hello_ns = ++peer->hellos < HELLO_MAX ? now_ns + HELLO_INTERVAL_NS : NEVER_NS;
-		greet(peer);
-	}
+	pay_owed(peer);
+	if (peer->hello_ns <= now_ns)
+		greet(peer, now_ns);
 	if (peer->verdict_ns <= now_ns) {
 		be_stock(peer, now_ns);
 		refuse_data(peer);
@@ -241,58 +305,47 @@ static void take_hello(struct peer *peer, const struct batch *r, const struct fr
 	note_boot_id(peer, hello->boot_id, now_ns);
 	be_bonded(peer, now_ns);
 	refuse_data(peer);
-	if (f->type == FRAME_HELLO_ACK)
+	if (f->type == FRAME_HELLO_ACK) {
 		peer->hello_ns = NEVER_NS;
+		peer->owed_hellos = 0;
+	}
 	else if (id != PATH_NONE)
-		send_hello(peer, FRAME_HELLO_ACK, &peer->path[id]);
+		peer->owed_acks |= send_hellos(peer, FRAME_HELLO_ACK, (uint16_t)(1u << id));
 }
 
-static void take_probe(struct peer *peer, const struct batch *r, const struct frame *f,
-                       uint64_t now_ns)
+/* From where no path is; the others come as life signs. */
+static void take_stray_probe(struct peer *peer, const struct batch *r, const struct frame *f,
+                             uint64_t now_ns)
 {
 	const struct frame_probe *probe = (const void *)f->body;
-	struct path *path;
 
-	if (peer->verdict != VERDICT_BONDED || probe->path_id >= PATHS_MAX)
-		return;
-	if (r->path_id == PATH_NONE) {
+	if (peer->verdict == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
+	    r->path_id == PATH_NONE)
 		path_heard_of(peer, &r->route, probe->path_id, r, now_ns);
+}
+
+static void take_probe(struct peer *peer, struct path *path, const struct life_sign *sign)
+{
+	if (sign->number >= PATHS_MAX)
 		return;
-	}
-	path = &peer->path[r->path_id];
 	path->knows_remote_id = true;
-	path->remote_id = probe->path_id;
-	estimate_loss_rx(&path->health.estimate, load_le32(probe->tx_packets),
-	                 (uint32_t)r->rx_packets);
+	path->remote_id = (uint8_t)sign->number;
+	estimate_loss_rx(&path->health.estimate, sign->sent, sign->heard);
 	if (path->health.state == PATH_DOWN || path->health.state == PATH_UNPROVEN)
 		/* The peer is heard there again: find out at once whether we are. */
 		health_hurry(&path->health, &peer->health_settings);
 }
 
-static void take_echo(struct peer *peer, const struct batch *r, const struct frame *f,
-                      uint64_t now_ns)
+static void take_answer(struct peer *peer, struct path *path, const struct life_sign *sign,
+                        uint64_t now_ns)
 {
-	const struct frame_echo *echo = (const void *)f->body;
-	struct path *path;
-	uint32_t rtt_us;
-
-	/* An answer counts only on the path it is about: that proves both directions. */
-	if (peer->verdict != VERDICT_BONDED || r->path_id == PATH_NONE ||
-	    echo->path_id != r->path_id)
-		return;
-	path = &peer->path[r->path_id];
-	rtt_us = (uint32_t)(r->time_ns / NS_PER_US) - load_le32(echo->t_tx_us) -
-	         load_le32(echo->hold_us);
-	if (rtt_us > 60u * 1000 * 1000)
-		rtt_us =
-			0; /* a hold time greater than the round trip: the peer's clock is coarse */
-	estimate_loss_tx(&path->health.estimate, load_le32(echo->tx_packets),
-	                 load_le32(echo->rx_packets));
-	if (health_answered(&path->health, &peer->health_settings, load_le16(echo->seq),
-	                    rtt_us * NS_PER_US, now_ns))
+	estimate_loss_tx(&path->health.estimate, sign->sent, sign->heard);
+	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
+	                    sign->rtt_us * NS_PER_US, now_ns))
 		log_info("peer=%s path=%u link=%s: %s, %s, round trip %.1f ms", peer->name,
 		         path_id(peer, path), path->uplink->config->name,
-		         path_state_name(path->health.state), path->health.reason, rtt_us / 1000.0);
+		         path_state_name(path->health.state), path->health.reason,
+		         sign->rtt_us / 1000.0);
 }
 
 static void take_challenge(struct peer *peer, const struct batch *r, const struct frame *f)
@@ -333,10 +386,7 @@ static void take_frame(struct peer *peer, const struct batch *r, const struct fr
 			take_hello(peer, r, f, now_ns);
 		break;
 	case FRAME_PROBE:
-		take_probe(peer, r, f, now_ns);
-		break;
-	case FRAME_ECHO:
-		take_echo(peer, r, f, now_ns);
+		take_stray_probe(peer, r, f, now_ns);
 		break;
 	case FRAME_PATH_CHALLENGE:
 		take_challenge(peer, r, f);
@@ -349,7 +399,7 @@ static void take_frame(struct peer *peer, const struct batch *r, const struct fr
 			take_goodbye(peer, f, now_ns);
 		break;
 	default:
-		break; /* of a later version: counted where it came in */
+		break; /* a life sign, or of a later version: counted where it came in */
 	}
 }
 
@@ -378,6 +428,42 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 		health_assume_up(&path->health, "the peer has moved here", now_ns);
 }
 
+/* Under a keypair that is no more, what came is as old as it. */
+static bool has_key(const struct peer *peer, uint32_t index)
+{
+	const struct keypair *const kp[] = {peer->current, peer->next, peer->previous};
+
+	for (unsigned i = 0; i < sizeof kp / sizeof *kp; i++) {
+		if (kp[i] && kp[i]->local_index == index)
+			return true;
+	}
+	return false;
+}
+
+static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
+	bool is_bonded = peer->verdict == VERDICT_BONDED;
+	struct life_sign sign;
+
+	while (signs_take(&dp->probes, &path->probes_taken, &sign)) {
+		if (is_bonded && has_key(peer, sign.key))
+			take_probe(peer, path, &sign);
+	}
+	while (signs_take(&dp->answers, &path->answers_taken, &sign)) {
+		if (is_bonded && has_key(peer, sign.key))
+			take_answer(peer, path, &sign, now_ns);
+	}
+}
+
+void bonding_take_signs(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			take_signs_of(peer, &peer->path[i], now_ns);
+	}
+}
+
 void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
 	const uint8_t *payload;
@@ -388,8 +474,7 @@ void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_
 		take_origin(peer, r, now_ns);
 		return;
 	}
-	/* Under a keypair that is no more, frames are as old as it. */
-	if (r->keypair != peer->current && r->keypair != peer->next && r->keypair != peer->previous)
+	if (r->keypair && !has_key(peer, r->keypair->local_index))
 		return;
 	if (!r->keypair || !keypair_is_fresh(r->keypair, now_ns))
 		return;

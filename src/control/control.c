@@ -76,22 +76,27 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 		if (error && peer->path[i].is_used)
 			path_refused(peer, &peer->path[i], error, now_ns);
 	}
+	peer_service(peer, now_ns); /* which takes the life signs */
+}
+
+static void take_report(const struct batch *report, uint64_t now_ns)
+{
+	struct peer *peer = report->peer->control;
+
+	bonding_take_report(peer, report, now_ns);
 	peer_service(peer, now_ns);
 }
 
-static void take_report(struct control *control, const struct batch *report, uint64_t now_ns)
+static void take_handshakes(struct control *control, uint64_t now_ns)
 {
-	struct peer *peer;
+	struct batch *b;
 
-	if (report->kind == BATCH_HANDSHAKE) {
-		handshake_receive(control, &report->route,
-		                  segment_header(report, &report->segment[0]),
-		                  report->segment[0].len, now_ns);
-		return;
+	for (unsigned i = 0; i < EVENTS_PER_TURN && (b = engine_take_handshake(control->engine));
+	     i++) {
+		handshake_receive(control, &b->route, segment_header(b, &b->segment[0]),
+		                  b->segment[0].len, now_ns);
+		batch_free(b);
 	}
-	peer = report->peer->control;
-	bonding_take_report(peer, report, now_ns);
-	peer_service(peer, now_ns);
 }
 
 static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
@@ -99,7 +104,7 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 	struct control *control = caa_container_of(source, struct control, events);
 	struct dp_peer *dp;
 	struct batch *report;
-	unsigned events, taken = 0;
+	unsigned events, events_taken = 0, reports_taken = 0;
 
 	(void)ready;
 	engine_events_begin(control->engine);
@@ -110,15 +115,20 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 		control->has_failed = true;
 		return;
 	}
-	while (taken++ < EVENTS_PER_TURN && (dp = engine_take_event(control->engine, &events))) {
+	/* Each with a bound of its own: whoever makes one of them without end must not starve the other. */
+	while (events_taken < EVENTS_PER_TURN &&
+	       (dp = engine_take_event(control->engine, &events))) {
+		events_taken++;
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
 	}
-	while (taken++ < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
-		take_report(control, report, now_ns);
+	while (reports_taken < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
+		reports_taken++;
+		take_report(report, now_ns);
 		batch_free(report);
 	}
-	if (taken > EVENTS_PER_TURN)
+	take_handshakes(control, now_ns);
+	if (events_taken == EVENTS_PER_TURN || reports_taken == EVENTS_PER_TURN)
 		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 

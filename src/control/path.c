@@ -117,12 +117,20 @@ static void take_slot(struct peer *peer, struct path *path, struct uplink *uplin
 	                      .uplink = uplink,
 	                      .route = *route,
 	                      .endpoint = -1,
+	                      .answers_taken = signs_written(&dp->answers),
+	                      .probes_taken = signs_written(&dp->probes),
 	                      .before_tx_packets = counter_read(&dp->tx_packets),
 	                      .before_tx_bytes = counter_read(&dp->tx_bytes),
 	                      .before_rx_packets = counter_read(&dp->rx_packets),
 	                      .before_rx_bytes = counter_read(&dp->rx_bytes)};
 	path->sampled_tx_bytes = path->before_tx_bytes;
 	path->sampled_rx_bytes = path->before_rx_bytes;
+}
+
+/* The paths of a peer are probed in turn, those of different peers wherever their keys say. */
+static uint32_t probe_phase(const struct peer *peer, const struct path *path)
+{
+	return load_le32(peer->config->public_key) + path_id(peer, path) * (UINT32_MAX / PATHS_MAX);
 }
 
 struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
@@ -137,6 +145,7 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
 		free_slot(peer, path);
 		take_slot(peer, path, uplink, route);
 		health_init(&path->health, now_ns);
+		health_spread(&path->health, probe_phase(peer, path));
 	}
 	if (endpoint >= 0) {
 		path->endpoint = endpoint;
@@ -254,12 +263,23 @@ const uint8_t *path_challenge(struct path *path, const struct route *route)
 	return path->challenge;
 }
 
+/* One that there is no memory for waits for the next probe from there. */
+static void send_challenge(struct peer *peer, struct path *path, const struct route *route,
+                           uint64_t now_ns)
+{
+	struct frame_path_challenge body = {.path_id = (uint8_t)path_id(peer, path)};
+
+	memcpy(body.token, path_challenge(path, route), sizeof body.token);
+	if (bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
+	                       route))
+		peer->challenge_ns = now_ns;
+}
+
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
                    const struct batch *r, uint64_t now_ns)
 {
 	struct uplink *uplink = uplink_of(peer->control, route->link);
 	struct path *path = find_by_remote_id(peer, route->link, remote_id);
-	struct frame_path_challenge body;
 
 	if (now_ns < peer->challenge_ns + CHALLENGE_INTERVAL_NS)
 		return;
@@ -276,11 +296,7 @@ void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 		path->moved_born_ns = r->keypair->born_ns;
 		path->moved_counter = r->first_counter;
 	}
-	peer->challenge_ns = now_ns;
-	body = (struct frame_path_challenge){.path_id = (uint8_t)path_id(peer, path)};
-	memcpy(body.token, path_challenge(path, route), sizeof body.token);
-	bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
-	                   route);
+	send_challenge(peer, path, route, now_ns);
 }
 
 void path_proved(struct peer *peer, const struct route *route, const struct frame_path_challenge *f,
@@ -412,14 +428,17 @@ void path_publish(struct peer *peer, uint64_t now_ns)
 
 /* ---- probes ---- */
 
-static void send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
+/* False when it could not leave: it stays due, and is not waited for. */
+static bool send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
 {
-	uint16_t seq = health_probe_sent(&path->health, &peer->health_settings, now_ns);
 	struct frame_probe probe = {.path_id = (uint8_t)path_id(peer, path),
 	                            .flags = path->is_in_table ? 0 : PROBE_STANDBY};
 
-	store_le16(probe.seq, seq);
-	bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe, NULL);
+	store_le16(probe.seq, path->health.next_seq);
+	if (!bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe, NULL))
+		return false;
+	health_probe_sent(&path->health, &peer->health_settings, now_ns);
+	return true;
 }
 
 static void note_activity(struct peer *peer, uint64_t now_ns)
@@ -462,8 +481,8 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 			source_check(peer, path, now_ns);
 	}
 	other_ns = endpoints_service_path(peer, path, now_ns);
-	if (path->health.probe_at_ns <= now_ns)
-		send_probe(peer, path, now_ns);
+	if (path->health.probe_at_ns <= now_ns && !send_probe(peer, path, now_ns))
+		return now_ns + MEMORY_RETRY_NS;
 	due_ns = health_deadline_ns(&path->health, &peer->health_settings);
 	return other_ns < due_ns ? other_ns : due_ns;
 }

@@ -91,6 +91,10 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	if (peer->resolve_ns <= now_ns)
 		endpoints_ask(peer);
 	session_confirmed(peer, now_ns);
+	/* Before the paths are looked at: after a pause of this process answers that are here would look
+	 * overdue.
+	 */
+	bonding_take_signs(peer, now_ns);
 	handshake_extend(peer, now_ns);
 	next = bonding_service(peer, now_ns);
 	due = path_service(peer, now_ns);
@@ -100,6 +104,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	due = engine_serve_reorder(peer->dp, now_ns);
 	next = due < next ? due : next;
 	next = peer->resolve_ns < next ? peer->resolve_ns : next;
+	if (bonding_owes(peer) && now_ns + MEMORY_RETRY_NS < next)
+		next = now_ns + MEMORY_RETRY_NS;
 	/* Cannot fail: room for every peer was reserved at the start. */
 	deadline_set(&peer->control->loop.deadlines, &peer->deadline, next);
 }

@@ -38,6 +38,8 @@ struct path {
 	unsigned refusals;      /* in a row, without a datagram that the system took ... */
 	uint64_t refused_at_tx; /* ... which is what the data plane's tx_packets said at the last */
 	unsigned addresses_refused; /* left for that since it rested */
+	uint32_t answers_taken; /* of the data plane's signs.h */
+	uint32_t probes_taken;
 
 	bool knows_remote_id; /* the peer's own number for this path, learnt from its probes */
 	uint8_t remote_id;
@@ -80,6 +82,9 @@ enum bonding_verdict {
 	VERDICT_STOCK,
 	VERDICT_BONDED,
 };
+
+/* Without memory for a frame it is tried again after this: other threads give it back within less. */
+#define MEMORY_RETRY_NS NS_PER_MS
 
 struct peer {
 	struct control *control;
@@ -128,6 +133,10 @@ struct peer {
 	uint64_t resolve_ns; /* when to ask for the addresses of its host names again */
 	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;
+
+	/* What could not be sent for want of memory, by path: it is sent as soon as there is some. */
+	uint16_t owed_hellos, owed_acks;
+	bool owes_keepalive;
 };
 
 int peer_create(struct control *control, const struct config_peer *config, struct peer **ret);
@@ -203,11 +212,23 @@ uint64_t bonding_service(struct peer *peer, uint64_t now_ns);
 /* Frames that came in; @r is the report. */
 void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns);
 
+/* Answers to our probes and the peer's own, on every path of @peer, since the last call. */
+void bonding_take_signs(struct peer *peer, uint64_t now_ns);
+
 /* Tells a bonded peer that we stop. */
 void bonding_say_goodbye(struct peer *peer);
 
-/* Sends one frame in the path's control lane, to @to rather than to the path's address if not NULL. */
-void bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
+/* Whether something waits for memory to be sent. */
+bool bonding_owes(const struct peer *peer);
+
+/* Says something without content, where there is a session and a path; without memory, a little later. */
+void bonding_send_keepalive(struct peer *peer);
+
+/* Sends one frame in the path's control lane, to @to rather than to the path's address if not NULL. False,
+ * counted, when there is no session or no memory: then nothing was sent, and what has to be sent stays
+ * due.
+ */
+bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
                         size_t body_len, const struct route *to);
 
 const char *verdict_name(enum bonding_verdict verdict);

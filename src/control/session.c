@@ -184,6 +184,8 @@ void session_end(struct peer *peer)
 	drop(peer, &peer->current);
 	publish_current(peer);
 	atomic_store(&peer->dp->session_wanted, false);
+	peer->owed_hellos = peer->owed_acks = 0;
+	peer->owes_keepalive = false;
 }
 
 bool session_is_alive(const struct peer *peer, uint64_t now_ns)

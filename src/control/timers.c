@@ -39,11 +39,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
  */
 static void send_keepalive(struct peer *peer, uint64_t now_ns)
 {
-	unsigned id = path_to_speak(peer);
-
-	if (peer->current && id != PATH_NONE)
-		engine_send_late(peer->control->engine, peer->dp, peer->current, id, LANE_ORDERED,
-		                 NULL, 0, NULL);
+	bonding_send_keepalive(peer);
 	if (peer->current && peer->current->is_initiator && now_ns >= peer->current->rekey_ns &&
 	    !peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);

@@ -110,25 +110,39 @@ struct batch *batch_get(struct batch_pool *pool)
 	return b;
 }
 
+/* Until something was given back, a signal comes, or @timeout (NULL: none) is over. */
+static void sleep_until_returned(struct batch_pool *pool, const struct timespec *timeout)
+{
+	/* A full barrier on both sides: either the one who gives back sees that we wait, or we see
+	 * what was given back.
+	 */
+	atomic_store(&pool->is_waiting, 1);
+	cmm_smp_mb();
+	if (cds_lfs_empty(&pool->returned)) {
+		rcu_thread_offline();
+		syscall(SYS_futex, &pool->is_waiting, FUTEX_WAIT_PRIVATE, 1, timeout, NULL, 0);
+		rcu_thread_online();
+	}
+	atomic_store_explicit(&pool->is_waiting, 0, memory_order_relaxed);
+}
+
 struct batch *batch_get_wait(struct batch_pool *pool)
 {
-	struct batch *b = batch_get(pool);
+	struct batch *b;
 
-	while (!b) {
-		/* A full barrier on both sides: either the one who gives back sees that we wait, or
-		 * we see what was given back.
-		 */
-		atomic_store(&pool->is_waiting, 1);
-		cmm_smp_mb();
-		if (cds_lfs_empty(&pool->returned)) {
-			rcu_thread_offline();
-			syscall(SYS_futex, &pool->is_waiting, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-			rcu_thread_online();
-		}
-		atomic_store_explicit(&pool->is_waiting, 0, memory_order_relaxed);
-		b = batch_get(pool);
-	}
+	while (!(b = batch_get(pool)))
+		sleep_until_returned(pool, NULL);
 	return b;
+}
+
+bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms)
+{
+	struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+	                           .tv_nsec = timeout_ms % 1000 * 1000000l};
+
+	if (!batch_pool_has_idle(pool))
+		sleep_until_returned(pool, &timeout);
+	return batch_pool_has_idle(pool);
 }
 
 void batch_free(struct batch *b)

@@ -146,6 +146,11 @@ struct batch *batch_get(struct batch_pool *pool);
  */
 struct batch *batch_get_wait(struct batch_pool *pool);
 
+/* Sleeps until batch_get() would succeed, for @timeout_ms at most; false when it would not. The pool's owner,
+ * which goes offline for RCU meanwhile.
+ */
+bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms);
+
 /* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread. */
 void batch_free(struct batch *b);
 

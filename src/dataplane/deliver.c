@@ -15,6 +15,9 @@
 #include "dataplane/engine_private.h"
 #include "dataplane/reorder.h"
 
+/* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
+#define RTT_US_MAX (60u * 1000 * 1000)
+
 /* What one batch turned out to hold. */
 struct delivery {
 	struct batch *b;
@@ -77,6 +80,12 @@ static void flush_to_tun(struct dp_thread *self)
 	coalescer_flush(self->coalescer);
 }
 
+/* Datagrams heard on the path before the one in hand. */
+static uint64_t heard_before(const struct delivery *d)
+{
+	return counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+}
+
 /* Answers a probe at once, on the path where it came in: the shorter it is held, the truer the round
  * trip. A probe from an address that is no path yet is control's business.
  */
@@ -87,15 +96,11 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
 	struct frame_echo echo = {.path_id = probe->path_id};
 	struct batch *answer;
-	uint64_t heard;
 
-	if (d->path_id == PATH_NONE || !keypair_is_fresh(d->b->keypair, d->b->time_ns))
-		return;
-	heard = counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
 	memcpy(echo.seq, probe->seq, sizeof echo.seq);
 	memcpy(echo.t_tx_us, probe->t_tx_us, sizeof echo.t_tx_us);
 	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
-	store_le32(echo.rx_packets, (uint32_t)heard);
+	store_le32(echo.rx_packets, (uint32_t)heard_before(d));
 	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
 	answer = make_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
 	                   payload, sizeof payload, NULL, d->b->time_ns);
@@ -109,7 +114,7 @@ static void note_delay(const struct delivery *d, const struct frame *frame)
 	const struct frame_probe *probe = (const void *)frame->body;
 	uint32_t now_us = (uint32_t)(d->b->time_ns / NS_PER_US);
 
-	if (d->reorder && d->path_id != PATH_NONE)
+	if (d->reorder)
 		reorder_probed(d->reorder, d->path_id,
 		               (int32_t)(now_us - load_le32(probe->t_tx_us)));
 }
@@ -133,8 +138,7 @@ static void report(struct dp_thread *self, const struct delivery *d, const uint8
 	r->path_id = (uint8_t)d->path_id;
 	r->first_counter = counter;
 	if (d->path_id != PATH_NONE)
-		r->rx_packets =
-			counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+		r->rx_packets = heard_before(d);
 	assert(len <= FRAMES_LEN_MAX);
 	if (len) {
 		struct segment *seg = batch_append(r, self->pool.stride);
@@ -145,14 +149,24 @@ static void report(struct dp_thread *self, const struct delivery *d, const uint8
 	engine_post_report(self, r);
 }
 
-/* Checks a payload of frames as a whole, answers its probe, and passes it on to control. */
-static void take_frames(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
-                        size_t len, uint64_t counter)
+#define FRAME_BIT(type) (1u << (type))
+
+/* What control hears of by a report of its own; a PROBE only from where no path is. */
+#define FRAMES_REPORTED                                                                          \
+	(FRAME_BIT(FRAME_HELLO) | FRAME_BIT(FRAME_HELLO_ACK) | FRAME_BIT(FRAME_PATH_CHALLENGE) | \
+	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_GOODBYE))
+
+/* Checks a payload of frames as a whole: false, counted, when one of them is bad. @ret_types gets a bit
+ * for each type known that is in it.
+ */
+static bool check_frames(struct dp_thread *self, const uint8_t *payload, size_t len,
+                         uint32_t *ret_types)
 {
-	struct frame frame, probe = {0};
 	enum frame_result result = FRAME_BAD;
+	struct frame frame;
 	size_t offset = 0;
 
+	*ret_types = 0;
 	while (len <= FRAMES_LEN_MAX &&
 	       (result = frame_next(payload, len, &offset, &frame)) == FRAME_FOUND) {
 		size_t known = frame_body_len(frame.type);
@@ -160,21 +174,78 @@ static void take_frames(struct dp_thread *self, const struct delivery *d, const 
 		if (known == 0)
 			dp_drop(self, DROP_FRAME_UNKNOWN, 1);
 		else if (frame.body_len < known)
-			result = FRAME_BAD;
-		else if (frame.type == FRAME_PROBE)
-			probe = frame;
-		if (result == FRAME_BAD)
 			break;
+		else
+			*ret_types |= FRAME_BIT(frame.type);
 	}
-	if (result == FRAME_BAD) {
-		dp_drop(self, DROP_FRAME_MALFORMED, 1);
-		return;
+	if (result == FRAME_END)
+		return true;
+	dp_drop(self, DROP_FRAME_MALFORMED, 1);
+	return false;
+}
+
+/* An answer counts only on the path it is about: that proves both directions. */
+static void keep_answer(const struct delivery *d, const struct frame *frame)
+{
+	const struct frame_echo *echo = (const void *)frame->body;
+	uint32_t rtt_us = (uint32_t)(d->b->time_ns / NS_PER_US) - load_le32(echo->t_tx_us) -
+	                  load_le32(echo->hold_us);
+	struct life_sign sign = {.key = d->b->keypair->local_index,
+	                         .number = load_le16(echo->seq),
+	                         .rtt_us = rtt_us <= RTT_US_MAX ? rtt_us : 0,
+	                         .sent = load_le32(echo->tx_packets),
+	                         .heard = load_le32(echo->rx_packets)};
+
+	if (echo->path_id == d->path_id)
+		signs_put(&d->peer->path[d->path_id].answers, &sign);
+}
+
+static void keep_probe(const struct delivery *d, const struct frame *frame)
+{
+	const struct frame_probe *probe = (const void *)frame->body;
+	struct life_sign sign = {.key = d->b->keypair->local_index,
+	                         .number = probe->path_id,
+	                         .sent = load_le32(probe->tx_packets),
+	                         .heard = (uint32_t)heard_before(d)};
+
+	signs_put(&d->peer->path[d->path_id].probes, &sign);
+}
+
+/* Life signs of a path we know: the newest probe of the payload is answered, and control is told. */
+static void take_signs(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
+                       size_t len)
+{
+	struct frame frame, probe = {0};
+	size_t offset = 0;
+
+	while (frame_next(payload, len, &offset, &frame) == FRAME_FOUND) {
+		if (frame.type == FRAME_PROBE)
+			probe = frame;
+		else if (frame.type == FRAME_ECHO)
+			keep_answer(d, &frame);
 	}
 	if (probe.body) {
 		note_delay(d, &probe);
 		answer_probe(self, d, &probe);
+		keep_probe(d, &probe);
 	}
-	report(self, d, payload, len, counter);
+	dp_peer_event(d->peer, PEER_EVENT_SIGNS);
+}
+
+static void take_frames(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
+                        size_t len, uint64_t counter)
+{
+	bool is_on_path = d->path_id != PATH_NONE;
+	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
+	uint32_t reported = FRAMES_REPORTED | (is_on_path ? 0 : FRAME_BIT(FRAME_PROBE));
+	uint32_t types;
+
+	if (!check_frames(self, payload, len, &types))
+		return;
+	if (is_on_path && types & signs && keypair_is_fresh(d->b->keypair, d->b->time_ns))
+		take_signs(self, d, payload, len);
+	if (types & reported)
+		report(self, d, payload, len, counter);
 }
 
 /* Every number of the ordered lane has its place in the order, also where there is no packet. */

@@ -15,12 +15,14 @@
 
 /* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
  * and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to receive into.
- * Workers need theirs for answers and for the reports that wait for control. Not tuned yet.
+ * Workers need theirs for answers and for the reports that wait for control, control its own for the frames
+ * that workers have not yet sent: probes are spread over their interval, so that these are few. Not tuned
+ * yet.
  */
 #define POOL_DISPATCHER 256u
 #define POOL_RX         (128u + BATCH_MAX)
 #define POOL_WORKER     (REPORTS_MAX + 32u)
-#define POOL_CONTROL    64u
+#define POOL_CONTROL    256u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
@@ -138,6 +140,7 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 	engine->event_fd = -1;
 	__cds_wfcq_init(&engine->peer_head, &engine->peer_tail);
 	__cds_wfcq_init(&engine->report_head, &engine->report_tail);
+	__cds_wfcq_init(&engine->handshake_head, &engine->handshake_tail);
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		engine->link[i].engine = engine;
 		engine->link[i].id = i;
@@ -259,7 +262,7 @@ static void discard_events(struct engine *engine)
 
 	while ((peer = engine_take_event(engine, &events)))
 		dp_peer_put(peer);
-	while ((b = engine_take_report(engine)))
+	while ((b = engine_take_report(engine)) || (b = engine_take_handshake(engine)))
 		batch_free(b);
 }
 
@@ -403,6 +406,11 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 	if (b)
 		engine_submit(&engine->control, b, true);
 	return b;
+}
+
+bool engine_await_memory(struct engine *engine, unsigned timeout_ms)
+{
+	return batch_pool_await(&engine->control.pool, timeout_ms);
 }
 
 int engine_enable_reorder(struct dp_peer *peer)
@@ -563,14 +571,16 @@ static void leave_place(_Atomic unsigned *taken)
 	atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
 }
 
-/* A handshake message has its place among the reports and one among handshake messages. */
+/* A report has its place among all and one among its peer's: no peer takes more than its own. */
 static bool take_places(struct engine *engine, const struct batch *b)
 {
-	if (!take_place(&engine->reports, REPORTS_MAX))
+	if (b->kind == BATCH_HANDSHAKE)
+		return take_place(&engine->handshakes, HANDSHAKES_MAX);
+	if (!take_place(&b->peer->reports, REPORTS_PER_PEER))
 		return false;
-	if (b->kind != BATCH_HANDSHAKE || take_place(&engine->handshakes, HANDSHAKES_MAX))
+	if (take_place(&engine->reports, REPORTS_MAX))
 		return true;
-	leave_place(&engine->reports);
+	leave_place(&b->peer->reports);
 	return false;
 }
 
@@ -584,21 +594,39 @@ void engine_post_report(struct dp_thread *self, struct batch *b)
 		return;
 	}
 	cds_wfcq_node_init(&b->inbox_node);
-	cds_wfcq_enqueue(&engine->report_head, &engine->report_tail, &b->inbox_node);
+	if (b->kind == BATCH_HANDSHAKE)
+		cds_wfcq_enqueue(&engine->handshake_head, &engine->handshake_tail, &b->inbox_node);
+	else
+		cds_wfcq_enqueue(&engine->report_head, &engine->report_tail, &b->inbox_node);
 	engine_wake_control(engine);
+}
+
+static struct batch *dequeue(struct __cds_wfcq_head *head, struct cds_wfcq_tail *tail)
+{
+	struct cds_wfcq_node *node = __cds_wfcq_dequeue_nonblocking(head, tail);
+
+	/* Half pushed: the pusher's wake-up is still to come. */
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	return caa_container_of(node, struct batch, inbox_node);
 }
 
 struct batch *engine_take_report(struct engine *engine)
 {
-	struct cds_wfcq_node *node =
-		__cds_wfcq_dequeue_nonblocking(&engine->report_head, &engine->report_tail);
-	struct batch *b;
+	struct batch *b = dequeue(&engine->report_head, &engine->report_tail);
 
-	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+	if (!b)
 		return NULL;
-	b = caa_container_of(node, struct batch, inbox_node);
 	leave_place(&engine->reports);
-	if (b->kind == BATCH_HANDSHAKE)
+	leave_place(&b->peer->reports);
+	return b;
+}
+
+struct batch *engine_take_handshake(struct engine *engine)
+{
+	struct batch *b = dequeue(&engine->handshake_head, &engine->handshake_tail);
+
+	if (b)
 		leave_place(&engine->handshakes);
 	return b;
 }

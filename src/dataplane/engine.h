@@ -94,6 +94,11 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
                       unsigned path_id, unsigned lane, const void *payload, size_t len,
                       const struct route *remote);
 
+/* Sleeps until engine_send_late() has memory again, for @timeout_ms at most; false when it has none then. For
+ * the end of control, which otherwise comes back later.
+ */
+bool engine_await_memory(struct engine *engine, unsigned timeout_ms);
+
 /* Gives a peer the memory to put striped packets in order. Once; 0 or -ENOMEM. */
 int engine_enable_reorder(struct dp_peer *peer);
 
@@ -102,7 +107,7 @@ int engine_enable_reorder(struct dp_peer *peer);
  */
 uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns);
 
-/* Readable when one of the two below has something. Reset by engine_events_begin(), after which both
+/* Readable when one of the three below has something. Reset by engine_events_begin(), after which all
  * must be asked until they have nothing more.
  */
 int engine_event_fd(const struct engine *engine);
@@ -131,12 +136,17 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
                     size_t len);
 
-/* The next report (BATCH_HANDSHAKE: a handshake message as segment 0, header included, and its route;
- * BATCH_REPORT: peer, keypair, route, path_id, time_ns, rx_packets, and the frames as
- * the payload of segment 0, or no segment when merely the origin is new), or NULL. The caller frees
- * it.
+/* The next report (peer, keypair, route, path_id, time_ns, rx_packets, and the frames as the payload of
+ * segment 0, or no segment when merely the origin is new), or NULL. The caller frees it. PROBE and ECHO
+ * that came in on a path are not reported: they wait in dp_path.probes and answers, and PEER_EVENT_SIGNS
+ * tells of them.
  */
 struct batch *engine_take_report(struct engine *engine);
+
+/* The next handshake message that came among data (segment 0, header included, and its route), or NULL.
+ * The caller frees it. Left where they are, they cost nobody else his place.
+ */
+struct batch *engine_take_handshake(struct engine *engine);
 
 /* Packets dropped for @reason by all threads, and by control itself through engine_count_drop(). */
 uint64_t engine_drops(const struct engine *engine, enum drop_reason reason);

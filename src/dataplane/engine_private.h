@@ -17,10 +17,15 @@
  */
 #define REPORTS_MAX 64u
 
+/* Of them at most so many are of one peer: HELLO and its answer, a challenge, a response, or where a plain
+ * peer is. Life signs take no report (signs.h), so an honest peer rarely has two waiting.
+ */
+#define REPORTS_PER_PEER 4u
+
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
 
-/* Of them at most so many are handshake messages, which strangers can send at will. */
+/* Handshake messages that came among data and wait for control: strangers can send them at will. */
 #define HANDSHAKES_MAX 16u
 
 /* One crypto worker. */
@@ -71,7 +76,9 @@ struct engine {
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail report_tail; /* [A] */
 	struct __cds_wfcq_head report_head;                    /* [C] */
 	_Atomic unsigned reports;                              /* [A] waiting */
-	_Atomic unsigned handshakes;                           /* [A] of them, handshake messages */
+	_Alignas(CACHE_LINE) struct cds_wfcq_tail handshake_tail; /* [A] */
+	struct __cds_wfcq_head handshake_head;                    /* [C] */
+	_Atomic unsigned handshakes;                              /* [A] waiting */
 };
 
 /* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and

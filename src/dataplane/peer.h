@@ -20,6 +20,7 @@
 #include "base/rcu.h"
 #include "dataplane/batch.h"
 #include "dataplane/sequencer.h"
+#include "dataplane/signs.h"
 #include "sched/path_table.h"
 #include "sched/pick.h"
 #include "sched/run.h"
@@ -46,6 +47,8 @@ struct dp_path {
 	_Alignas(CACHE_LINE) counter_t rx_packets; /* [E] of arriving: authentic datagrams */
 	counter_t rx_bytes;                        /* [E] UDP payload */
 	counter_t heard_ns;                        /* [E] when the newest came; 0 never */
+	struct sign_ring answers;                  /* [E] writes, control takes: ECHO frames */
+	struct sign_ring probes;                   /* [E] writes, control takes: PROBE frames */
 };
 
 /* What the data plane asks of control; bits of dp_peer.events. */
@@ -56,6 +59,7 @@ enum peer_event {
 	PEER_EVENT_REORDER =
 		1 << 4, /* packets wait for their turn, and control would look too late */
 	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
+	PEER_EVENT_SIGNS = 1 << 5,        /* life signs came: answers and probes of the paths */
 };
 
 /* What one dispatcher keeps of a peer. [T] that dispatcher, unless said otherwise. */
@@ -109,6 +113,7 @@ struct dp_peer {
 
 	struct cds_wfcq_node event_node; /* in the engine's queue of peer events */
 	_Atomic unsigned events;         /* [A] enum peer_event; node is queued while not 0 */
+	_Atomic unsigned reports;        /* [A] of it in the engine's queue of reports */
 
 	struct dp_path path[PATHS_MAX];
 

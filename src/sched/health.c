@@ -105,13 +105,28 @@ static uint64_t probe_interval(const struct path_health *h, const struct health_
 	return most(interval_ns, DISTINCT_NS);
 }
 
+/* An interval after the last one, or up to an eighth earlier to come nearer to the path's own part of the
+ * interval. On it already, what it left late is made up for, so it stays there.
+ */
+static uint64_t next_probe_at(const struct path_health *h, const struct health_settings *set)
+{
+	uint64_t interval_ns = probe_interval(h, set);
+	uint64_t latest_ns = h->probed_ns + interval_ns;
+	uint64_t part_ns = interval_ns * (h->phase >> 16) >> 16; /* up to 78 hours */
+
+	if (!h->phase)
+		return latest_ns;
+	return most(latest_ns - least((latest_ns - part_ns) % interval_ns, interval_ns / 8),
+	            h->probed_ns + DISTINCT_NS);
+}
+
 /* Sets when the next probe is due, from what is known now. */
 static void schedule(struct path_health *h, const struct health_settings *set)
 {
 	if (!h->probed_ns)
 		return; /* the first one is due already */
 
-	h->probe_at_ns = h->probed_ns + probe_interval(h, set);
+	h->probe_at_ns = next_probe_at(h, set);
 	if (probes_out(h) < HEALTH_PROBES_KEPT)
 		return;
 	/* All places are taken by probes that may still be answered. One more would make us forget
@@ -190,6 +205,12 @@ void health_reset(struct path_health *h, uint64_t now_ns)
 	h->fell_ns = old.fell_ns;
 	h->hold_until_ns = old.hold_until_ns;
 	h->is_busy = old.is_busy;
+	h->phase = old.phase;
+}
+
+void health_spread(struct path_health *h, uint32_t phase)
+{
+	h->phase = phase;
 }
 
 void health_set_busy(struct path_health *h, const struct health_settings *set, bool is_busy,

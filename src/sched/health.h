@@ -29,6 +29,10 @@
  * stake it is given that time, as probes a second apart do not show a queue that is filling. That is
  * less than 2 interval_ns + overdue while overdue < interval_ns - busy_ns. And timeout_ns in any case.
  *
+ * Probes of many paths must not all leave at one moment: a path with a phase moves its own towards that
+ * part of the interval, by an eighth of it at a time and only forwards, so that none comes later than
+ * said above.
+ *
  * One thread. now_ns is boot time, read once per turn, and never goes back.
  */
 #ifndef SCHED_HEALTH_H
@@ -77,10 +81,16 @@ struct path_health {
 	uint64_t fell_ns;
 	uint64_t hold_until_ns; /* not up before; 0: never fell */
 	bool is_busy;
+	uint32_t phase; /* of its probes within the interval, in 2^-32 of it; 0: none */
 };
 
 /* Begins UNPROVEN with a probe due at once. */
 void health_init(struct path_health *h, uint64_t now_ns);
+
+/* Its probes are to leave at that part of the interval (2^-32 of it) from now on, 0: whenever the first
+ * did. Paths that differ in it are probed at different moments.
+ */
+void health_spread(struct path_health *h, uint32_t phase);
 
 /* The path leads elsewhere now: estimate and state begin anew, the hold-down stays. */
 void health_reset(struct path_health *h, uint64_t now_ns);
@@ -91,8 +101,9 @@ void health_reset(struct path_health *h, uint64_t now_ns);
 void health_set_busy(struct path_health *h, const struct health_settings *set, bool is_busy,
                      uint64_t now_ns);
 
-/* A probe leaves now; returns its sequence number and sets when the next is due. One that is due and
- * cannot leave (no session) stays due: then do not wait for health_deadline_ns().
+/* A probe leaves now; returns its sequence number, which was next_seq, and sets when the next is due. One
+ * that is due and cannot leave (no session, no memory) stays due: then do not wait for
+ * health_deadline_ns().
  */
 uint16_t health_probe_sent(struct path_health *h, const struct health_settings *set,
                            uint64_t now_ns);

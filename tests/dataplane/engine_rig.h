@@ -261,6 +261,28 @@ static inline struct batch *rig_await_report(struct rig_end *end)
 	return report;
 }
 
+/* The next handshake message that came among data; waits for it. The caller frees it. */
+static inline struct batch *rig_await_handshake(struct rig_end *end)
+{
+	struct batch *b;
+
+	while (!(b = engine_take_handshake(end->engine))) {
+		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
+		          "no handshake message came");
+		rig_take_events(end);
+	}
+	return b;
+}
+
+/* The next life sign of @ring; waits for it. @taken as of signs_take(). */
+static inline struct life_sign rig_await_sign(struct sign_ring *ring, uint32_t *taken)
+{
+	struct life_sign sign = {0};
+
+	rig_until(signs_take(ring, taken, &sign));
+	return sign;
+}
+
 static inline unsigned rig_pool_count(struct batch_pool *pool)
 {
 	struct batch *list = NULL, *b;
@@ -285,7 +307,7 @@ static inline void rig_expect_all_home(struct rig_end *end)
 	struct batch *report;
 
 	rig_take_events(end);
-	while ((report = engine_take_report(e)))
+	while ((report = engine_take_report(e)) || (report = engine_take_handshake(e)))
 		batch_free(report);
 	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
 	for (unsigned i = 0; i < e->set.tun.queues; i++)

@@ -472,7 +472,7 @@ Test(deliver, bonded_peer_is_not_followed)
 
 static size_t probe_frame(uint8_t payload[static 64], uint16_t seq)
 {
-	struct frame_probe body = {.path_id = 3, .seq = {0}, .t_tx_us = {1, 2, 3, 4}};
+	struct frame_probe body = {.path_id = 3, .t_tx_us = {1, 2, 3, 4}, .tx_packets = {7}};
 
 	store_le16(body.seq, seq);
 	return frame_append(payload, 0, 64, FRAME_PROBE, &body, sizeof body);
@@ -497,26 +497,59 @@ static void expect_echo(unsigned path, uint16_t seq)
 	ASSERT_BYTES(payload + 8, "\1\2\3\4", 4);
 }
 
-Test(deliver, probe_is_answered_on_its_path_and_reported)
+/* Control is told once that there is something, and finds it with the path. */
+Test(deliver, probe_is_answered_on_its_path_and_control_hears_of_it)
 {
+	uint32_t taken[LINKS] = {0};
 	uint8_t payload[64];
-	struct batch *r;
 
 	for (uint16_t i = 0; i < 6; i++) {
 		unsigned path = i % 2;
-		size_t len = probe_frame(payload, i);
+		struct life_sign sign;
 
-		send_payload(path, control_counter(3, i), payload, len);
+		send_payload(path, control_counter(3, i), payload, probe_frame(payload, i));
 		expect_echo(path, i);
-		r = rig_await_report(&end);
-		cr_expect(eq(uint, r->path_id, path));
-		cr_expect(eq(u64, r->first_counter, control_counter(3, i)));
-		cr_assert(eq(uint, r->len, 1));
-		cr_assert(eq(uint, r->segment[0].len, len));
-		ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
-		batch_free(r);
+		sign = rig_await_sign(&peer->path[path].probes, &taken[path]);
+		rig_await_event(&end, PEER_EVENT_SIGNS);
+		cr_expect(eq(u32, sign.key, INDEX_HERE));
+		cr_expect(eq(u32, sign.number, 3));
+		cr_expect(eq(u32, sign.sent, 7));
+		cr_expect(eq(u32, sign.heard, i / 2));
 	}
+	expect_no_report();
 	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* ECHO about path @about; time and hold time make no sense, so its round trip is none. */
+static void send_answer(unsigned path, uint64_t seq, unsigned about, uint16_t number)
+{
+	struct frame_echo body = {.path_id = (uint8_t)about, .hold_us = {0xff, 0xff, 0xff, 0x7f}};
+	uint8_t payload[64];
+
+	store_le16(body.seq, number);
+	store_le32(body.tx_packets, 12);
+	store_le32(body.rx_packets, 11);
+	store_le32(body.t_tx_us, (uint32_t)(clock_boot_ns() / NS_PER_US));
+	send_payload(path, control_counter(3, seq), payload,
+	             frame_append(payload, 0, sizeof payload, FRAME_ECHO, &body, sizeof body));
+}
+
+Test(deliver, answer_is_kept_with_the_path_it_is_about_and_came_on)
+{
+	struct life_sign sign;
+	uint32_t taken = 0;
+
+	send_answer(0, 0, 1, 5);
+	send_answer(0, 1, 0, 6);
+	sign = rig_await_sign(&peer->path[0].answers, &taken);
+	cr_expect(eq(u32, sign.number, 6));
+	cr_expect(eq(u32, sign.key, INDEX_HERE));
+	cr_expect(eq(u32, sign.rtt_us, 0));
+	cr_expect(eq(u32, sign.sent, 12));
+	cr_expect(eq(u32, sign.heard, 11));
+	taken = 0;
+	cr_expect(not(signs_take(&peer->path[1].answers, &taken, &sign)));
+	expect_no_report();
 }
 
 Test(deliver, probe_from_an_unknown_origin_is_reported_and_not_answered)
@@ -586,8 +619,9 @@ Test(deliver, payload_with_one_bad_frame_is_dropped_whole)
 
 Test(deliver, unknown_frame_is_counted_and_those_beside_it_are_heeded)
 {
-	uint8_t payload[64], body[20] = {1, 2, 3};
+	uint8_t payload[64], body[20] = {1, 2, 3}, hello[16] = {1};
 	size_t len = frame_append(payload, 0, sizeof payload, (enum frame_type)99, body, 3);
+	uint32_t taken = 0;
 	struct frame_probe probe = {.path_id = 3, .seq = {7, 0}, .t_tx_us = {1, 2, 3, 4}};
 	struct batch *r;
 
@@ -595,71 +629,173 @@ Test(deliver, unknown_frame_is_counted_and_those_beside_it_are_heeded)
 	len = frame_append(payload, len, sizeof payload, (enum frame_type)5, body, 0);
 	send_payload(0, control_counter(3, 0), payload, len);
 	expect_echo(0, 7);
+	rig_await_sign(&peer->path[0].probes, &taken);
+	len = frame_append(payload, len, sizeof payload, FRAME_HELLO, hello, sizeof hello);
+	send_payload(0, control_counter(3, 1), payload, len);
+	expect_echo(0, 7);
 	r = rig_await_report(&end);
 	ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
 	batch_free(r);
-	expect_only(DROP_FRAME_UNKNOWN, 2);
+	expect_only(DROP_FRAME_UNKNOWN, 4);
 }
 
 /* A body longer than we know is read as far as it is known. */
 Test(deliver, probe_of_a_later_version_is_answered)
 {
 	uint8_t payload[64], body[30] = {3, 0, 9, 0, 1, 2, 3, 4};
+	uint32_t taken = 0;
 	size_t len = frame_append(payload, 0, sizeof payload, FRAME_PROBE, body, sizeof body);
 
 	send_payload(0, control_counter(3, 0), payload, len);
 	expect_echo(0, 9);
+	rig_await_sign(&peer->path[0].probes, &taken);
+}
+
+/* ---- control is busy ---- */
+
+static size_t hello_frame(uint8_t payload[static 64])
+{
+	struct frame_hello body = {.version = 1, .path_limit = 16};
+
+	return frame_append(payload, 0, 64, FRAME_HELLO, &body, sizeof body);
+}
+
+static unsigned free_reports(void)
+{
+	unsigned count = 0;
+	struct batch *r;
+
+	for (; (r = engine_take_report(end.engine)); count++)
+		batch_free(r);
+	return count;
+}
+
+/* A peer may send what it likes: the newest signs of its paths are there, and nobody has lost a report. */
+Test(deliver, newest_life_signs_are_kept_while_nobody_takes_them)
+{
+	uint8_t payload[64];
+	struct life_sign sign;
+	uint32_t taken = 0;
+
+	for (uint16_t i = 0; i < 200; i++) {
+		send_payload(0, control_counter(3, 2 * i), payload, probe_frame(payload, i));
+		expect_echo(0, i);
+		send_answer(0, 2 * i + 1, 0, i);
+	}
+	flush();
+	for (unsigned i = 0; i < SIGNS_KEPT; i++) {
+		cr_assert(signs_take(&peer->path[0].answers, &taken, &sign), "%u", i);
+		cr_expect(eq(u32, sign.number, 200 - SIGNS_KEPT + i));
+	}
+	cr_expect(not(signs_take(&peer->path[0].answers, &taken, &sign)));
+	expect_no_report();
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* The queue is full of this peer's own: its life signs pass all the same. */
+Test(deliver, life_signs_need_no_place_among_reports)
+{
+	uint8_t payload[64];
+	uint32_t taken = 0;
+
+	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++)
+		send_payload(0, control_counter(3, i), payload, hello_frame(payload));
+	flush();
+	send_payload(0, control_counter(3, 3 * REPORTS_MAX), payload, probe_frame(payload, 1));
+	expect_echo(0, 1);
+	rig_await_sign(&peer->path[0].probes, &taken);
+	send_answer(0, 3 * REPORTS_MAX + 1, 0, 8);
+	taken = 0;
+	cr_expect(eq(u32, rig_await_sign(&peer->path[0].answers, &taken).number, 8));
+	expect_only(DROP_CONTROL_BUSY, 3 * REPORTS_MAX - REPORTS_PER_PEER);
+	cr_expect(eq(uint, free_reports(), REPORTS_PER_PEER));
+	/* And there is room again for as many. */
+	send_payload(0, control_counter(3, 1000), payload, hello_frame(payload));
 	batch_free(rig_await_report(&end));
 }
 
-/* Control is busy and takes no report: they are bounded, and probes are answered all the same. */
-Test(deliver, probes_are_answered_while_nobody_takes_reports)
-{
-	uint8_t payload[64];
-	unsigned reports = 0;
-	struct batch *r;
+enum {
+	PEERS = 24
+};
 
-	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++) {
-		send_payload(0, control_counter(3, i), payload, probe_frame(payload, i));
-		expect_echo(0, i);
+/* More peers on path 0, that need nothing but an address to answer to. */
+static void create_others(struct dp_peer *other[static PEERS])
+{
+	for (unsigned i = 0; i < PEERS; i++) {
+		other[i] = dp_peer_create(end.engine, NULL);
+		rig_publish_target(&end, other[i], 0, 0, &far_at[0]);
+		atomic_store(&other[i]->frames_allowed, true);
+		atomic_store(&other[i]->followed_path, PATH_ANY);
 	}
-	flush();
-	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX);
-	while ((r = engine_take_report(end.engine))) {
-		reports++;
-		batch_free(r);
-	}
-	cr_expect(eq(uint, reports, REPORTS_MAX));
 }
 
-/* The same where a worker delivers: its own memory must hold all reports that may wait, and
- * answers.
- */
+static void put_others(struct dp_peer *other[static PEERS])
+{
+	rig_take_events(&end);
+	free_reports();
+	for (unsigned i = 0; i < PEERS; i++) {
+		engine_publish_target(other[i], 0, NULL);
+		rig_put_peer(other[i]);
+	}
+}
+
+/* A datagram of @from, as if just received; @worker, which has ended and so is ours, takes it in. */
+static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len)
+{
+	struct dp_thread *worker = &end.engine->worker[0].self, *rx = &end.engine->control;
+	struct batch *b = batch_get(&rx->pool);
+	struct segment *seg = batch_append(b, rx->pool.stride);
+
+	b->kind = BATCH_OPEN;
+	cr_assert(keypair_get(kp));
+	b->keypair = kp;
+	b->peer = dp_peer_get(from);
+	b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
+	b->time_ns = clock_boot_ns();
+	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, control_counter(3, seq),
+	                              payload, len);
+	sequencer_enter(&from->arriving, b);
+	engine_run(worker, b);
+}
+
+/* Where a worker delivers its own memory must hold all reports that may wait, and answers. */
 Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 {
-	struct dp_thread *worker = &end.engine->worker[0].self; /* ours when it has ended */
-	struct dp_thread *rx = &end.engine->control;
+	struct dp_peer *other[PEERS];
+	uint8_t payload[64];
 
 	engine_stop(end.engine);
+	create_others(other);
 	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++) {
-		struct batch *b = batch_get(&rx->pool);
-		struct segment *seg = batch_append(b, rx->pool.stride);
-		uint8_t payload[64];
+		struct frame_probe probe = {.path_id = 3, .t_tx_us = {1, 2, 3, 4}};
+		size_t len = hello_frame(payload);
 
-		b->kind = BATCH_OPEN;
-		cr_assert(keypair_get(kp));
-		b->keypair = kp;
-		b->peer = dp_peer_get(peer);
-		b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
-		b->time_ns = clock_boot_ns();
-		seg->len =
-			(uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE,
-		                           control_counter(3, i), payload, probe_frame(payload, i));
-		sequencer_enter(&peer->arriving, b);
-		engine_run(worker, b);
+		store_le16(probe.seq, i);
+		len = frame_append(payload, len, 64, FRAME_PROBE, &probe, sizeof probe);
+		take_in(other[i % PEERS], i, payload, len);
 		expect_echo(0, i);
 	}
 	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX);
+	cr_expect(eq(uint, free_reports(), REPORTS_MAX));
+	put_others(other);
+}
+
+Test(deliver, one_peers_flood_of_reports_leaves_room_for_the_others)
+{
+	struct dp_peer *other[PEERS];
+	uint8_t payload[64];
+	size_t len = hello_frame(payload);
+	uint64_t seq = 0;
+
+	engine_stop(end.engine);
+	create_others(other);
+	for (unsigned i = 0; i < 2 * REPORTS_MAX; i++)
+		take_in(other[0], seq++, payload, len);
+	for (unsigned i = 1; i <= 8; i++)
+		take_in(other[i], seq++, payload, len);
+	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX - REPORTS_PER_PEER);
+	cr_expect(eq(uint, free_reports(), REPORTS_PER_PEER + 8));
+	put_others(other);
 }
 
 /* ---- order of sending ---- */

@@ -436,32 +436,28 @@ Test(engine, late_batch_arrives_as_report_with_its_path)
 	tunnel_close(&t);
 }
 
-/* Sends a probe on @path and returns the peer's answer. */
-static struct frame_echo probe(struct tunnel *t, unsigned path, uint16_t seq,
-                               struct frame_probe *ret_probe)
+/* Sends a probe on @path; returns what the other side hears of it, and in @ret_answer what comes back. */
+static struct life_sign probe(struct tunnel *t, unsigned path, uint16_t seq, uint32_t taken,
+                              struct life_sign *ret_answer)
 {
 	struct frame_probe body = {.path_id = (uint8_t)path};
-	struct frame_echo echo;
+	struct life_sign heard;
+	uint32_t probes_taken = taken;
 	uint8_t payload[64];
-	struct batch *r;
 	size_t len;
 
 	store_le16(body.seq, seq);
 	len = frame_append(payload, 0, sizeof payload, FRAME_PROBE, &body, sizeof body);
 	cr_assert(engine_send_late(t->a.engine, t->to_b, t->kp_a, path, LANE_CONTROL + path,
 	                           payload, len, NULL));
-	r = rig_await_report(&t->b);
-	cr_assert(eq(int, segment_payload(r, &r->segment[0])[1], FRAME_PROBE));
-	memcpy(ret_probe, segment_payload(r, &r->segment[0]) + FRAME_HEADER_LEN, sizeof *ret_probe);
-	batch_free(r);
-	r = rig_await_report(&t->a);
-	cr_assert(eq(int, segment_payload(r, &r->segment[0])[1], FRAME_ECHO));
-	cr_expect(eq(uint, r->path_id, path), "answered where it came in");
-	memcpy(&echo, segment_payload(r, &r->segment[0]) + FRAME_HEADER_LEN, sizeof echo);
-	batch_free(r);
-	return echo;
+	heard = rig_await_sign(&t->to_a->path[path].probes, &probes_taken);
+	rig_await_event(&t->b, PEER_EVENT_SIGNS);
+	*ret_answer = rig_await_sign(&t->to_b->path[path].answers, &taken);
+	rig_await_event(&t->a, PEER_EVENT_SIGNS);
+	return heard;
 }
 
+/* Also that it is answered where it came in: the answer is found on the same path. */
 Test(engine, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
 {
 	struct tunnel t;
@@ -470,20 +466,23 @@ Test(engine, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
 	run_there(&t, 100); /* all on path 0 */
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned path = i % 2, before = (path == 0 ? 100 : 0) + i / 2;
-		uint32_t begin_us = (uint32_t)(clock_boot_ns() / NS_PER_US), taken_us;
-		struct frame_probe sent;
-		struct frame_echo echo = probe(&t, path, (uint16_t)(0x1230 + i), &sent);
+		uint32_t begin_us = (uint32_t)(clock_boot_ns() / NS_PER_US), spent_us;
+		struct life_sign echo, heard;
 
-		taken_us = (uint32_t)(clock_boot_ns() / NS_PER_US) - begin_us;
-		cr_expect(le(u32, load_le32(sent.t_tx_us) - begin_us, taken_us));
-		cr_expect(eq(u32, load_le32(sent.tx_packets), before));
-		cr_expect(eq(uint, echo.path_id, path));
-		cr_expect(eq(u16, load_le16(echo.seq), 0x1230 + i));
-		cr_expect(eq(u32, load_le32(echo.t_tx_us), load_le32(sent.t_tx_us)));
-		cr_expect(le(u32, load_le32(echo.hold_us), taken_us));
-		cr_expect(eq(u32, load_le32(echo.rx_packets), before)); /* no loss */
-		cr_expect(eq(u32, load_le32(echo.tx_packets), before));
+		heard = probe(&t, path, (uint16_t)(0x1230 + i), i / 2, &echo);
+		spent_us = (uint32_t)(clock_boot_ns() / NS_PER_US) - begin_us;
+		cr_expect(eq(u32, heard.key, t.kp_b->local_index));
+		cr_expect(eq(u32, heard.number, path));
+		cr_expect(eq(u32, heard.sent, before));
+		cr_expect(eq(u32, heard.heard, before)); /* no loss */
+		cr_expect(eq(u32, echo.key, t.kp_a->local_index));
+		cr_expect(eq(u32, echo.number, 0x1230 + i));
+		cr_expect(le(u32, echo.rtt_us, spent_us));
+		cr_expect(eq(u32, echo.heard, before));
+		cr_expect(eq(u32, echo.sent, before));
 	}
+	cr_expect(eq(ptr, engine_take_report(t.a.engine), NULL));
+	cr_expect(eq(ptr, engine_take_report(t.b.engine), NULL));
 	tunnel_close(&t);
 }
 

@@ -1060,3 +1060,67 @@ Test(health, states_have_names)
 	cr_expect(eq(str, (char *)path_state_name(PATH_SUSPECT), "suspect"));
 	cr_expect(eq(str, (char *)path_state_name(PATH_DOWN), "down"));
 }
+
+/* ---- many paths ---- */
+
+/* Begun at one moment, as after a pause of the process, and answered at once. */
+Test(health, paths_with_a_phase_are_probed_at_different_moments)
+{
+	enum {
+		PATHS = 64,
+		SLOTS = 20
+	};
+	static struct path_health h[PATHS];
+	unsigned in_slot[SLOTS] = {0};
+	uint64_t end = START + 10000 * MS;
+
+	for (unsigned i = 0; i < PATHS; i++) {
+		health_init(&h[i], START);
+		health_spread(&h[i], i * (UINT32_MAX / PATHS) + 1);
+	}
+	for (uint64_t t = START; t < end; t += MS) {
+		for (unsigned i = 0; i < PATHS; i++) {
+			health_tick(&h[i], &usual, t);
+			if (h[i].probe_at_ns > t)
+				continue;
+			health_answered(&h[i], &usual, health_probe_sent(&h[i], &usual, t), MS, t);
+			if (t >= end - 1000 * MS)
+				in_slot[(t - START) / (1000 * MS / SLOTS) % SLOTS]++;
+		}
+	}
+	for (unsigned i = 0; i < SLOTS; i++) /* of 50 ms: no more than twice its share */
+		cr_expect(le(uint, in_slot[i], 2 * PATHS / SLOTS + 1), "%u", i);
+}
+
+/* Whenever the last one left: at most an interval later, at least seven eighths, and in the end on time. */
+Test(health, phase_never_makes_a_probe_late_and_holds_in_spite_of_delays)
+{
+	for (uint32_t phase = 1; phase < UINT32_MAX - (1u << 28); phase += 1u << 28) {
+		uint64_t t = START + 123 * MS, before, at = 0;
+		struct path_health h;
+
+		health_init(&h, t);
+		health_spread(&h, phase);
+		health_set_busy(&h, &usual, true, t);
+		for (unsigned i = 0; i < 30; i++) {
+			before = t;
+			health_answered(&h, &usual, health_probe_sent(&h, &usual, t), MS, t);
+			cr_assert(le(u64, h.probe_at_ns, t + 100 * MS));
+			cr_assert(ge(u64, h.probe_at_ns, t + 100 * MS - 100 * MS / 8));
+			at = h.probe_at_ns;
+			t = at + (i % 3) * MS; /* and we wake a little late */
+		}
+		cr_expect(eq(u64, at % (100 * MS), 100 * MS * (phase >> 16) >> 16), "%u", phase);
+		cr_expect(le(u64, t - before, 100 * MS + 2 * MS));
+	}
+}
+
+Test(health, phase_outlives_a_reset)
+{
+	struct path_health h;
+
+	health_init(&h, START);
+	health_spread(&h, 77);
+	health_reset(&h, START + MS);
+	cr_expect(eq(u32, h.phase, 77));
+}
