@@ -65,6 +65,17 @@ bool bonding_owes(const struct peer *peer)
 	return peer->owes_keepalive || peer->owed_hellos || peer->owed_acks;
 }
 
+static size_t append_hello(const struct peer *peer, enum frame_type type, uint8_t *payload,
+                           size_t size)
+{
+	struct frame_hello hello = {.version = 1,
+	                            .path_limit = PATHS_MAX,
+	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
+
+	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
+	return frame_append(payload, 0, size, type, &hello, sizeof hello);
+}
+
 /* HELLO and its answer travel in lane 0: the other lanes are agreed on by them. A candidate gets a
  * challenge with it, so that its answer proves the address. False: without memory.
  */
@@ -72,17 +83,13 @@ static bool send_hello(struct peer *peer, enum frame_type type, struct path *pat
 {
 	uint8_t payload[2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) +
 	                sizeof(struct frame_path_challenge)];
-	struct frame_hello hello = {.version = 1,
-	                            .path_limit = PATHS_MAX,
-	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
 	struct frame_path_challenge challenge = {.path_id = (uint8_t)path_id(peer, path)};
 	const uint32_t told = sizeof payload + PADDING_MULTIPLE + TRANSPORT_OVERHEAD;
 	size_t len;
 
-	memcpy(hello.boot_id, peer->control->boot_id, sizeof hello.boot_id);
 	if (!peer->current)
 		return true; /* memory would not help */
-	len = frame_append(payload, 0, sizeof payload, type, &hello, sizeof hello);
+	len = append_hello(peer, type, payload, sizeof payload);
 	if (path->has_target)
 		return send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len, NULL);
 	if (!path_may_tell(path, told))
@@ -176,7 +183,7 @@ static void be_bonded(struct peer *peer, uint64_t now_ns)
 		if (peer->path[i].is_used)
 			health_reset(&peer->path[i].health, now_ns);
 	}
-	log_info("peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
+	peer_log(peer, now_ns, "peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
 	         bonding_mode_name(peer->config->mode));
 }
 
@@ -193,7 +200,8 @@ static void be_stock(struct peer *peer, uint64_t now_ns)
 	if (peer->active != PATH_NONE)
 		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
 	if (before != VERDICT_STOCK)
-		log_info("peer=%s: is plain WireGuard, one link at a time%s", peer->name,
+		peer_log(peer, now_ns, "peer=%s: is plain WireGuard, one link at a time%s",
+		         peer->name,
 		         peer->control->config->bonding == BONDING_POLICY_REQUIRE
 		                 ? "; bonding is required, its data is refused"
 		                 : "");
@@ -218,8 +226,8 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 	if (peer->active != PATH_NONE)
 		endpoint_format(&peer->path[peer->active].route.remote, remote);
 	if (peer->handshakes == 1 || peer->is_unreachable)
-		log_info("peer=%s remote=%s: session established, we are the %s", peer->name,
-		         remote, is_initiator ? "initiator" : "responder");
+		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
+		         peer->name, remote, is_initiator ? "initiator" : "responder");
 	else
 		log_debug("peer=%s remote=%s: new session, we are the %s", peer->name, remote,
 		          is_initiator ? "initiator" : "responder");
@@ -275,11 +283,8 @@ uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
  */
 static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t now_ns)
 {
-	uint64_t suppressed;
-
 	if (peer->knows_boot_id && memcmp(peer->remote_boot_id, boot_id, 8)) {
-		if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
-			log_info("peer=%s: was restarted", peer->name);
+		peer_log(peer, now_ns, "peer=%s: was restarted", peer->name);
 		for (unsigned i = 0; i < PATHS_MAX; i++) {
 			peer->path[i].knows_remote_id = false;
 			if (peer->path[i].is_used && peer->verdict == VERDICT_BONDED)
@@ -290,14 +295,49 @@ static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t n
 	peer->knows_boot_id = true;
 }
 
+/* A datagram being taken: what it may still cause to be sent. */
+struct cause {
+	const struct batch *report;
+	unsigned answer_bytes; /* UDP payload of all that is sent because of it */
+	uint32_t answered;     /* a bit for each type of frame of which one was answered */
+	unsigned ack_path;     /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
+	bool has_response;     /* and this with it */
+	struct frame_path_challenge response;
+};
+
+/* Frames that honest peers cause: HELLO over each of their paths, and four PATH_CHALLENGE per second. */
+#define ANSWER_NS     (NS_PER_S / 40)
+#define ANSWERS_BURST 40u
+
+/* A datagram with one frame of @type, or what the frame adds to one with a HELLO_ACK. */
+#define ACK_BYTES      frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_hello))
+#define RESPONSE_BYTES frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_path_challenge))
+#define BOTH_BYTES                                                                    \
+	frames_datagram_len(2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) +       \
+	                    sizeof(struct frame_path_challenge))
+
+/* One answer to each type per datagram, all of them no longer than it, and so many per second and peer. */
+static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type type, unsigned bytes,
+                       uint64_t now_ns)
+{
+	if (cause->answered & 1u << type || bytes > cause->answer_bytes ||
+	    !bucket_take(&peer->answers, ANSWER_NS, ANSWERS_BURST * ANSWER_NS, now_ns)) {
+		engine_count_drop(peer->control->engine, DROP_ANSWER_LIMITED);
+		return false;
+	}
+	cause->answered |= 1u << type;
+	cause->answer_bytes -= bytes;
+	return true;
+}
+
 /* It is answered on the path where it came in, which works in one direction at least; others of its
  * copies find those that work in the other.
  */
-static void take_hello(struct peer *peer, const struct batch *r, const struct frame *f,
+static void take_hello(struct peer *peer, struct cause *cause, const struct frame *f,
                        uint64_t now_ns)
 {
+	const struct batch *r = cause->report;
 	unsigned id = r->path_id == PATH_NONE ? path_to_speak(peer) : r->path_id;
-
 	const struct frame_hello *hello = (const void *)f->body;
 
 	if (hello->version == 0)
@@ -308,19 +348,23 @@ static void take_hello(struct peer *peer, const struct batch *r, const struct fr
 	if (f->type == FRAME_HELLO_ACK) {
 		peer->hello_ns = NEVER_NS;
 		peer->owed_hellos = 0;
+	} else if (id != PATH_NONE &&
+	           may_answer(peer, cause, FRAME_HELLO,
+	                      peer->path[id].has_target ? ACK_BYTES : BOTH_BYTES, now_ns)) {
+		cause->ack_path = id;
 	}
-	else if (id != PATH_NONE)
-		peer->owed_acks |= send_hellos(peer, FRAME_HELLO_ACK, (uint16_t)(1u << id));
 }
 
 /* From where no path is; the others come as life signs. */
-static void take_stray_probe(struct peer *peer, const struct batch *r, const struct frame *f,
+static void take_stray_probe(struct peer *peer, struct cause *cause, const struct frame *f,
                              uint64_t now_ns)
 {
 	const struct frame_probe *probe = (const void *)f->body;
+	const struct batch *r = cause->report;
 
 	if (peer->verdict == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
-	    r->path_id == PATH_NONE)
+	    r->path_id == PATH_NONE && path_may_challenge(peer, now_ns) &&
+	    may_answer(peer, cause, FRAME_PROBE, RESPONSE_BYTES, now_ns))
 		path_heard_of(peer, &r->route, probe->path_id, r, now_ns);
 }
 
@@ -342,19 +386,51 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 	estimate_loss_tx(&path->health.estimate, sign->sent, sign->heard);
 	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
 	                    sign->rtt_us * NS_PER_US, now_ns))
-		log_info("peer=%s path=%u link=%s: %s, %s, round trip %.1f ms", peer->name,
-		         path_id(peer, path), path->uplink->config->name,
+		peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s, %s, round trip %.1f ms",
+		         peer->name, path_id(peer, path), path->uplink->config->name,
 		         path_state_name(path->health.state), path->health.reason,
 		         sign->rtt_us / 1000.0);
 }
 
-static void take_challenge(struct peer *peer, const struct batch *r, const struct frame *f)
+/* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one datagram,
+ * and so is the answer to it.
+ */
+static void take_challenge(struct peer *peer, struct cause *cause, const struct frame *f,
+                           uint64_t now_ns)
 {
+	const struct batch *r = cause->report;
 	unsigned id = r->path_id == PATH_NONE ? peer->active : r->path_id;
+	bool is_joined = r->path_id != PATH_NONE && cause->ack_path == id;
+	unsigned bytes = is_joined ? BOTH_BYTES - ACK_BYTES : RESPONSE_BYTES;
 
-	if (id != PATH_NONE)
+	if (id == PATH_NONE || !may_answer(peer, cause, FRAME_PATH_CHALLENGE, bytes, now_ns))
+		return;
+	if (is_joined) {
+		memcpy(&cause->response, f->body, sizeof cause->response);
+		cause->has_response = true;
+	} else {
 		bonding_send_frame(peer, id, FRAME_PATH_RESPONSE, f->body,
 		                   sizeof(struct frame_path_challenge), &r->route);
+	}
+}
+
+static void send_answers(struct peer *peer, const struct cause *cause)
+{
+	uint16_t mask = (uint16_t)(1u << cause->ack_path % PATHS_MAX);
+	uint8_t payload[LATE_LEN_MAX];
+	size_t len;
+
+	if (cause->ack_path == PATH_NONE)
+		return;
+	if (!cause->has_response) {
+		peer->owed_acks |= send_hellos(peer, FRAME_HELLO_ACK, mask);
+		return;
+	}
+	len = append_hello(peer, FRAME_HELLO_ACK, payload, sizeof payload);
+	len = frame_append(payload, len, sizeof payload, FRAME_PATH_RESPONSE, &cause->response,
+	                   sizeof cause->response);
+	if (!send_payload(peer, cause->ack_path, LANE_ORDERED, payload, len, NULL))
+		peer->owed_acks |= mask;
 }
 
 static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_ns)
@@ -363,7 +439,7 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 
 	if (peer->knows_boot_id && memcmp(bye->boot_id, peer->remote_boot_id, 8))
 		return; /* of an earlier life of the peer */
-	log_info("peer=%s: says goodbye, %s", peer->name,
+	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
 	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
 	session_end(peer);
 	handshake_abandon(peer);
@@ -376,26 +452,26 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 		handshake_expect_return(peer, now_ns);
 }
 
-static void take_frame(struct peer *peer, const struct batch *r, const struct frame *f,
+static void take_frame(struct peer *peer, struct cause *cause, const struct frame *f,
                        uint64_t now_ns)
 {
 	switch (f->type) {
 	case FRAME_HELLO:
 	case FRAME_HELLO_ACK:
-		if (session_is_newest(peer, r->keypair))
-			take_hello(peer, r, f, now_ns);
+		if (session_is_newest(peer, cause->report->keypair))
+			take_hello(peer, cause, f, now_ns);
 		break;
 	case FRAME_PROBE:
-		take_stray_probe(peer, r, f, now_ns);
+		take_stray_probe(peer, cause, f, now_ns);
 		break;
 	case FRAME_PATH_CHALLENGE:
-		take_challenge(peer, r, f);
+		take_challenge(peer, cause, f, now_ns);
 		break;
 	case FRAME_PATH_RESPONSE:
-		path_proved(peer, &r->route, (const void *)f->body, now_ns);
+		path_proved(peer, &cause->report->route, (const void *)f->body, now_ns);
 		break;
 	case FRAME_GOODBYE:
-		if (session_is_newest(peer, r->keypair))
+		if (session_is_newest(peer, cause->report->keypair))
 			take_goodbye(peer, f, now_ns);
 		break;
 	default:
@@ -466,6 +542,8 @@ void bonding_take_signs(struct peer *peer, uint64_t now_ns)
 
 void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
+	struct cause cause = {
+		.report = r, .answer_bytes = r->answer_bytes, .ack_path = PATH_NONE};
 	const uint8_t *payload;
 	struct frame frame;
 	size_t offset = 0;
@@ -481,5 +559,6 @@ void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_
 	session_confirmed(peer, now_ns);
 	payload = segment_payload(r, &r->segment[0]);
 	while (frame_next(payload, r->segment[0].len, &offset, &frame) == FRAME_FOUND)
-		take_frame(peer, r, &frame, now_ns);
+		take_frame(peer, &cause, &frame, now_ns);
+	send_answers(peer, &cause);
 }

@@ -71,14 +71,14 @@ static bool can_carry(const struct path *path, uint64_t now_ns)
 }
 
 /* "peer=NAME path=LINK[ENDPOINT]: ..." */
-static void log_path(const struct peer *peer, const struct path *path, const char *what,
-                     const char *why)
+static void log_path(struct peer *peer, const struct path *path, const char *what, const char *why,
+                     uint64_t now_ns)
 {
 	char remote[ENDPOINT_TEXT_LEN];
 
-	log_info("peer=%s path=%u link=%s remote=%s: %s, %s", peer->name, path_id(peer, path),
-	         path->uplink->config->name, endpoint_format(&path->route.remote, remote), what,
-	         why);
+	peer_log(peer, now_ns, "peer=%s path=%u link=%s remote=%s: %s, %s", peer->name,
+	         path_id(peer, path), path->uplink->config->name,
+	         endpoint_format(&path->route.remote, remote), what, why);
 }
 
 /* A slot for a path heard of: a free one, else the one that has been down for longest and is not
@@ -164,7 +164,6 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
                uint64_t now_ns)
 {
 	bool is_same = path->has_target && route_is_same_way(&path->route, route);
-	uint64_t suppressed;
 
 	if (is_same && endpoint_equal(&path->route.local, &route->local))
 		return;
@@ -176,8 +175,8 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 	if (path->has_target) {
 		path->rest_until_ns = 0; /* it was for the address before */
 		health_reset(&path->health, now_ns);
-		if (why && log_limit_pass(&peer->log_limit, now_ns, &suppressed))
-			log_path(peer, path, "new address", why);
+		if (why)
+			log_path(peer, path, "new address", why, now_ns);
 	}
 	path->has_target = true;
 }
@@ -263,6 +262,11 @@ const uint8_t *path_challenge(struct path *path, const struct route *route)
 	return path->challenge;
 }
 
+bool path_may_challenge(const struct peer *peer, uint64_t now_ns)
+{
+	return now_ns >= peer->challenge_ns + CHALLENGE_INTERVAL_NS;
+}
+
 /* One that there is no memory for waits for the next probe from there. */
 static void send_challenge(struct peer *peer, struct path *path, const struct route *route,
                            uint64_t now_ns)
@@ -281,8 +285,6 @@ void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 	struct uplink *uplink = uplink_of(peer->control, route->link);
 	struct path *path = find_by_remote_id(peer, route->link, remote_id);
 
-	if (now_ns < peer->challenge_ns + CHALLENGE_INTERVAL_NS)
-		return;
 	if (path && !is_newer(path, r))
 		return;
 	if (!path) {
@@ -311,7 +313,7 @@ void path_proved(struct peer *peer, const struct route *route, const struct fram
 		return;
 	path_set_route(peer, path, &path->challenge_route, now_ns);
 	if (is_first)
-		log_path(peer, path, "new path", "address proved");
+		log_path(peer, path, "new path", "address proved", now_ns);
 	if (path->is_origin || peer->active == PATH_NONE)
 		path_set_active(peer, path, now_ns); /* the newest session began there */
 	path->has_challenge = path->is_origin = false;
@@ -455,13 +457,14 @@ static void note_activity(struct peer *peer, uint64_t now_ns)
 	}
 }
 
-static void log_state(const struct peer *peer, const struct path *path)
+static void log_state(struct peer *peer, const struct path *path, uint64_t now_ns)
 {
 	if (path->health.state == PATH_SUSPECT)
 		log_debug("peer=%s path=%u link=%s: suspect, %s", peer->name, path_id(peer, path),
 		          path->uplink->config->name, path->health.reason);
 	else
-		log_path(peer, path, path_state_name(path->health.state), path->health.reason);
+		log_path(peer, path, path_state_name(path->health.state), path->health.reason,
+		         now_ns);
 }
 
 /* Probes one path; returns when to come back. */
@@ -476,7 +479,7 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 		health_hurry(&path->health, &peer->health_settings);
 	}
 	if (health_tick(&path->health, &peer->health_settings, now_ns)) {
-		log_state(peer, path);
+		log_state(peer, path, now_ns);
 		if (path->health.state == PATH_DOWN)
 			source_check(peer, path, now_ns);
 	}
@@ -513,7 +516,7 @@ static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
 			continue;
 		}
 		if (path->has_target)
-			log_path(peer, path, "forgotten", "dead for 30 s");
+			log_path(peer, path, "forgotten", "dead for 30 s", now_ns);
 		free_slot(peer, path);
 	}
 	return next;
@@ -595,7 +598,6 @@ static bool is_refused_for_good(struct peer *peer, struct path *path)
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {
 	bool is_final;
-	uint64_t suppressed;
 
 	if (is_about_link(error)) {
 		uplink_refused(path->uplink, path->route.link, error, now_ns);
@@ -611,14 +613,15 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	}
 	if (!is_final || !has_alternative(peer, path, now_ns)) {
 		health_probe_soon(&path->health, &peer->health_settings, now_ns);
-		if (path->refusals == 1 && log_limit_pass(&peer->log_limit, now_ns, &suppressed))
-			log_path(peer, path, strerror(error), "refused by the system, trying on");
+		if (path->refusals == 1)
+			log_path(peer, path, strerror(error), "refused by the system, trying on",
+			         now_ns);
 		return;
 	}
 	path->refusals = 0;
 	path->rest_until_ns = now_ns + peer->control->config->error_backoff_ns;
 	health_fail(&path->health, refusal_reason(error), now_ns);
-	log_path(peer, path, strerror(error), "resting");
+	log_path(peer, path, strerror(error), "resting", now_ns);
 	path_publish(peer, now_ns);
 }
 
@@ -630,7 +633,7 @@ void path_link_failed(struct peer *peer, const struct link *link, const char *re
 
 		if (path->is_used && path->route.link == link &&
 		    health_fail(&path->health, reason, now_ns))
-			log_state(peer, path);
+			log_state(peer, path, now_ns);
 	}
 	path_publish(peer, now_ns);
 	/* A plain peer is looked for on the other links at once. */

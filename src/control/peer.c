@@ -2,6 +2,7 @@
 #include "control/peer.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #define PROBE_SLACK_NS (150 * NS_PER_MS)
 
 /* Lines one peer can cause by what it sends. */
-#define PEER_LOG_LINES 10u
+#define PEER_LOG_LINES 20u
 #define PEER_LOG_NS    NS_PER_S
 
 static void expired(struct deadline *d, uint64_t now_ns)
@@ -82,6 +83,23 @@ void peer_destroy(struct peer *peer)
 	secret_free(peer->remote);
 	endpoints_fini(peer);
 	free(peer);
+}
+
+void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
+{
+	char line[512], held_back[64] = "";
+	uint64_t suppressed;
+	va_list args;
+
+	if (!log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	if (suppressed)
+		snprintf(held_back, sizeof held_back, " (%llu lines held back before)",
+		         (unsigned long long)suppressed);
+	log_info("%s%s", line, held_back);
 }
 
 void peer_service(struct peer *peer, uint64_t now_ns)

@@ -7,7 +7,9 @@
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H
 
+#include "base/bucket.h"
 #include "base/deadline.h"
+#include "base/log.h"
 #include "control/answered.h"
 #include "control/config.h"
 #include "crypto/cookie.h"
@@ -113,6 +115,7 @@ struct peer {
 	bool both_initiated; /* the current session crossed `previous`, which the peer, a vtrunkd, began */
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
+	struct bucket answers;              /* frames sent because of frames it sent */
 
 	enum bonding_verdict verdict;
 	bool sent_marker;    /* the newest initiation we sent carried it */
@@ -146,6 +149,12 @@ void peer_destroy(struct peer *peer);
 
 /* Does what is due and sets the deadline for what comes next. */
 void peer_service(struct peer *peer, uint64_t now_ns);
+
+/* A line of level info that the peer can cause, by what it sends or does not send: at most 20 at once and one
+ * per second, and the next one tells how many were held back.
+ */
+void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* ---- session.c ---- */
 
@@ -282,7 +291,12 @@ void path_set_route(struct peer *peer, struct path *path, const struct route *ro
 /* Everything that is not bonded goes to @path from now on. */
 void path_set_active(struct peer *peer, struct path *path, uint64_t now_ns);
 
-/* A frame with a PROBE came from where no path is: asks for proof and then moves or adds one. */
+/* Whether an address not yet proved may be sent a challenge now: not more often than the protocol says. */
+bool path_may_challenge(const struct peer *peer, uint64_t now_ns);
+
+/* A frame with a PROBE came from where no path is: asks for proof and then moves or adds one. Only
+ * when path_may_challenge().
+ */
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
                    const struct batch *r, uint64_t now_ns);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A bucket is one number: when it will be full again. A token is worth RATELIMIT_TOKEN_NS of it,
- * and a bucket that is full by now is the same as no entry. So sweeping a few chains with each call
- * keeps the table clean and loses nothing.
+/* A bucket that is full by now is the same as no entry. So sweeping a few chains with each call keeps the
+ * table clean and loses nothing.
  *
  * Chains are indices plus one: 0 ends them, and zeroed memory is an empty table.
  */
@@ -10,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bucket.h"
 #include "base/thread.h"
 #include "crypto/aead.h"
 #include "crypto/keyed_hash.h"
@@ -22,9 +22,9 @@ struct source {
 	sa_family_t family;
 };
 
-struct bucket {
+struct entry {
 	uint64_t net;
-	uint64_t full_at_ns;
+	struct bucket bucket;
 	uint32_t next; /* in its chain or in the list of free ones */
 	sa_family_t family;
 };
@@ -32,11 +32,11 @@ struct bucket {
 struct ratelimit_table {
 	uint8_t key[KEYED_HASH_KEY_LEN];
 	uint32_t count;
-	uint32_t free;  /* buckets given back */
+	uint32_t free;  /* entries given back */
 	uint32_t fresh; /* index of the first never used: pages behind it stay untouched */
 	uint32_t sweep; /* chain to look at next */
 	uint32_t chains[RATELIMIT_SOURCES];
-	struct bucket buckets[RATELIMIT_SOURCES];
+	struct entry entries[RATELIMIT_SOURCES];
 };
 
 static bool source_of(const struct endpoint *ep, struct source *ret)
@@ -74,14 +74,14 @@ static void sweep_chain(struct ratelimit_table *table, uint32_t *link, uint64_t 
 {
 	while (*link) {
 		uint32_t number = *link;
-		struct bucket *bucket = &table->buckets[number - 1];
+		struct entry *entry = &table->entries[number - 1];
 
-		if (bucket->full_at_ns > now_ns) {
-			link = &bucket->next;
+		if (entry->bucket.full_at_ns > now_ns) {
+			link = &entry->next;
 			continue;
 		}
-		*link = bucket->next;
-		bucket->next = table->free;
+		*link = entry->next;
+		entry->next = table->free;
 		table->free = number;
 		table->count--;
 	}
@@ -95,46 +95,36 @@ static void sweep_some(struct ratelimit_table *table, uint64_t now_ns)
 	}
 }
 
-static struct bucket *find(struct ratelimit_table *table, uint32_t chain,
-                           const struct source *source)
+static struct entry *find(struct ratelimit_table *table, uint32_t chain,
+                          const struct source *source)
 {
-	for (uint32_t number = chain; number; number = table->buckets[number - 1].next) {
-		struct bucket *bucket = &table->buckets[number - 1];
+	for (uint32_t number = chain; number; number = table->entries[number - 1].next) {
+		struct entry *entry = &table->entries[number - 1];
 
-		if (bucket->net == source->net && bucket->family == source->family)
-			return bucket;
+		if (entry->net == source->net && entry->family == source->family)
+			return entry;
 	}
 	return NULL;
 }
 
 /* A full bucket for a new source; NULL when the table is full. */
-static struct bucket *add(struct ratelimit_table *table, uint32_t *chain,
-                          const struct source *source, uint64_t now_ns)
+static struct entry *add(struct ratelimit_table *table, uint32_t *chain,
+                         const struct source *source)
 {
 	uint32_t number = table->free;
 
 	if (number)
-		table->free = table->buckets[number - 1].next;
+		table->free = table->entries[number - 1].next;
 	else if (table->fresh < RATELIMIT_SOURCES)
 		number = ++table->fresh;
 	else
 		return NULL;
 
-	struct bucket *bucket = &table->buckets[number - 1];
-	*bucket = (struct bucket){source->net, now_ns, *chain, source->family};
+	struct entry *entry = &table->entries[number - 1];
+	*entry = (struct entry){.net = source->net, .next = *chain, .family = source->family};
 	*chain = number;
 	table->count++;
-	return bucket;
-}
-
-static bool take_token(struct bucket *bucket, uint64_t now_ns)
-{
-	uint64_t full_at_ns = bucket->full_at_ns > now_ns ? bucket->full_at_ns : now_ns;
-
-	if (full_at_ns + RATELIMIT_TOKEN_NS - now_ns > FULL_NS)
-		return false;
-	bucket->full_at_ns = full_at_ns + RATELIMIT_TOKEN_NS;
-	return true;
+	return entry;
 }
 
 static struct ratelimit_table *table_create(void)
@@ -167,10 +157,10 @@ bool ratelimit_pass(struct ratelimit *limit, const struct endpoint *source, uint
 	sweep_some(limit->table, now_ns);
 
 	uint32_t *chain = chain_of(limit->table, &key);
-	struct bucket *bucket = find(limit->table, *chain, &key);
-	if (!bucket)
-		bucket = add(limit->table, chain, &key, now_ns);
-	return bucket && take_token(bucket, now_ns);
+	struct entry *entry = find(limit->table, *chain, &key);
+	if (!entry)
+		entry = add(limit->table, chain, &key);
+	return entry && bucket_take(&entry->bucket, RATELIMIT_TOKEN_NS, FULL_NS, now_ns);
 }
 
 uint64_t ratelimit_expire(struct ratelimit *limit, uint64_t now_ns)

@@ -144,8 +144,8 @@ static uint64_t service_silence(struct peer *peer, uint64_t now_ns)
 		return due;
 	peer->new_handshake_jitter_ns = random_below(TIMER_JITTER_NS + 1);
 	if (handshake_initiate(peer, false, now_ns))
-		log_info("peer=%s: silent for %.1f s, making a new session", peer->name,
-		         (double)(now_ns - since) / NS_PER_S);
+		peer_log(peer, now_ns, "peer=%s: silent for %.1f s, making a new session",
+		         peer->name, (double)(now_ns - since) / NS_PER_S);
 	return NEVER_NS; /* one that was put off is service_retry()'s */
 }
 

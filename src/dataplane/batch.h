@@ -90,6 +90,7 @@ struct batch {
 	uint64_t time_ns;        /* receive: when; late ECHO: when the probe came */
 	uint64_t first_counter;  /* sealing; report: counter of the datagram */
 	uint64_t rx_packets;     /* report: heard on the path before this one */
+	uint32_t answer_bytes;   /* report: what answers to it may weigh together, UDP payload */
 
 	unsigned len;
 	uint32_t used; /* bytes of the buffer up to the end of the last segment's slot */

@@ -18,6 +18,12 @@
 /* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
 #define RTT_US_MAX (60u * 1000 * 1000)
 
+/* Answers to probes: twice what PATHS_MAX paths of a busy peer ask for, and at once what they ask for in a
+ * second, as after a pause of this process.
+ */
+#define ECHO_NS      (NS_PER_S / 320)
+#define ECHOES_BURST 160u
+
 /* What one batch turned out to hold. */
 struct delivery {
 	struct batch *b;
@@ -86,17 +92,33 @@ static uint64_t heard_before(const struct delivery *d)
 	return counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
 }
 
+/* Whether the datagram in hand leaves room for an ECHO, and its peer for another one. */
+static bool may_echo(const struct delivery *d, unsigned *answer_bytes)
+{
+	unsigned bytes = frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_echo));
+
+	if (bytes > *answer_bytes ||
+	    !bucket_take(&d->peer->echoes, ECHO_NS, ECHOES_BURST * ECHO_NS, d->b->time_ns))
+		return false;
+	*answer_bytes -= bytes;
+	return true;
+}
+
 /* Answers a probe at once, on the path where it came in: the shorter it is held, the truer the round
  * trip. A probe from an address that is no path yet is control's business.
  */
 static void answer_probe(struct dp_thread *self, const struct delivery *d,
-                         const struct frame *frame)
+                         const struct frame *frame, unsigned *answer_bytes)
 {
 	const struct frame_probe *probe = (const void *)frame->body;
 	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
 	struct frame_echo echo = {.path_id = probe->path_id};
 	struct batch *answer;
 
+	if (!may_echo(d, answer_bytes)) {
+		dp_drop(self, DROP_ANSWER_LIMITED, 1);
+		return;
+	}
 	memcpy(echo.seq, probe->seq, sizeof echo.seq);
 	memcpy(echo.t_tx_us, probe->t_tx_us, sizeof echo.t_tx_us);
 	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
@@ -121,7 +143,7 @@ static void note_delay(const struct delivery *d, const struct frame *frame)
 
 /* Passes @len bytes of frames (none: merely the origin) on to control. */
 static void report(struct dp_thread *self, const struct delivery *d, const uint8_t *frames,
-                   size_t len, uint64_t counter)
+                   size_t len, uint64_t counter, unsigned answer_bytes)
 {
 	struct batch *r = batch_get(&self->pool);
 
@@ -137,6 +159,7 @@ static void report(struct dp_thread *self, const struct delivery *d, const uint8
 	r->time_ns = d->b->time_ns;
 	r->path_id = (uint8_t)d->path_id;
 	r->first_counter = counter;
+	r->answer_bytes = answer_bytes;
 	if (d->path_id != PATH_NONE)
 		r->rx_packets = heard_before(d);
 	assert(len <= FRAMES_LEN_MAX);
@@ -213,7 +236,7 @@ static void keep_probe(const struct delivery *d, const struct frame *frame)
 
 /* Life signs of a path we know: the newest probe of the payload is answered, and control is told. */
 static void take_signs(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
-                       size_t len)
+                       size_t len, unsigned *answer_bytes)
 {
 	struct frame frame, probe = {0};
 	size_t offset = 0;
@@ -226,26 +249,30 @@ static void take_signs(struct dp_thread *self, const struct delivery *d, const u
 	}
 	if (probe.body) {
 		note_delay(d, &probe);
-		answer_probe(self, d, &probe);
+		answer_probe(self, d, &probe, answer_bytes);
 		keep_probe(d, &probe);
 	}
 	dp_peer_event(d->peer, PEER_EVENT_SIGNS);
 }
 
+/* All answers to a datagram together are no longer than it: nobody gets more sent to an address, be it his
+ * own or a forged one, than he sends himself.
+ */
 static void take_frames(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
                         size_t len, uint64_t counter)
 {
 	bool is_on_path = d->path_id != PATH_NONE;
 	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
 	uint32_t reported = FRAMES_REPORTED | (is_on_path ? 0 : FRAME_BIT(FRAME_PROBE));
+	unsigned answer_bytes = (unsigned)len + TRANSPORT_OVERHEAD;
 	uint32_t types;
 
 	if (!check_frames(self, payload, len, &types))
 		return;
 	if (is_on_path && types & signs && keypair_is_fresh(d->b->keypair, d->b->time_ns))
-		take_signs(self, d, payload, len);
+		take_signs(self, d, payload, len, &answer_bytes);
 	if (types & reported)
-		report(self, d, payload, len, counter);
+		report(self, d, payload, len, counter, answer_bytes);
 }
 
 /* Every number of the ordered lane has its place in the order, also where there is no packet. */
@@ -336,7 +363,7 @@ static void account(struct dp_thread *self, const struct delivery *d)
 	if (!is_fresh)
 		return;
 	if (has_roamed(d))
-		report(self, d, NULL, 0, d->newest);
+		report(self, d, NULL, 0, d->newest, 0);
 	dp_peer_heard(b->peer, d->has_data, b->time_ns);
 }
 

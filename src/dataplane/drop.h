@@ -27,6 +27,7 @@
 	X(TUN_FULL, "tun_full", "the TUN device refused the packet")                             \
 	X(FRAME_MALFORMED, "frame_malformed", "a control frame that is cut short")               \
 	X(FRAME_UNKNOWN, "frame_unknown", "a control frame of a type we do not know")            \
+	X(ANSWER_LIMITED, "answer_limited", "an answer beyond what a peer may cause")            \
 	X(CONTROL_BUSY, "control_busy", "the control thread's inbox is full")                    \
 	X(HANDSHAKE_INVALID, "handshake_invalid", "a handshake message that proves nothing")     \
 	X(HANDSHAKE_LIMITED, "handshake_limited", "handshakes beyond the rate limit under load") \

@@ -136,7 +136,7 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
                     size_t len);
 
-/* The next report (peer, keypair, route, path_id, time_ns, rx_packets, and the frames as the payload of
+/* The next report (peer, keypair, route, path_id, time_ns, rx_packets, answer_bytes, and the frames as the payload of
  * segment 0, or no segment when merely the origin is new), or NULL. The caller frees it. PROBE and ECHO
  * that came in on a path are not reported: they wait in dp_path.probes and answers, and PEER_EVENT_SIGNS
  * tells of them.

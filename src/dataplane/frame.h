@@ -12,6 +12,13 @@
 /* The longest payload of frames that is looked at: it fits the slots of every pool. */
 #define FRAMES_LEN_MAX 1504u
 
+/* The UDP payload of a datagram with @len bytes of frames, padding included. */
+static inline unsigned frames_datagram_len(size_t len)
+{
+	return (unsigned)((len + PADDING_MULTIPLE - 1) / PADDING_MULTIPLE * PADDING_MULTIPLE) +
+	       TRANSPORT_OVERHEAD;
+}
+
 struct frame {
 	uint8_t type;
 	uint16_t body_len;

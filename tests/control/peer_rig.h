@@ -227,6 +227,7 @@ static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned 
 	r->path_id = (uint8_t)path_id;
 	seg = batch_append(r, rig->pool.stride);
 	seg->len = (uint16_t)frame_append(segment_payload(r, seg), 0, 256, type, body, len);
+	r->answer_bytes = frames_datagram_len(seg->len);
 	bonding_take_report(rig->peer, r, rig->now_ns);
 	batch_free(r);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Probes, their answers and other frames of many peers at once, and control without memory for them. The
+/* Probes, their answers and other frames of many peers at once: control without memory for them, and what a
+ * peer's own frames may cause. The
  * engine is real; until a test starts it nobody takes what is handed over, so that memory runs out.
  */
 #include "../dataplane/engine_rig.h"
@@ -248,4 +249,139 @@ Test(probes, paths_of_a_peer_and_peers_have_parts_of_the_interval_of_their_own)
 			cr_expect(ne(u32, peer[i].path[0].health.phase,
 			             peer[k].path[0].health.phase));
 	}
+}
+
+/* ---- what frames of a peer may cause ---- */
+
+/* A report of frames of types @first and @second in turn, @count in all, in a datagram over path 0 or, without
+ * path, from elsewhere.
+ */
+static void take_mixed(struct peer *p, enum frame_type first, enum frame_type second,
+                       unsigned count, bool is_on_path, unsigned answer_bytes, uint64_t now_ns)
+{
+	static struct batch_pool pool;
+	uint8_t body[20] = {1};
+	struct batch *r;
+	struct segment *seg;
+
+	cr_assert(eq(int, batch_pool_init(&pool, 1, 2048, 2048), 0));
+	r = batch_get(&pool);
+	seg = batch_append(r, pool.stride);
+	for (unsigned i = 0; i < count; i++) {
+		enum frame_type type = i % 2 ? second : first;
+
+		seg->len = (uint16_t)frame_append(segment_payload(r, seg), seg->len, 1504, type,
+		                                  body, frame_body_len(type));
+	}
+	r->path_id = is_on_path ? 0 : PATH_NONE;
+	r->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
+	r->answer_bytes = answer_bytes;
+	cr_assert(keypair_get(p->current));
+	r->keypair = p->current;
+	bonding_take_report(p, r, now_ns);
+	batch_free(r);
+	batch_pool_fini(&pool);
+}
+
+static void take_frames_of(struct peer *p, enum frame_type type, unsigned count, bool is_on_path,
+                           unsigned answer_bytes, uint64_t now_ns)
+{
+	take_mixed(p, type, type, count, is_on_path, answer_bytes, now_ns);
+}
+
+static void expect_answers(unsigned count)
+{
+	static unsigned expected;
+
+	expected += count;
+	engine_stop(end.engine); /* and so all is sent */
+	cr_expect(eq(uint, count_arrived(), expected));
+}
+
+Test(probes, many_frames_of_a_type_in_one_datagram_get_one_answer)
+{
+	uint64_t now_ns = clock_boot_ns();
+
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 60, true, 1504, now_ns);
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 60, false, 1504, now_ns);
+	take_frames_of(&peer[0], FRAME_HELLO, 60, true, 1504, now_ns);
+	take_frames_of(&peer[0], FRAME_PROBE, 60, false, 1504, now_ns);
+	rig_start(&end);
+	expect_answers(4);
+	cr_expect(eq(u64, engine_drops(end.engine, DROP_ANSWER_LIMITED), 3 * 59));
+}
+
+/* A greeting asks for two things in one datagram, and gets them in one that is as long. */
+Test(probes, greeting_is_answered_whole_and_by_no_more_than_it_weighs)
+{
+	uint8_t payload[RIG_DATAGRAM];
+	uint64_t counter;
+	struct frame f;
+	size_t len, offset = 0;
+
+	take_mixed(&peer[0], FRAME_HELLO, FRAME_PATH_CHALLENGE, 2, true, 80, clock_boot_ns());
+	rig_start(&end);
+	len = rig_unseal(far[0], peer[0].current->remote_index, &counter, payload);
+	cr_expect(eq(sz, len + TRANSPORT_OVERHEAD, 80));
+	cr_assert(eq(int, frame_next(payload, len, &offset, &f), FRAME_FOUND));
+	cr_expect(eq(int, f.type, FRAME_HELLO_ACK));
+	cr_assert(eq(int, frame_next(payload, len, &offset, &f), FRAME_FOUND));
+	cr_expect(eq(int, f.type, FRAME_PATH_RESPONSE));
+	cr_expect(eq(int, f.body[0], 1));
+	expect_answers(0);
+}
+
+Test(probes, answer_longer_than_its_cause_is_not_sent)
+{
+	uint64_t now_ns = clock_boot_ns();
+
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, true, 63, now_ns);
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, false, 63, now_ns);
+	take_frames_of(&peer[0], FRAME_HELLO, 1, true, 63, now_ns);
+	take_frames_of(&peer[0], FRAME_PROBE, 1, false, 63, now_ns);
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, true, 64, now_ns);
+	rig_start(&end);
+	expect_answers(1);
+}
+
+Test(probes, answers_of_one_peer_have_a_rate_and_others_do_not_suffer)
+{
+	uint64_t now_ns = clock_boot_ns();
+
+	for (unsigned i = 0; i < 100; i++)
+		take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, true, 64, now_ns);
+	take_frames_of(&peer[1], FRAME_PATH_CHALLENGE, 1, true, 64, now_ns);
+	for (unsigned i = 0; i < 100; i++)
+		take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, true, 64, now_ns + NS_PER_S);
+	rig_start(&end);
+	expect_answers(40 + 1 + 40);
+}
+
+/* ---- what a peer may cause in the log ---- */
+
+Test(probes, lines_of_one_peer_have_a_rate)
+{
+	int out[2], saved = dup(STDERR_FILENO);
+	char text[16384];
+	uint64_t now_ns = clock_boot_ns();
+	unsigned lines = 0;
+	ssize_t n;
+
+	cr_assert(eq(int, pipe(out), 0));
+	log_set_level(LOG_LEVEL_INFO);
+	dup2(out[1], STDERR_FILENO);
+	for (unsigned i = 0; i < 300; i++)
+		peer_log(&peer[0], now_ns, "peer=office: number %u", i);
+	peer_log(&peer[0], now_ns + NS_PER_S, "peer=office: the next");
+	dup2(saved, STDERR_FILENO);
+	close(out[1]);
+	n = read(out[0], text, sizeof text - 1);
+	cr_assert(gt(int, (int)n, 0));
+	text[n] = 0;
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		lines++;
+	cr_expect(eq(uint, lines, 10 + 1)); /* as the rig's limit says */
+	cr_expect(ne(ptr, strstr(text, "the next (290 lines held back before)"), NULL));
+	close(out[0]);
+	close(saved);
 }

@@ -478,6 +478,15 @@ static size_t probe_frame(uint8_t payload[static 64], uint16_t seq)
 	return frame_append(payload, 0, 64, FRAME_PROBE, &body, sizeof body);
 }
 
+/* Frames are padded like everything else: an answer is no longer than what it answers. */
+static void send_frames(unsigned path, uint64_t counter, uint8_t payload[static 64], size_t len)
+{
+	size_t padded = frames_datagram_len(len) - TRANSPORT_OVERHEAD;
+
+	memset(payload + len, 0, padded - len);
+	send_payload(path, counter, payload, padded);
+}
+
 static uint64_t control_counter(unsigned path, uint64_t seq)
 {
 	return (uint64_t)(LANE_CONTROL + path) << LANE_SHIFT | seq;
@@ -507,7 +516,7 @@ Test(deliver, probe_is_answered_on_its_path_and_control_hears_of_it)
 		unsigned path = i % 2;
 		struct life_sign sign;
 
-		send_payload(path, control_counter(3, i), payload, probe_frame(payload, i));
+		send_frames(path, control_counter(3, i), payload, probe_frame(payload, i));
 		expect_echo(path, i);
 		sign = rig_await_sign(&peer->path[path].probes, &taken[path]);
 		rig_await_event(&end, PEER_EVENT_SIGNS);
@@ -570,7 +579,7 @@ Test(deliver, probe_from_an_unknown_origin_is_reported_and_not_answered)
 	cr_expect(eq(ptr, r->keypair, kp));
 	batch_free(r);
 	/* An answer would have left before that of a later probe over another path. */
-	send_payload(0, control_counter(3, 1), payload, probe_frame(payload, 2));
+	send_frames(0, control_counter(3, 1), payload, probe_frame(payload, 2));
 	expect_echo(0, 2);
 	cr_expect(not(rig_is_readable(stranger, 0)));
 	close(stranger);
@@ -677,15 +686,15 @@ Test(deliver, newest_life_signs_are_kept_while_nobody_takes_them)
 	struct life_sign sign;
 	uint32_t taken = 0;
 
-	for (uint16_t i = 0; i < 200; i++) {
-		send_payload(0, control_counter(3, 2 * i), payload, probe_frame(payload, i));
+	for (uint16_t i = 0; i < 100; i++) {
+		send_frames(0, control_counter(3, 2 * i), payload, probe_frame(payload, i));
 		expect_echo(0, i);
 		send_answer(0, 2 * i + 1, 0, i);
 	}
 	flush();
 	for (unsigned i = 0; i < SIGNS_KEPT; i++) {
 		cr_assert(signs_take(&peer->path[0].answers, &taken, &sign), "%u", i);
-		cr_expect(eq(u32, sign.number, 200 - SIGNS_KEPT + i));
+		cr_expect(eq(u32, sign.number, 100 - SIGNS_KEPT + i));
 	}
 	cr_expect(not(signs_take(&peer->path[0].answers, &taken, &sign)));
 	expect_no_report();
@@ -701,7 +710,7 @@ Test(deliver, life_signs_need_no_place_among_reports)
 	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++)
 		send_payload(0, control_counter(3, i), payload, hello_frame(payload));
 	flush();
-	send_payload(0, control_counter(3, 3 * REPORTS_MAX), payload, probe_frame(payload, 1));
+	send_frames(0, control_counter(3, 3 * REPORTS_MAX), payload, probe_frame(payload, 1));
 	expect_echo(0, 1);
 	rig_await_sign(&peer->path[0].probes, &taken);
 	send_answer(0, 3 * REPORTS_MAX + 1, 0, 8);
@@ -740,7 +749,8 @@ static void put_others(struct dp_peer *other[static PEERS])
 }
 
 /* A datagram of @from, as if just received; @worker, which has ended and so is ours, takes it in. */
-static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len)
+static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len,
+                       uint64_t now_ns)
 {
 	struct dp_thread *worker = &end.engine->worker[0].self, *rx = &end.engine->control;
 	struct batch *b = batch_get(&rx->pool);
@@ -751,11 +761,16 @@ static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, 
 	b->keypair = kp;
 	b->peer = dp_peer_get(from);
 	b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
-	b->time_ns = clock_boot_ns();
+	b->time_ns = now_ns;
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, control_counter(3, seq),
 	                              payload, len);
 	sequencer_enter(&from->arriving, b);
 	engine_run(worker, b);
+}
+
+static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len)
+{
+	take_in_at(from, seq, payload, len, clock_boot_ns());
 }
 
 /* Where a worker delivers its own memory must hold all reports that may wait, and answers. */
@@ -795,6 +810,73 @@ Test(deliver, one_peers_flood_of_reports_leaves_room_for_the_others)
 		take_in(other[i], seq++, payload, len);
 	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX - REPORTS_PER_PEER);
 	cr_expect(eq(uint, free_reports(), REPORTS_PER_PEER + 8));
+	put_others(other);
+}
+
+/* ---- answers ---- */
+
+/* Two probes in one datagram get one answer, and one that is shorter than its answer gets none. */
+Test(deliver, answers_are_no_longer_than_what_they_answer)
+{
+	uint8_t payload[128] = {0};
+	size_t len = probe_frame(payload, 1);
+	uint32_t taken = 0;
+
+	send_payload(0, control_counter(3, 0), payload, len);
+	send_payload(0, control_counter(3, 1), payload, len + 7);
+	rig_await_sign(&peer->path[0].probes, &taken);
+	rig_await_sign(&peer->path[0].probes, &taken);
+	rig_until(drops(DROP_ANSWER_LIMITED) == 2);
+	send_payload(0, control_counter(3, 2), payload, len + 8);
+	expect_echo(0, 1);
+	len += probe_frame(payload + len, 2);
+	send_payload(0, control_counter(3, 3), payload, 2 * len);
+	expect_echo(0, 2);
+	flush();
+	cr_expect(not(rig_is_readable(far[0], 0)));
+}
+
+/* What is left of the datagram's weight goes to control with the report. */
+Test(deliver, report_tells_what_answers_may_weigh)
+{
+	uint8_t payload[64];
+	struct frame_probe probe = {.path_id = 3};
+	size_t len = hello_frame(payload);
+	struct batch *r;
+
+	send_payload(0, control_counter(3, 0), payload, len);
+	r = rig_await_report(&end);
+	cr_expect(eq(u32, r->answer_bytes, len + TRANSPORT_OVERHEAD));
+	batch_free(r);
+	len = frame_append(payload, len, 64, FRAME_PROBE, &probe, sizeof probe);
+	send_payload(0, control_counter(3, 1), payload, len);
+	r = rig_await_report(&end);
+	cr_expect(eq(u32, r->answer_bytes, len + TRANSPORT_OVERHEAD - 64));
+	batch_free(r);
+}
+
+/* All within one moment: as many as a peer with all its paths asks for in a second are answered. */
+Test(deliver, flood_of_probes_is_answered_so_far_and_another_peers_are_still)
+{
+	struct dp_peer *other[PEERS];
+	uint8_t payload[64] = {0};
+	size_t len = probe_frame(payload, 1) + 8;
+	uint64_t seq = 0, now_ns = clock_boot_ns();
+
+	engine_stop(end.engine);
+	create_others(other);
+	for (unsigned i = 0; i < 1000; i++)
+		take_in_at(other[0], seq++, payload, len, now_ns);
+	cr_expect(ge(u64, drops(DROP_ANSWER_LIMITED), 800));
+	cr_expect(le(u64, drops(DROP_ANSWER_LIMITED), 1000 - 10 * PATHS_MAX));
+	for (uint64_t i = drops(DROP_ANSWER_LIMITED); i < 1000; i++)
+		expect_echo(0, 1);
+	take_in_at(other[1], seq++, payload, len, now_ns);
+	expect_echo(0, 1);
+	take_in_at(other[0], seq++, payload, len, now_ns);
+	cr_expect(not(rig_is_readable(far[0], 0)));
+	take_in_at(other[0], seq++, payload, len, now_ns + NS_PER_S);
+	expect_echo(0, 1);
 	put_others(other);
 }
 
