@@ -13,6 +13,9 @@
 /* Nanoseconds of CLOCK_BOOTTIME. */
 uint64_t clock_boot_ns(void);
 
+/* Processor time that the calling thread has used, in the kernel as well. A system call. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* CLOCK_REALTIME. */
 struct timespec clock_wall(void);
 

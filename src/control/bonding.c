@@ -38,9 +38,8 @@ const char *verdict_name(enum bonding_verdict verdict)
 static bool send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
                          size_t len, const struct route *to)
 {
-	return peer->current &&
-	       engine_send_late(peer->control->engine, peer->dp, peer->current, path_id, lane,
-	                        payload, len, to);
+	return peer->current && engine_send_late(peer->control->engine, peer->dp, peer->current,
+	                                         path_id, lane, payload, len, to);
 }
 
 bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
@@ -300,8 +299,8 @@ struct cause {
 	const struct batch *report;
 	unsigned answer_bytes; /* UDP payload of all that is sent because of it */
 	uint32_t answered;     /* a bit for each type of frame of which one was answered */
-	unsigned ack_path;     /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
-	bool has_response;     /* and this with it */
+	unsigned ack_path; /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
+	bool has_response; /* and this with it */
 	struct frame_path_challenge response;
 };
 
@@ -312,8 +311,8 @@ struct cause {
 /* A datagram with one frame of @type, or what the frame adds to one with a HELLO_ACK. */
 #define ACK_BYTES      frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_hello))
 #define RESPONSE_BYTES frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_path_challenge))
-#define BOTH_BYTES                                                                    \
-	frames_datagram_len(2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) +       \
+#define BOTH_BYTES                                                              \
+	frames_datagram_len(2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) + \
 	                    sizeof(struct frame_path_challenge))
 
 /* One answer to each type per datagram, all of them no longer than it, and so many per second and peer. */
@@ -542,8 +541,7 @@ void bonding_take_signs(struct peer *peer, uint64_t now_ns)
 
 void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
-	struct cause cause = {
-		.report = r, .answer_bytes = r->answer_bytes, .ack_path = PATH_NONE};
+	struct cause cause = {.report = r, .answer_bytes = r->answer_bytes, .ack_path = PATH_NONE};
 	const uint8_t *payload;
 	struct frame frame;
 	size_t offset = 0;

@@ -87,16 +87,21 @@ static void take_report(const struct batch *report, uint64_t now_ns)
 	peer_service(peer, now_ns);
 }
 
+/* At most as many as the engine lets wait, and those that come meanwhile, as far as the budget allows. */
 static void take_handshakes(struct control *control, uint64_t now_ns)
 {
 	struct batch *b;
 
-	for (unsigned i = 0; i < EVENTS_PER_TURN && (b = engine_take_handshake(control->engine));
-	     i++) {
+	if (!engine_has_handshake(control->engine) || !gate_enter(control, now_ns))
+		return;
+	while ((b = engine_take_handshake(control->engine))) {
 		handshake_receive(control, &b->route, segment_header(b, &b->segment[0]),
 		                  b->segment[0].len, now_ns);
 		batch_free(b);
+		if (!gate_may_go_on(control, now_ns))
+			break;
 	}
+	gate_leave(control, now_ns);
 }
 
 static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
@@ -296,7 +301,8 @@ static int create_peers(struct control *control)
 	}
 	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
 	      compare_keys);
-	/* Every peer and pair of sockets, one for rates, and the clients of the control socket. */
+	/* Every peer and pair of sockets, one for rates, the gate, and the clients of the control socket.
+	 */
 	return deadline_reserve(&control->loop.deadlines,
 	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 }
@@ -497,6 +503,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
+	gate_init(&control->gate);
 	r = loop_init(&control->loop);
 	control->started_ns = control->sampled_ns = control->loop.now_ns;
 	if (!r)

@@ -13,6 +13,7 @@
 
 #include "control/config.h"
 #include "control/detour.h"
+#include "control/gate.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
@@ -47,6 +48,7 @@ struct control {
 	struct event_source signals, events, netif, answers;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
+	struct gate gate;           /* what handshake messages may cost */
 	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
 	struct log_limit log_limit; /* for lines strangers can cause */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */

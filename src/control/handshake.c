@@ -27,6 +27,9 @@
  */
 #define STALE_S 10
 
+/* How long cookies are asked for after there was too much to do. */
+#define LOADED_NS NS_PER_S
+
 /* ---- sending ---- */
 
 /* TAI64N of now, and in any case newer than the last one to this peer in this run: a clock that was set back must
@@ -253,9 +256,19 @@ static size_t source_bytes(const struct endpoint *ep, uint8_t out[18])
 	return 6;
 }
 
-/* MAC1 always; under load also proof that the sender receives at its address, and its share. */
+bool handshake_set_loaded(struct control *control, uint64_t now_ns)
+{
+	bool was_loaded = now_ns < control->loaded_until_ns;
+
+	control->loaded_until_ns = now_ns + LOADED_NS;
+	return !was_loaded;
+}
+
+/* MAC1 always; under load also proof that the sender receives at its address, and its share. An answer that
+ * we wait for needs none: it names the index that we drew for it, which others do not see.
+ */
 static bool passes_macs(struct control *control, const struct route *route, const void *msg,
-                        size_t len, uint32_t sender_index, uint64_t now_ns)
+                        size_t len, uint32_t sender_index, bool is_awaited, uint64_t now_ns)
 {
 	uint8_t source[18];
 	size_t source_len = source_bytes(&route->remote, source);
@@ -267,7 +280,7 @@ static bool passes_macs(struct control *control, const struct route *route, cons
 		engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
 		return false;
 	}
-	if (now_ns >= control->loaded_until_ns)
+	if (is_awaited || now_ns >= control->loaded_until_ns)
 		return true;
 	if (verdict == COOKIE_MAC2_GOOD) {
 		if (ratelimit_pass(&control->ratelimit, &route->remote, now_ns))
@@ -444,7 +457,8 @@ static void receive_initiation(struct control *control, const struct route *rout
 	uint8_t timestamp[TAI64N_LEN];
 	struct peer *peer;
 
-	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), now_ns))
+	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), false,
+	                 now_ns))
 		return;
 	if (noise_open_initiation(&init, control->identity, msg)) {
 		refuse(control, "a forged handshake initiation", route, now_ns);
@@ -474,13 +488,14 @@ static void receive_response(struct control *control, const struct route *route,
                              const struct message_response *msg, uint64_t now_ns)
 {
 	uint32_t index = load_le32(msg->receiver_index);
-	struct peer *peer;
+	struct peer *peer = index_handshake_owner(engine_index(control->engine), index);
+	bool is_awaited = peer && peer->handshake.is_pending;
 	int r;
 
-	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), now_ns))
+	if (!passes_macs(control, route, msg, sizeof *msg, load_le32(msg->sender_index), is_awaited,
+	                 now_ns))
 		return;
-	peer = index_handshake_owner(engine_index(control->engine), index);
-	if (!peer || !peer->handshake.is_pending) {
+	if (!is_awaited) {
 		if (!is_known_response(control, msg))
 			engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
 		return;

@@ -40,7 +40,7 @@ struct path {
 	unsigned refusals;      /* in a row, without a datagram that the system took ... */
 	uint64_t refused_at_tx; /* ... which is what the data plane's tx_packets said at the last */
 	unsigned addresses_refused; /* left for that since it rested */
-	uint32_t answers_taken; /* of the data plane's signs.h */
+	uint32_t answers_taken;     /* of the data plane's signs.h */
 	uint32_t probes_taken;
 
 	bool knows_remote_id; /* the peer's own number for this path, learnt from its probes */
@@ -202,6 +202,9 @@ void handshake_expect_return(struct peer *peer, uint64_t now_ns);
 
 /* Forgets the pending initiation, if any. */
 void handshake_abandon(struct peer *peer);
+
+/* Senders are asked for cookies for a while from now on. True when they were not already. */
+bool handshake_set_loaded(struct control *control, uint64_t now_ns);
 
 /* One message from a link's handshake socket. */
 void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,

@@ -19,7 +19,9 @@
  * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).
  */
 #define HANDSHAKES_PER_TURN 64u
-#define LOADED_NS           NS_PER_S
+
+/* How many of them between two looks at what they cost: as many as are worth the system call. */
+#define HANDSHAKES_PER_LOOK 8u
 
 const char *uplink_state_name(enum uplink_state state)
 {
@@ -144,25 +146,64 @@ static unsigned take_messages(struct control *control, const struct link_message
 	return taken;
 }
 
-static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
+/* Whether there may be more than was taken. */
+static bool take_some(struct uplink_pair *pair, uint64_t now_ns)
 {
-	struct uplink_pair *pair = caa_container_of(source, struct uplink_pair, source);
 	struct control *control = pair->uplink->control;
+	unsigned taken = 0, looked = 0;
 	struct link_message m;
-	unsigned taken = 0;
 
-	(void)events;
 	while (taken < HANDSHAKES_PER_TURN) {
 		int r = link_receive_handshakes(pair->link, &m);
 
 		if (r == -EAGAIN)
-			return;
+			return false;
 		taken += r ? 1 : take_messages(control, &m, now_ns);
+		if (taken < looked + HANDSHAKES_PER_LOOK)
+			continue;
+		looked = taken;
+		if (!gate_may_go_on(control, now_ns))
+			return false; /* the gate says so itself */
 	}
-	if (now_ns >= control->loaded_until_ns)
+	return true;
+}
+
+static void watch_handshakes(struct uplink_pair *pair, bool is_watched)
+{
+	struct loop *loop = &pair->uplink->control->loop;
+
+	if (!pair->link->is_open)
+		return;
+	if (is_watched) /* one that was opened meanwhile is watched already */
+		loop_watch(loop, &pair->source, EPOLLIN);
+	else
+		loop_unwatch(loop, &pair->source);
+}
+
+static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct uplink_pair *pair = caa_container_of(source, struct uplink_pair, source);
+	struct control *control = pair->uplink->control;
+	uint64_t suppressed;
+
+	(void)events;
+	if (!gate_enter(control, now_ns)) {
+		watch_handshakes(pair, false); /* opened while it is shut */
+		return;
+	}
+	if (take_some(pair, now_ns) && handshake_set_loaded(control, now_ns) &&
+	    log_limit_pass(&control->log_limit, now_ns, &suppressed))
 		log_warning("link=%s: many handshake messages, asking senders for cookies",
 		            pair->uplink->config->name);
-	control->loaded_until_ns = now_ns + LOADED_NS;
+	gate_leave(control, now_ns);
+}
+
+void uplinks_watch_handshakes(struct control *control, bool is_watched)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		for (unsigned k = 0; k < LINK_FAMILIES; k++)
+			watch_handshakes(&control->uplink[i].pair[k], is_watched);
+	}
 }
 
 bool uplink_allows(const struct uplink *uplink, int family)

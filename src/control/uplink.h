@@ -85,6 +85,9 @@ bool uplink_is_usable(const struct uplink *uplink, const struct link *link);
 /* The pair that tells best how the link fares. */
 const struct uplink_pair *uplink_best(const struct uplink *uplink);
 
+/* Watches the handshake sockets of all links that are open, or leaves them alone. */
+void uplinks_watch_handshakes(struct control *control, bool is_watched);
+
 /* Logs that the system refused trains of datagrams, once per pair and cause, and has them tried
  * again after some minutes when a path's MTU was the reason.
  */

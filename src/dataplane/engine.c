@@ -631,6 +631,11 @@ struct batch *engine_take_handshake(struct engine *engine)
 	return b;
 }
 
+bool engine_has_handshake(const struct engine *engine)
+{
+	return atomic_load_explicit(&engine->handshakes, memory_order_relaxed) > 0;
+}
+
 /* ---- statistics ---- */
 
 /* Calls @visit for what every thread carries along. */

@@ -148,6 +148,9 @@ struct batch *engine_take_report(struct engine *engine);
  */
 struct batch *engine_take_handshake(struct engine *engine);
 
+/* Whether there is one, or will be in a moment. */
+bool engine_has_handshake(const struct engine *engine);
+
 /* Packets dropped for @reason by all threads, and by control itself through engine_count_drop(). */
 uint64_t engine_drops(const struct engine *engine, enum drop_reason reason);
 void engine_count_drop(struct engine *engine, enum drop_reason reason);

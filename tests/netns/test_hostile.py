@@ -2,9 +2,12 @@
 """A live tunnel under 100,000 datagrams that nobody honest would send."""
 import base64
 import hashlib
+import contextlib
 import os
 import random
+import socket
 import struct
+import time
 
 from checks import Settings, bulk, check, limit, note, wait_until
 from lab import CLIENT4, Lab, PORT, SERVER4
@@ -188,3 +191,68 @@ def test_flood_of_initiations_does_not_keep_an_honest_peer_out():
                 return (client.status() and client.peer()["session"]) == "established"
             wait_until("a session under the flood", flood_on, 25, 0)
         wait_until("the tunnel passes", lambda: lab.client.ping(SERVER4), 5)
+
+
+FLOOD_S = 5
+UDP_SEGMENT = 103
+TRAIN = 20  # initiations the system takes at once
+
+
+def cpu_seconds(daemon):
+    """Of all threads of a daemon, so far."""
+    total = 0
+    for task in os.listdir(f"/proc/{daemon.pid}/task"):
+        with open(f"/proc/{daemon.pid}/task/{task}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+class Flood:
+    """Initiations with a sound MAC1, as fast as they go, from a port of the client's."""
+
+    def __init__(self, lab, public_key):
+        attack = Attack(random.Random(2), [bytes([1])], public_key)
+        self.trains = [b"".join(self.initiation(attack) for _ in range(TRAIN)) for _ in range(50)]
+        self.socket = lab.client.socket()
+        self.socket.bind((lab.client_address(1), 0))
+        self.socket.connect((lab.server_address(1), PORT))
+        self.socket.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, MESSAGE_BYTES[1])
+        self.sent = 0
+
+    @staticmethod
+    def initiation(attack):
+        while (message := attack.sound_mac1())[0] != 1:
+            pass
+        return message
+
+    def run(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(ConnectionRefusedError):
+                self.socket.send(self.trains[self.sent // TRAIN % len(self.trains)])
+            self.sent += TRAIN
+
+    def close(self):
+        self.socket.close()
+
+
+def test_flood_of_initiations_costs_a_fifth_of_a_processor_and_no_path():
+    """The thread that answers handshakes also probes: it is not kept from it."""
+    with Lab() as lab:
+        client, server = lab.tunnel()
+        with contextlib.closing(Flood(lab, server.status()["public_key"])) as flood:
+            flood.run(0.5)  # asked for cookies from here on
+            before, begin, sent = cpu_seconds(server), time.monotonic(), flood.sent
+            flood.run(FLOOD_S)
+            took = time.monotonic() - begin
+            share = (cpu_seconds(server) - before) / took
+            note(f"{(flood.sent - sent) / took:.0f} initiations/s take {share:.2f} of a processor")
+        most = 0.3 if Settings.is_sanitized() else 0.2
+        check(share <= most, f"{share:.2f} of a processor for strangers")
+        for daemon in (client, server):
+            check("down, " not in daemon.process.log(), f"{daemon.name} took a path for dead")
+            check(daemon.peer()["handshakes"] == 1, f"{daemon.name} made a new session")
+        check(lab.client.ping(SERVER4, 3) == 3, "echo requests are lost")
+        client.stop()
+        client.start()
+        client.wait_bonded(LINKS, 15)
