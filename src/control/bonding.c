@@ -391,6 +391,14 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 		         sign->rtt_us / 1000.0);
 }
 
+/* Where no path is: the candidate there may be, or the lane of another. */
+static unsigned lane_for(struct peer *peer, const struct route *route)
+{
+	const struct path *candidate = path_find(peer, route);
+
+	return candidate ? path_id(peer, candidate) : peer->active;
+}
+
 /* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one datagram,
  * and so is the answer to it.
  */
@@ -398,7 +406,7 @@ static void take_challenge(struct peer *peer, struct cause *cause, const struct 
                            uint64_t now_ns)
 {
 	const struct batch *r = cause->report;
-	unsigned id = r->path_id == PATH_NONE ? peer->active : r->path_id;
+	unsigned id = r->path_id == PATH_NONE ? lane_for(peer, &r->route) : r->path_id;
 	bool is_joined = r->path_id != PATH_NONE && cause->ack_path == id;
 	unsigned bytes = is_joined ? BOTH_BYTES - ACK_BYTES : RESPONSE_BYTES;
 

@@ -385,3 +385,12 @@ Test(probes, lines_of_one_peer_have_a_rate)
 	close(out[0]);
 	close(saved);
 }
+
+/* Its address is still to be proved, and so is ours at the other end. */
+Test(probes, challenge_of_a_candidate_is_answered)
+{
+	peer[0].active = PATH_NONE;
+	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, false, 64, clock_boot_ns());
+	rig_start(&end);
+	expect_answers(1);
+}
