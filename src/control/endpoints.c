@@ -203,17 +203,15 @@ static void place_again(struct peer *peer, uint64_t now_ns)
 void endpoints_retry(struct peer *peer, uint64_t now_ns)
 {
 	const struct handshake *hs = &peer->handshake;
+	uint16_t tried = hs->tried_paths;
 
-	if (!hs->is_pending) {
-		place_again(peer, now_ns);
-		return;
-	}
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 		bool is_news;
 
 		/* What was heard since is under a session that lives, only renewing it fails. */
-		if (!path->is_used || path->endpoint < 0 || is_answered(peer, path, now_ns) ||
+		if (!(tried & 1u << i) || !path->is_used || path->endpoint < 0 ||
+		    is_answered(peer, path, now_ns) ||
 		    counter_read(&peer->dp->path[i].heard_ns) > hs->sent_ns)
 			continue;
 		is_news = hs->attempts < peer->endpoint[path->endpoint].count;

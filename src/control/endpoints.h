@@ -44,8 +44,8 @@ void endpoints_answered(struct control *control, const struct resolve_answer *an
  */
 void endpoints_network_changed(struct control *control, uint64_t now_ns);
 
-/* The next initiation is about to be sent. If one was not answered, @peer's paths try their next
- * addresses; if none could be sent, those that can be reached now.
+/* The next initiation is about to be sent: those of @peer's paths where the one before was not
+ * answered, or could not be sent, try their next addresses.
  */
 void endpoints_retry(struct peer *peer, uint64_t now_ns);
 

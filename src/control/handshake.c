@@ -164,6 +164,7 @@ void handshake_abandon(struct peer *peer)
 	secret_wipe(hs->noise, sizeof *hs->noise);
 	hs->is_pending = false;
 	hs->attempts = 0;
+	hs->tried_paths = 0;
 	hs->pause_ns = REKEY_TIMEOUT;
 	hs->retry_ns = NEVER_NS;
 }
@@ -200,7 +201,10 @@ static int create_initiation(struct peer *peer)
 /* Nothing left. A path that comes up asks again at once; where none is known the peer has to come to us. */
 static void put_off(struct peer *peer, uint64_t now_ns)
 {
+	uint16_t refused = peer->handshake.tried_paths;
+
 	handshake_abandon(peer);
+	peer->handshake.tried_paths = refused;
 	peer->handshake.retry_ns = path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS;
 }
 

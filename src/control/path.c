@@ -172,6 +172,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 	path->route = *route;
 	if (is_same)
 		return;
+	peer->handshake.tried_paths &= (uint16_t) ~(1u << path_id(peer, path));
 	if (path->has_target) {
 		path->rest_until_ns = 0; /* it was for the address before */
 		health_reset(&path->health, now_ns);

@@ -74,7 +74,10 @@ struct handshake {
 	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
 	unsigned
 		first_path; /* the next series of copies begins with the first target from this id on */
-	uint16_t tried_paths;                 /* mask of those that the pending one was sent on */
+	/* Mask of those where the pending one was tried at the present address; the last one, if it could
+	 * not be sent at all.
+	 */
+	uint16_t tried_paths;
 	struct message_initiation initiation; /* the pending one, but for its MACs */
 };
 

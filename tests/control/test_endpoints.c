@@ -235,6 +235,24 @@ Test(endpoints, two_names_of_one_address_make_one_path)
 	EXPECT_AT(1, "127.0.0.3:7");
 }
 
+Test(endpoints, initiation_that_cannot_be_sent_tries_the_next_address_as_well)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	handshake_abandon(peer);
+	peer->handshake.tried_paths = (uint16_t)(1u << path_id(peer, path_of(0)));
+	endpoints_retry(peer, now_ns + NS_PER_S);
+	EXPECT_AT(0, "127.0.0.3:7");
+}
+
+/* As after the goodbye of a peer, who is back soon. */
+Test(endpoints, address_where_nothing_was_tried_is_kept)
+{
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	handshake_expect_return(peer, now_ns);
+	endpoints_retry(peer, now_ns + NS_PER_S);
+	EXPECT_AT(0, "127.0.0.2:7");
+}
+
 Test(endpoints, refused_address_is_left_and_all_of_them_rest)
 {
 	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);

@@ -188,3 +188,13 @@ def test_dead_address_of_one_link_is_left_in_a_session_over_the_other():
         server.start()
         client.start()
         client.wait_bonded(["link-1", "link-2"], 30)
+
+
+def test_first_address_of_a_name_is_refused_by_our_own_firewall():
+    with Lab(links=1) as lab:
+        lab.client.nft("table ip own { chain out { type filter hook output priority 0; "
+                       f"ip daddr {DEAD[0]} drop; }}; }}")
+        client, server = pair_of_names(lab, [DEAD[0], SERVER_ANY4])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"], 12)
