@@ -518,7 +518,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
-		endpoints_ask(control->peers[i]);
+		peer_service(control->peers[i], control->loop.now_ns);
 	*ret = control;
 	return 0;
 }

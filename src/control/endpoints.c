@@ -7,8 +7,11 @@
 
 #include "control/control.h"
 
-/* A host name that could not be resolved is asked for again after this. */
-#define RESOLVE_RETRY_NS (5 * NS_PER_S)
+/* An endpoint of which no address is known is asked for again after this, and after the second one
+ * that is known and is not answered.
+ */
+#define ASK_SOON_NS  (5 * NS_PER_S)
+#define ASK_AGAIN_NS (30 * NS_PER_S)
 
 int endpoints_init(struct peer *peer)
 {
@@ -135,11 +138,12 @@ static bool stays(const struct peer *peer, const struct path *path, unsigned e, 
 }
 
 /* Sees to it that the endpoint has a path over each link it is meant for, to an address that
- * serves.
+ * serves. True when there is one that was not there before.
  */
-static void place(struct peer *peer, unsigned e, uint64_t now_ns)
+static bool place(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	struct control *control = peer->control;
+	bool is_any_new = false;
 
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
@@ -149,9 +153,12 @@ static void place(struct peer *peer, unsigned e, uint64_t now_ns)
 		if (!is_meant_for(peer, e, uplink) || (path && stays(peer, path, e, now_ns)))
 			continue;
 		address = choose(peer, path, e, uplink);
-		if (address)
-			lead(peer, path, e, uplink, address, "of the configured endpoint", now_ns);
+		if (!address)
+			continue;
+		is_any_new |= !path || !endpoint_equal(address, &path->route.remote);
+		lead(peer, path, e, uplink, address, "of the configured endpoint", now_ns);
 	}
+	return is_any_new;
 }
 
 /* ---- the next address ---- */
@@ -247,51 +254,128 @@ bool endpoints_refused(struct peer *peer, struct path *path, uint64_t now_ns)
 
 /* ---- names ---- */
 
+/* Whether it may be that the endpoint is elsewhere by now. A link that is away says nothing of it.
+ */
+static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
+{
+	struct control *control = peer->control;
+
+	if (session_is_alive(peer, now_ns) && peer->verdict != VERDICT_BONDED)
+		return is_peer_silent(peer);
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		const struct path *path = path_of(peer, e, &control->uplink[i]);
+
+		if (!is_meant_for(peer, e, &control->uplink[i]))
+			continue;
+		if (!path || (uplink_is_usable(path->uplink, path->route.link) &&
+		              !is_answered(peer, path, now_ns)))
+			return true;
+	}
+	return false;
+}
+
+/* When to ask for its addresses; NEVER_NS: not now. */
+static uint64_t ask_at(struct peer *peer, unsigned e, uint64_t now_ns)
+{
+	const struct peer_endpoint *known = &peer->endpoint[e];
+
+	if (known->is_asked)
+		return NEVER_NS;
+	if (!known->asked_ns)
+		return now_ns;
+	if (!known->count)
+		return known->asked_ns + ASK_SOON_NS;
+	return is_in_doubt(peer, e, now_ns) ? known->asked_ns + ASK_AGAIN_NS : NEVER_NS;
+}
+
 static void learn(struct peer_endpoint *known, const struct resolve_answer *answer)
 {
+	known->has_failed = false;
 	known->count = answer->count;
 	memcpy(known->address, answer->endpoints, answer->count * sizeof answer->endpoints[0]);
+}
+
+/* The first of failures in a row is told. */
+static void note_failure(const struct peer *peer, unsigned e, const char *why)
+{
+	struct peer_endpoint *known = &peer->endpoint[e];
+	const char *address = peer->config->endpoints[e].address;
+
+	if (!known->has_failed && !known->count)
+		log_warning("peer=%s: no address of %s, %s; asking again every %llu s", peer->name,
+		            address, why, ASK_SOON_NS / NS_PER_S);
+	else if (!known->has_failed)
+		log_warning("peer=%s: no address of %s, %s; keeping those known before and asking "
+		            "again every %llu s",
+		            peer->name, address, why, ASK_AGAIN_NS / NS_PER_S);
+	known->has_failed = true;
+}
+
+static void take(struct peer *peer, unsigned e, const struct resolve_answer *answer,
+                 uint64_t now_ns)
+{
+	peer->endpoint[e].is_asked = false;
+	if (answer->error) {
+		note_failure(peer, e, answer->text);
+		return;
+	}
+	learn(&peer->endpoint[e], answer);
+	if (place(peer, e, now_ns) && !session_is_alive(peer, now_ns) && !peer->next &&
+	    !peer->handshake.is_pending)
+		handshake_initiate(peer, false, now_ns);
 }
 
 void endpoints_answered(struct control *control, const struct resolve_answer *answer,
                         uint64_t now_ns)
 {
 	struct peer *peer = control->peers[answer->id >> 32];
-	unsigned e = (unsigned)(uint32_t)answer->id;
 
-	if (answer->error) {
-		log_warning("peer=%s: no address of %s, %s; asking again in 5 s", peer->name,
-		            peer->config->endpoints[e].address, answer->text);
-		peer->resolve_ns = now_ns + RESOLVE_RETRY_NS;
-	} else {
-		learn(&peer->endpoint[e], answer);
-		place(peer, e, now_ns);
-		if (!session_is_alive(peer, now_ns) && !peer->next && !peer->handshake.is_pending)
-			handshake_initiate(peer, false, now_ns);
-	}
+	take(peer, (unsigned)(uint32_t)answer->id, answer, now_ns);
 	peer_service(peer, now_ns);
 }
 
-void endpoints_ask(struct peer *peer)
+static uint64_t index_of_peer(const struct peer *peer)
+{
+	uint64_t i = 0;
+
+	while (peer->control->peers[i] != peer)
+		i++;
+	return i;
+}
+
+/* A numeric address is its own answer. */
+static void ask(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	struct control *control = peer->control;
+	struct peer_endpoint *known = &peer->endpoint[e];
+	const char *address = peer->config->endpoints[e].address;
+	struct resolve_answer answer = {.id = index_of_peer(peer) << 32 | e, .count = 1};
 	char host[RESOLVE_HOST_LEN];
-	uint64_t index = 0;
 	uint16_t port;
 
-	while (control->peers[index] != peer)
-		index++;
-	peer->resolve_ns = NEVER_NS;
-	for (size_t e = 0; e < peer->config->endpoint_count; e++) {
-		const char *address = peer->config->endpoints[e].address;
-		struct resolve_answer answer = {.id = index << 32 | e, .count = 1};
+	known->asked_ns = now_ns;
+	known->is_asked = true;
+	if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
+		take(peer, e, &answer, now_ns);
+	else if (endpoint_split(address, host, sizeof host, &port) ||
+	         resolve_request(control->resolver, answer.id, host, port))
+		known->is_asked = false; /* without memory; the next time is due */
+}
 
-		if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
-			endpoints_answered(control, &answer, control->loop.now_ns);
-		else if (endpoint_split(address, host, sizeof host, &port) ||
-		         resolve_request(control->resolver, answer.id, host, port))
-			peer->resolve_ns = control->loop.now_ns + RESOLVE_RETRY_NS;
+uint64_t endpoints_service(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t next = NEVER_NS;
+
+	for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
+		uint64_t due = ask_at(peer, e, now_ns);
+
+		if (due <= now_ns) {
+			ask(peer, e, now_ns);
+			due = ask_at(peer, e, now_ns);
+		}
+		next = due < next ? due : next;
 	}
+	return next;
 }
 
 void endpoints_network_changed(struct control *control, uint64_t now_ns)

@@ -26,14 +26,20 @@ struct peer;
 struct peer_endpoint {
 	unsigned count; /* addresses of the last good answer; 0: none yet */
 	struct endpoint address[RESOLVE_ENDPOINTS_MAX];
+	bool is_asked;     /* an answer is still to come */
+	bool has_failed;   /* the last one was an error */
+	uint64_t asked_ns; /* when it was asked for last; 0: never */
 };
 
 /* Makes room in @peer for what is learnt of its endpoints. Returns 0 or -ENOMEM. */
 int endpoints_init(struct peer *peer);
 void endpoints_fini(struct peer *peer);
 
-/* Asks for the addresses of all endpoints of @peer; the answers lead to endpoints_answered(). */
-void endpoints_ask(struct peer *peer);
+/* Asks for the addresses of those endpoints of @peer that are due: of all at first, then at most
+ * every 30 s of one that is not answered on a link, whatever works on others. The answers lead to
+ * endpoints_answered(). Returns when it wants to be asked again.
+ */
+uint64_t endpoints_service(struct peer *peer, uint64_t now_ns);
 
 /* An answer of the resolver. */
 void endpoints_answered(struct control *control, const struct resolve_answer *answer,

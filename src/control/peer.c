@@ -50,7 +50,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
 	peer->active = PATH_NONE;
 	peer->handshake.pause_ns = REKEY_TIMEOUT;
-	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = peer->resolve_ns = NEVER_NS;
+	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = NEVER_NS;
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
 	peer->dp = dp_peer_create(control->engine, peer);
@@ -106,22 +106,22 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next, due;
 
-	if (peer->resolve_ns <= now_ns)
-		endpoints_ask(peer);
 	session_confirmed(peer, now_ns);
 	/* Before the paths are looked at: after a pause of this process answers that are here would look
 	 * overdue.
 	 */
 	bonding_take_signs(peer, now_ns);
 	handshake_extend(peer, now_ns);
-	next = bonding_service(peer, now_ns);
+	next = endpoints_service(peer,
+	                         now_ns); /* may begin a handshake, with deadlines of its own */
+	due = bonding_service(peer, now_ns);
+	next = due < next ? due : next;
 	due = path_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = timers_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = engine_serve_reorder(peer->dp, now_ns);
 	next = due < next ? due : next;
-	next = peer->resolve_ns < next ? peer->resolve_ns : next;
 	if (bonding_owes(peer) && now_ns + MEMORY_RETRY_NS < next)
 		next = now_ns + MEMORY_RETRY_NS;
 	/* Cannot fail: room for every peer was reserved at the start. */

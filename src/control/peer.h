@@ -135,8 +135,7 @@ struct peer {
 	bool has_table;          /* one was published */
 	uint64_t challenge_ns;   /* when the last challenge was sent: at most 4 per second */
 	bool is_busy;
-	bool is_unreachable; /* told so in the log */
-	uint64_t resolve_ns; /* when to ask for the addresses of its host names again */
+	bool is_unreachable;            /* told so in the log */
 	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;
 

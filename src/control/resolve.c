@@ -18,31 +18,35 @@
 /* Question and answer in one allocation, so that answering cannot fail. */
 struct job {
 	struct cds_list_head entry;
+	struct cds_list_head same; /* jobs that ask for the same host and get the same answer */
 	struct resolve_answer answer;
 	uint16_t port;
 	char host[RESOLVE_HOST_LEN];
 };
 
-/* Control and the helper share it.
+/* Control and the helpers share it.
  *
- *   [I] set before the helper starts
+ *   [I] set before the helpers start
  *   [C] control only
  *   [L] under the lock
  *
- * Who frees: control when the helper has ended, else the helper when it finds itself abandoned.
+ * Who frees: control when all helpers have ended, else the last one to end, abandoned.
  */
 struct resolver {
-	int event_fd;         /* [I] readable while answers is not empty */
-	struct thread thread; /* [C] */
-	unsigned pending;     /* [C] requests whose answer was not taken */
+	int event_fd;                              /* [I] readable while answers is not empty */
+	struct thread thread[RESOLVE_HELPERS_MAX]; /* [C] */
+	unsigned threads;                          /* [C] started so far, as they are needed */
+	unsigned pending;                          /* [C] requests whose answer was not taken */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;    /* [L] new question, stopping, or ended */
+	pthread_cond_t changed;         /* [L] new question, stopping, or one ended */
 	struct cds_list_head questions; /* [L] */
+	struct cds_list_head under_way; /* [L] being looked up, each by a helper */
 	struct cds_list_head answers;   /* [L] */
-	bool is_stopping;          /* [L] set by control: the helper is to end */
-	bool has_ended;            /* [L] set by the helper: it touches nothing any more */
-	bool is_abandoned;         /* [L] set by control: it touches nothing any more */
+	unsigned idle;     /* [L] helpers that sleep, or are about to wake for a question */
+	unsigned running;  /* [L] helpers that have not ended: the others touch nothing any more */
+	bool is_stopping;  /* [L] set by control: the helpers are to end */
+	bool is_abandoned; /* [L] set by control: it touches nothing any more */
 };
 
 /* Takes the oldest out of @list; NULL when there is none. */
@@ -59,8 +63,10 @@ static void free_jobs(struct cds_list_head *list)
 {
 	struct job *job;
 
-	while ((job = take_first(list)))
+	while ((job = take_first(list))) {
+		free_jobs(&job->same);
 		free(job);
+	}
 }
 
 static void resolver_free(struct resolver *resolver)
@@ -146,9 +152,30 @@ static void post_answer(struct resolver *resolver, struct job *job)
 /* With the lock held; gives it back while it sleeps. NULL: stop. */
 static struct job *next_question(struct resolver *resolver)
 {
-	while (!resolver->is_stopping && cds_list_empty(&resolver->questions))
+	while (!resolver->is_stopping && cds_list_empty(&resolver->questions)) {
+		resolver->idle++;
 		pthread_cond_wait(&resolver->changed, &resolver->lock);
+		resolver->idle--;
+	}
 	return resolver->is_stopping ? NULL : take_first(&resolver->questions);
+}
+
+/* With the lock held: @job is answered, and with it whoever asked the same meanwhile. */
+static void post_all(struct resolver *resolver, struct job *job)
+{
+	struct job *same;
+
+	cds_list_del(&job->entry);
+	post_answer(resolver, job);
+	while ((same = take_first(&job->same))) {
+		uint64_t id = same->answer.id;
+
+		same->answer = job->answer;
+		same->answer.id = id;
+		for (unsigned i = 0; i < same->answer.count; i++)
+			endpoint_set_port(&same->answer.endpoints[i], same->port);
+		post_answer(resolver, same);
+	}
 }
 
 static void helper_main(void *arg)
@@ -158,16 +185,16 @@ static void helper_main(void *arg)
 
 	pthread_mutex_lock(&resolver->lock);
 	while ((job = next_question(resolver))) {
+		cds_list_add_tail(&job->entry, &resolver->under_way);
 		pthread_mutex_unlock(&resolver->lock);
 		look_up(job, 0);
 		pthread_mutex_lock(&resolver->lock);
-		post_answer(resolver, job);
+		post_all(resolver, job);
 	}
-	resolver->has_ended = true;
-	bool is_abandoned = resolver->is_abandoned;
-	pthread_cond_signal(&resolver->changed);
+	bool is_last = --resolver->running == 0 && resolver->is_abandoned;
+	pthread_cond_broadcast(&resolver->changed);
 	pthread_mutex_unlock(&resolver->lock);
-	if (is_abandoned)
+	if (is_last)
 		resolver_free(resolver);
 }
 
@@ -198,6 +225,7 @@ int resolve_create(struct resolver **ret)
 	if (!resolver)
 		return -ENOMEM;
 	CDS_INIT_LIST_HEAD(&resolver->questions);
+	CDS_INIT_LIST_HEAD(&resolver->under_way);
 	CDS_INIT_LIST_HEAD(&resolver->answers);
 	resolver->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (resolver->event_fd < 0) {
@@ -207,12 +235,6 @@ int resolve_create(struct resolver **ret)
 	err = locks_init(resolver);
 	if (err)
 		goto err_close;
-	err = thread_start(&resolver->thread, "vt-resolve", THREAD_HELPER, -1, helper_main,
-	                   resolver);
-	if (err) {
-		resolver_free(resolver);
-		return err;
-	}
 	*ret = resolver;
 	return 0;
 
@@ -240,32 +262,94 @@ void resolve_destroy(struct resolver *resolver)
 		return;
 	thread_assert_role(THREAD_CONTROL);
 	struct timespec until = monotonic_in_ms(RESOLVE_STOP_MS);
-	struct thread thread = resolver->thread; /* the rest may soon be the helper's */
+	struct thread thread[RESOLVE_HELPERS_MAX]; /* the rest may soon be a helper's */
+	unsigned threads = resolver->threads;
+	int err = 0;
+
+	memcpy(thread, resolver->thread, sizeof thread);
+	pthread_mutex_lock(&resolver->lock);
+	resolver->is_stopping = true;
+	pthread_cond_broadcast(&resolver->changed);
+	while (resolver->running && !err)
+		err = pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until);
+	bool have_ended = !resolver->running;
+	resolver->is_abandoned = !have_ended;
+	pthread_mutex_unlock(&resolver->lock);
+
+	for (unsigned i = 0; i < threads; i++) {
+		if (have_ended)
+			thread_join(&thread[i]);
+		else
+			pthread_detach(thread[i].handle);
+	}
+	if (have_ended)
+		resolver_free(resolver);
+}
+
+static unsigned count(const struct cds_list_head *list)
+{
+	const struct cds_list_head *at;
+	unsigned n = 0;
+
+	cds_list_for_each(at, list) n++;
+	return n;
+}
+
+/* With the lock held: joins the job that asks for the same host already, if any. */
+static bool join(struct cds_list_head *list, struct job *job)
+{
+	struct job *other;
+
+	cds_list_for_each_entry (other, list, entry) {
+		if (!strcmp(other->host, job->host)) {
+			cds_list_add_tail(&job->entry, &other->same);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Counts the new helper among the running before it is. */
+static int start_helper(struct resolver *resolver)
+{
+	int err = thread_start(&resolver->thread[resolver->threads], "vt-resolve", THREAD_HELPER,
+	                       -1, helper_main, resolver);
+
+	if (!err) {
+		resolver->threads++;
+		return 0;
+	}
+	pthread_mutex_lock(&resolver->lock);
+	resolver->running--;
+	pthread_mutex_unlock(&resolver->lock);
+	return err;
+}
+
+/* A helper of its own for each name that is being looked up, as far as there are: so a name whose
+ * servers are silent holds up nobody else. Returns 0, or a negative errno when there is none at
+ * all.
+ */
+static int enqueue_question(struct resolver *resolver, struct job *job)
+{
+	bool needs_helper = false;
 	int err = 0;
 
 	pthread_mutex_lock(&resolver->lock);
-	resolver->is_stopping = true;
-	pthread_cond_signal(&resolver->changed);
-	while (!resolver->has_ended && !err)
-		err = pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until);
-	bool has_ended = resolver->has_ended;
-	resolver->is_abandoned = !has_ended;
-	pthread_mutex_unlock(&resolver->lock);
-
-	if (!has_ended) {
-		pthread_detach(thread.handle);
-		return;
+	if (!join(&resolver->under_way, job) && !join(&resolver->questions, job)) {
+		cds_list_add_tail(&job->entry, &resolver->questions);
+		needs_helper = count(&resolver->questions) > resolver->idle &&
+		               resolver->threads < RESOLVE_HELPERS_MAX;
+		if (needs_helper)
+			resolver->running++;
+		pthread_cond_signal(&resolver->changed);
 	}
-	thread_join(&thread);
-	resolver_free(resolver);
-}
-
-static void enqueue_question(struct resolver *resolver, struct job *job)
-{
-	pthread_mutex_lock(&resolver->lock);
-	cds_list_add_tail(&job->entry, &resolver->questions);
-	pthread_cond_signal(&resolver->changed);
 	pthread_mutex_unlock(&resolver->lock);
+	if (needs_helper)
+		err = start_helper(resolver);
+	if (!err || resolver->threads)
+		return 0;
+	cds_list_del(&job->entry); /* without helpers nobody else looks */
+	return err;
 }
 
 static void enqueue_answer(struct resolver *resolver, struct job *job)
@@ -285,6 +369,7 @@ int resolve_request(struct resolver *resolver, uint64_t id, const char *host, ui
 	struct job *job = calloc(1, sizeof *job);
 	if (!job)
 		return -ENOMEM;
+	CDS_INIT_LIST_HEAD(&job->same);
 	job->answer.id = id;
 	job->port = port;
 	strcpy(job->host, host);
@@ -295,8 +380,12 @@ int resolve_request(struct resolver *resolver, uint64_t id, const char *host, ui
 		return 0;
 	}
 	job->answer = (struct resolve_answer){.id = id};
-	enqueue_question(resolver, job);
-	return 0;
+	int err = enqueue_question(resolver, job);
+	if (err) {
+		resolver->pending--;
+		free(job);
+	}
+	return err;
 }
 
 int resolve_fd(const struct resolver *resolver)

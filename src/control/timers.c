@@ -58,10 +58,8 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 	handshake_abandon(peer);
 	atomic_store(&peer->dp->session_wanted, false);
 	atomic_store(&peer->dp->data_tx_since_ns, 0);
-	if (is_ours_to_reach) {
+	if (is_ours_to_reach)
 		peer->handshake.retry_ns = now_ns + SERIES_PAUSE_NS;
-		peer->resolve_ns = now_ns; /* its names may lead elsewhere by now */
-	}
 }
 
 /* What this machine takes for the time: an end whose clock was set back is refused without a word, as the

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/endpoints.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
@@ -133,6 +134,8 @@ static inline void rig_open(struct peer_rig *rig)
 	rig->config_peer.endpoint_count = RIG_LINKS;
 	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
 	cr_assert(eq(int, peer_create(&rig->control, &rig->config_peer, &rig->peer), 0));
+	for (unsigned i = 0; i < RIG_LINKS; i++)
+		rig->peer->endpoint[i].is_asked = true; /* and never answered: see rig_path() */
 	rig->peers[0] = rig->peer;
 	rig->control.peers = rig->control.peers_by_key = rig->peers;
 	rig->control.peer_count = 1;

@@ -277,6 +277,74 @@ Test(endpoints, plain_peer_is_looked_for_elsewhere_when_two_initiations_are_lost
 	end_session();
 }
 
+/* Of the real resolver, which knows no such names. */
+static void drop_answers(void)
+{
+	struct resolve_answer ignored;
+
+	while (resolve_take(control.resolver, &ignored)) {
+	}
+}
+
+static void fail(unsigned e)
+{
+	struct resolve_answer a = {.id = e, .error = -EAGAIN, .text = "test"};
+
+	endpoints_answered(&control, &a, now_ns);
+}
+
+Test(endpoints, all_are_asked_for_at_first_and_once)
+{
+	endpoints_service(peer, now_ns);
+	cr_expect(peer->endpoint[0].is_asked && peer->endpoint[1].is_asked);
+	cr_expect(eq(u64, endpoints_service(peer, now_ns + 100 * NS_PER_S), NEVER_NS));
+	drop_answers();
+}
+
+Test(endpoints, name_without_any_address_is_asked_for_every_five_seconds)
+{
+	endpoints_service(peer, now_ns);
+	fail(0);
+	cr_expect(eq(u64, endpoints_service(peer, now_ns), now_ns + 5 * NS_PER_S));
+	cr_expect(not(peer->endpoint[0].is_asked));
+	endpoints_service(peer, now_ns + 5 * NS_PER_S);
+	cr_expect(peer->endpoint[0].is_asked);
+	drop_answers();
+}
+
+Test(endpoints, name_of_a_path_that_is_down_is_asked_for_while_another_works)
+{
+	uint64_t asked = now_ns;
+
+	endpoints_service(peer, now_ns);
+	answer(0, "127.0.0.2:7", NULL);
+	answer(1, "127.0.0.3:7", NULL);
+	begin_session(VERDICT_BONDED);
+	for (unsigned e = 0; e < 2; e++)
+		health_assume_up(&path_of(e)->health, "test", now_ns);
+	cr_expect(eq(u64, endpoints_service(peer, now_ns + 100 * NS_PER_S), NEVER_NS));
+	health_fail(&path_of(1)->health, "test", now_ns);
+	cr_expect(
+		eq(u64, endpoints_service(peer, asked + 30 * NS_PER_S - 1), asked + 30 * NS_PER_S));
+	cr_expect(not(peer->endpoint[1].is_asked));
+	endpoints_service(peer, asked + 30 * NS_PER_S);
+	cr_expect(peer->endpoint[1].is_asked);
+	cr_expect(not(peer->endpoint[0].is_asked));
+	drop_answers();
+	end_session();
+}
+
+Test(endpoints, last_good_answer_stays)
+{
+	endpoints_service(peer, now_ns);
+	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	fail(0);
+	cr_expect(eq(uint, peer->endpoint[0].count, 2));
+	EXPECT_AT(0, "127.0.0.2:7");
+	cr_expect(eq(u64, endpoints_service(peer, now_ns), now_ns + 30 * NS_PER_S));
+	drop_answers();
+}
+
 Test(endpoints, name_that_leads_elsewhere_moves_a_path_that_is_not_answered)
 {
 	answer(0, "127.0.0.2:7", NULL);

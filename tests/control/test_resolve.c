@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -64,7 +65,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 
 	if (hints && hints->ai_flags & AI_ADDRCONFIG)
 		return EAI_BADFLAGS;
-	if (strcmp(host, "stuck.test") == 0 && !(hints->ai_flags & AI_NUMERICHOST)) {
+	if (strncmp(host, "stuck.test", 10) == 0 && !(hints->ai_flags & AI_NUMERICHOST)) {
 		pthread_setspecific(end_of_thread, &helper_ended);
 		sem_post(&is_stuck);
 		sem_wait(&let_go);
@@ -161,6 +162,74 @@ Test(resolve, numeric_address_overtakes_a_stuck_name)
 	struct resolve_answer answer = wait_answer(resolver);
 	cr_assert(eq(u64, answer.id, 1));
 	cr_assert(eq(int, answer.error, -EAGAIN));
+	resolve_destroy(resolver);
+}
+
+Test(resolve, stuck_name_holds_up_no_other)
+{
+	struct resolver *resolver = create();
+
+	cr_assert(eq(int, resolve_request(resolver, 1, "stuck.test", 1), 0));
+	wait_for(&is_stuck);
+	for (uint64_t id = 2; id < 5; id++) {
+		cr_assert(eq(int, resolve_request(resolver, id, "crowd.test", 1), 0));
+		cr_assert(eq(u64, wait_answer(resolver).id, id));
+	}
+	sem_post(&let_go);
+	cr_assert(eq(u64, wait_answer(resolver).id, 1));
+	resolve_destroy(resolver);
+}
+
+/* Whoever asks again for a silent name must not take a helper each time. */
+Test(resolve, name_under_way_is_not_looked_up_twice)
+{
+	struct resolver *resolver = create();
+
+	for (uint64_t id = 0; id < 2 * RESOLVE_HELPERS_MAX; id++)
+		cr_assert(eq(int, resolve_request(resolver, id, "stuck.test", 1), 0));
+	wait_for(&is_stuck);
+	sem_post(&let_go);
+	for (uint64_t id = 0; id < 2 * RESOLVE_HELPERS_MAX; id++) {
+		struct resolve_answer answer = wait_answer(resolver);
+
+		cr_expect(eq(u64, answer.id, id));
+		cr_expect(eq(int, answer.error, -EAGAIN));
+	}
+	cr_expect(not(zero(int, sem_trywait(&is_stuck))), "looked up a second time");
+	resolve_destroy(resolver);
+}
+
+Test(resolve, shared_answer_has_the_port_of_each)
+{
+	struct resolver *resolver = create();
+
+	for (uint16_t port = 1; port < 20; port++)
+		cr_assert(eq(int, resolve_request(resolver, port, "crowd.test", port), 0));
+	for (uint16_t port = 1; port < 20; port++) {
+		struct resolve_answer answer = wait_answer(resolver);
+
+		cr_expect(eq(u64, answer.id, port));
+		cr_assert(eq(uint, answer.count, RESOLVE_ENDPOINTS_MAX));
+		cr_expect(eq(u16, endpoint_port(&answer.endpoints[7]), port));
+	}
+	resolve_destroy(resolver);
+}
+
+Test(resolve, more_stuck_names_than_helpers_wait_for_one_another)
+{
+	struct resolver *resolver = create();
+	char name[32];
+
+	for (unsigned id = 0; id <= RESOLVE_HELPERS_MAX; id++) {
+		snprintf(name, sizeof name, "stuck.test%u", id);
+		cr_assert(eq(int, resolve_request(resolver, id, name, 1), 0));
+	}
+	for (unsigned id = 0; id < RESOLVE_HELPERS_MAX; id++)
+		wait_for(&is_stuck);
+	for (unsigned id = 0; id <= RESOLVE_HELPERS_MAX; id++)
+		sem_post(&let_go);
+	for (unsigned id = 0; id <= RESOLVE_HELPERS_MAX; id++)
+		cr_expect(eq(int, wait_answer(resolver).error, -EAGAIN));
 	resolve_destroy(resolver);
 }
 

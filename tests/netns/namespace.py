@@ -79,6 +79,11 @@ class Namespace:
         with open(f"{directory}/resolv.conf", "w") as file:
             file.write("nameserver 127.0.0.1\n")
 
+    def resolver_options(self, options):
+        """For what asks for a name from now on; after hosts()."""
+        with open(f"/etc/netns/{self.name}/resolv.conf", "a") as file:
+            file.write(f"options {options}\n")
+
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
         """A socket that lives in this namespace and is used from here."""
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Names with several addresses, links of two families: every path finds an address that serves."""
-from checks import check, limit, wait_until
+from checks import check, limit, long, wait_until
 from lab import Lab, PORT, SERVER4, SERVER_ANY4, SERVER_ANY6
 
 NAME = "gateway.test"
@@ -198,3 +198,56 @@ def test_first_address_of_a_name_is_refused_by_our_own_firewall():
         server.start()
         client.start()
         client.wait_bonded(["link-1"], 12)
+
+
+@limit(100)
+def test_name_that_changes_is_followed_while_another_link_works():
+    """The old address of link 2 dies; link 1 carries on, and the name is asked again."""
+    with Lab() as lab:
+        lab.client.hosts({NAME: lab.server_address(2)})
+        client, server = lab.pair(
+            server={"wireguard": {"links": [{"name": "wan", "bind": f"0.0.0.0:{PORT}"}]}})
+        client.config["wireguard"]["links"][1]["endpoint"] = f"{NAME}:{PORT}"
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        lab.swallow(lab.server_address(2))
+        lab.client.hosts({NAME: SERVER_ANY4})
+        client.wait_path("link-2", "down", 15)
+        wait_until("link 2 uses the new address",
+                   lambda: is_over(client, "link-2", f"{SERVER_ANY4}:{PORT}"), 60)
+        check(client.path("link-1")["state"] == "up", "link 1 fell")
+
+
+def test_silent_name_server_holds_up_one_name_only():
+    with Lab() as lab, lab.client.socket() as name_server:
+        lab.client.hosts({NAME: lab.server_address(2)})
+        lab.client.resolver_options("timeout:25 attempts:1")
+        name_server.bind(("127.0.0.1", 53))
+        client, server = lab.pair()
+        for i, name in enumerate(["silent.test", NAME]):
+            client.config["wireguard"]["links"][i]["endpoint"] = f"{name}:{PORT}"
+        server.start()
+        client.start()
+        name_server.settimeout(10)
+        name_server.recv(2048)  # asked for the one that it will not tell
+        client.wait_bonded(["link-2"], 10)
+
+
+@long
+@limit(120)
+def test_names_stay_as_they_were_while_nobody_tells_them():
+    with Lab() as lab:
+        client, server = pair_of_names(lab, [SERVER_ANY4])
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        lab.client.hosts({})
+        for link in (1, 2):
+            lab.cut(link)
+            client.wait_path(f"link-{link}", "down", 15)
+        wait_until("the name is asked for again",
+                   lambda: "keeping those known before" in client.process.log(), 45)
+        for link in (1, 2):
+            lab.restore(link)
+        client.wait_bonded(["link-1", "link-2"], 30)
