@@ -111,9 +111,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	 * overdue.
 	 */
 	bonding_take_signs(peer, now_ns);
+	next = endpoints_service(peer, now_ns); /* may begin a handshake, with deadlines of its own */
 	handshake_extend(peer, now_ns);
-	next = endpoints_service(peer,
-	                         now_ns); /* may begin a handshake, with deadlines of its own */
 	due = bonding_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = path_service(peer, now_ns);

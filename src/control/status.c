@@ -202,7 +202,8 @@ static json_t *build_paths(const struct peer *peer, uint64_t now_ns)
 	bool ok = paths;
 
 	for (unsigned id = 0; ok && id < PATHS_MAX; id++) {
-		if (peer->path[id].is_used)
+		/* A candidate is no path yet: anybody who replays a handshake can make one. */
+		if (peer->path[id].is_used && peer->path[id].has_target)
 			ok = append(paths, build_path(peer, id, now_ns));
 	}
 	return whole(paths, ok);
