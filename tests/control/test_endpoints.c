@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -35,6 +36,21 @@ static struct config config = {.links = links,
 static struct control control = {.config = &config};
 static struct peer *peer;
 static uint64_t now_ns;
+
+/* A kernel that was started with ipv6.disable=1. */
+static bool lacks_ipv6;
+
+int socket(int family, int type, int protocol)
+{
+	int (*real)(int, int, int);
+
+	if (family == AF_INET6 && lacks_ipv6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "socket");
+	return real(family, type, protocol);
+}
 
 static void make_keys(void)
 {
@@ -165,6 +181,29 @@ Test(endpoints, sockets_of_a_family_are_opened_for_a_path_only)
 	answer(0, "127.0.0.2:7", NULL);
 	cr_expect(control.uplink[0].pair[0].link->is_open);
 	cr_expect(not(control.uplink[0].pair[1].link->is_open));
+}
+
+Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
+{
+	lacks_ipv6 = links[0].both_families = true;
+	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
+	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
+	cr_expect(eq(int, control.uplink[0].pair[0].state, UPLINK_UP));
+	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_UP));
+	deadline_cancel(&control.loop.deadlines, &peer->deadline); /* told of the other */
+	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS), "tries for ever");
+	answer(0, "[::1]:7", "127.0.0.2:7", NULL);
+	EXPECT_AT(0, "127.0.0.2:7");
+}
+
+Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
+{
+	lacks_ipv6 = true;
+	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
+	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
+	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_WAITING));
+	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),
+	             now_ns + config.error_backoff_ns));
 }
 
 Test(endpoints, nothing_within_reach_is_waited_for)
