@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "control/netif.h"
+#include "control/netif_monitor.h"
 
 static struct netif near, far;
 
@@ -102,12 +104,35 @@ Test(reach, needs_an_address_on_its_device)
 	cr_expect(not(can_reach(&link, "10.1.2.2:1")));
 }
 
-/* The kernel gives every device that is up an address of fe80::/64. */
+static void note_added(const struct netif_event *event, void *arg)
+{
+	if (event->kind == NETIF_ADDRESS_ADDED && event->address.family == AF_INET6 &&
+	    event->index == near.index)
+		*(bool *)arg = true;
+}
+
+/* The kernel takes a moment until it uses a new IPv6 address. */
+static void add_usable_address(struct netif *netif, const char *text)
+{
+	struct netif_monitor monitor;
+	bool is_added = false;
+
+	cr_assert(eq(int, netif_monitor_init(&monitor), 0));
+	add_address(netif, text);
+	while (!is_added) {
+		struct pollfd pfd = {.fd = netif_monitor_fd(&monitor), .events = POLLIN};
+
+		cr_assert(eq(int, poll(&pfd, 1, 20000), 1));
+		cr_assert(eq(int, netif_monitor_read(&monitor, note_added, &is_added), 0));
+	}
+	netif_monitor_fini(&monitor);
+}
+
 Test(reach, link_local_address_leads_no_further_than_the_link)
 {
 	struct config_link any = {0}, link = {.device = near_name};
 
-	add_address(&near, "fe80::7/64");
+	add_usable_address(&near, "fe80::7/64");
 	add_route(&near, "2001:db8::/32");
 	cr_expect(not(can_reach(&any, "[2001:db8::1]:1")));
 	cr_expect(not(can_reach(&link, "[2001:db8::1]:1")));
