@@ -341,7 +341,8 @@ static int build_link(struct config_link *link, const struct raw_link *raw, size
 		return -EINVAL;
 
 	int err = copy_string(raw->endpoint, &link->endpoint);
-	return err ? err : copy_string(raw->device, &link->device);
+	link->any_device = raw->device && !strcmp(raw->device, CONFIG_ANY_DEVICE);
+	return err || link->any_device ? err : copy_string(raw->device, &link->device);
 }
 
 /* As wg's ListenPort does, unless another link has the port for IPv4. */

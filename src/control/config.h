@@ -23,6 +23,7 @@
 #include "vtrunkd/wire.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/vtrunkd.yaml"
+#define CONFIG_ANY_DEVICE   "any" /* no name of a device, as a value of links[].device */
 #define CONFIG_BYTES_MAX    (1u << 20)
 #define CONFIG_DEPTH_MAX    16u
 #define CONFIG_CPUS_MAX     64u
@@ -44,7 +45,8 @@ struct config_link {
 	bool both_families;   /* bind is any IPv6 address, and any IPv4 one as well */
 	char *endpoint;       /* "HOST:PORT" as written, checked for form; NULL: none */
 	uint32_t weight;      /* 1 .. 1,000,000 */
-	char *device;         /* SO_BINDTODEVICE; NULL: none */
+	char *device;         /* SO_BINDTODEVICE; NULL: that of the bound address, if any */
+	bool any_device;      /* "any": rules for the source decide, not a device */
 	uint32_t fwmark;      /* SO_MARK; 0: none */
 	bool has_fwmark;
 };

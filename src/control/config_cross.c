@@ -607,12 +607,19 @@ static void check_endpoints(struct cross *c)
 	}
 }
 
+/* The device that is named for a link, "" for none. */
+static const char *device_of(const struct config_node *link)
+{
+	const char *device = text_or_empty(value(link, "device"));
+
+	return strcmp(device, CONFIG_ANY_DEVICE) ? device : "";
+}
+
 /* Two sockets may share an address and port when they are tied to different devices. */
 static bool binds_clash(const struct config_node *a, const struct config_node *b)
 {
 	const struct config_node *bind_a = value(a, "bind"), *bind_b = value(b, "bind");
-	const char *device_a = text_or_empty(value(a, "device"));
-	const char *device_b = text_or_empty(value(b, "device"));
+	const char *device_a = device_of(a), *device_b = device_of(b);
 	struct endpoint x, y;
 
 	if (!bind_a || !bind_b || config_bind_parse(bind_a->text, &x) ||

@@ -14,6 +14,7 @@
 
 #include "base/endpoint.h"
 #include "base/prefix.h"
+#include "control/config.h"
 #include "control/config_check.h"
 #include "control/config_report.h"
 #include "control/config_tree.h"
@@ -65,6 +66,26 @@ static bool families_fit(const struct config_node *link, const struct config_nod
 	       endpoint_family(&ours) == theirs;
 }
 
+static bool is_wildcard(const struct endpoint *ep)
+{
+	if (endpoint_family(ep) == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&ep->in6.sin6_addr);
+	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+/* An address alone picks a device; a mark leaves that to rules. */
+static bool has_device(const struct config_node *link)
+{
+	const struct config_node *device = config_tree_good(link, "device");
+	const struct config_node *bind = config_tree_good(link, "bind");
+	struct endpoint at;
+
+	if (device)
+		return strcmp(device->text, CONFIG_ANY_DEVICE);
+	return bind && !config_tree_good(link, "fwmark") && !config_bind_parse(bind->text, &at) &&
+	       !is_wildcard(&at);
+}
+
 /* How many links there are for @endpoint; with @only_led of those that the routing table leads. */
 static unsigned count_links(const struct ways *w, const struct config_node *endpoint, bool only_led)
 {
@@ -73,7 +94,7 @@ static unsigned count_links(const struct ways *w, const struct config_node *endp
 
 	for (const struct config_node *link = w->links->first; address && link; link = link->next)
 		count += is_meant_for(endpoint, link) && families_fit(link, address) &&
-		         !(only_led && config_tree_good(link, "device"));
+		         !(only_led && has_device(link));
 	return count;
 }
 
@@ -201,6 +222,44 @@ static void check_path_count(const struct ways *w, const struct config_node *pee
 		               paths, PATHS_MAX);
 }
 
+/* Whether both name the same device, or the same address and no device. */
+static bool is_one_line(const struct config_node *a, const struct config_node *b)
+{
+	const struct config_node *device_a = config_tree_good(a, "device");
+	const struct config_node *device_b = config_tree_good(b, "device");
+	const struct config_node *bind = config_tree_find(b, "bind");
+	struct endpoint x, y;
+
+	if (bind && bind->is_refused)
+		return false;
+	if (!has_device(a) || !has_device(b) || !device_a != !device_b)
+		return false;
+	if (device_a)
+		return !strcmp(device_a->text, device_b->text);
+	if (config_bind_parse(config_tree_good(a, "bind")->text, &x) ||
+	    config_bind_parse(config_tree_good(b, "bind")->text, &y))
+		return false;
+	endpoint_set_port(&x, 0);
+	endpoint_set_port(&y, 0);
+	return endpoint_equal(&x, &y);
+}
+
+static void check_lines(const struct ways *w)
+{
+	for (const struct config_node *link = w->links->first; link; link = link->next) {
+		for (const struct config_node *other = w->links->first; other != link;
+		     other = other->next) {
+			if (!is_one_line(other, link))
+				continue;
+			config_warning(w->report, link,
+			               "leaves by the same device as wireguard.links[%zu]; two "
+			               "links on one line carry no more than one",
+			               other->index);
+			break;
+		}
+	}
+}
+
 int config_routes_check(const struct config_node *network, const struct config_node *wireguard,
                         struct config_report *report)
 {
@@ -210,6 +269,8 @@ int config_routes_check(const struct config_node *network, const struct config_n
 	                 .peers = config_tree_good(wireguard, "peers"),
 	                 .has_routes = !routes || routes->number == 0 /* the word "auto" */};
 
+	if (w.links)
+		check_lines(&w);
 	if (!w.links || !w.peers)
 		return 0;
 	for (const struct config_node *peer = w.peers->first; peer; peer = peer->next)

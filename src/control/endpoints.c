@@ -118,7 +118,7 @@ static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink
 	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
 	                      .remote = *address};
 
-	if (!config->device)
+	if (!*uplink->pair[endpoint_family(address) == AF_INET6].device)
 		detours_keep(&peer->control->detours, address, &config->bind, config->fwmark);
 	if (!path)
 		path = path_add(peer, uplink, &route, (int)e, now_ns);

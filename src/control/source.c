@@ -1,51 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/source.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <string.h>
-
 #include "control/control.h"
+#include "control/line.h"
 #include "control/route.h"
-
-#define OF_NO_LINE (-1) /* the index of a device that is none of the lines */
-
-static bool is_same_address(const struct sockaddr *a, const struct endpoint *b)
-{
-	struct endpoint ep = {0};
-
-	if (!a || a->sa_family != endpoint_family(b))
-		return false;
-	memcpy(&ep, a, endpoint_len(b));
-	if (endpoint_family(b) == AF_INET)
-		return ep.in4.sin_addr.s_addr == b->in4.sin_addr.s_addr;
-	return IN6_ARE_ADDR_EQUAL(&ep.in6.sin6_addr, &b->in6.sin6_addr);
-}
-
-/* The device that has @address; 0: none has. */
-static int owner_of(const struct ifaddrs *list, const struct endpoint *address)
-{
-	for (const struct ifaddrs *a = list; a; a = a->ifa_next) {
-		bool is_dummy = a->ifa_flags & IFF_NOARP && !(a->ifa_flags & IFF_POINTOPOINT);
-
-		if (!is_same_address(a->ifa_addr, address))
-			continue;
-		if (a->ifa_flags & IFF_LOOPBACK || is_dummy)
-			return OF_NO_LINE;
-		return (int)if_nametoindex(a->ifa_name);
-	}
-	return 0;
-}
 
 bool source_is_stale(const struct route *route, const struct config_link *link,
                      const struct ifaddrs *list)
 {
-	int owner = owner_of(list, &route->local);
+	const struct ifaddrs *entry = line_of_address(list, &route->local);
+	int owner;
 
-	if (owner == OF_NO_LINE)
-		return false;
-	if (owner == 0)
-		return true;
+	if (!entry || !line_can_send(entry))
+		return !entry;
+	owner = (int)if_nametoindex(entry->ifa_name);
 	if (link->device)
 		return (int)if_nametoindex(link->device) != owner;
 	return route_device(&route->remote, &route->local, link->fwmark) != owner;

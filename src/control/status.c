@@ -134,7 +134,7 @@ static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 	          put(o, "state", json_string(uplink_state_name(best->state))) &&
 	          put(o, "since_s", seconds_since(best->since_ns, now_ns)) &&
 	          put(o, "reason", text(best->reason)) && put(o, "bind", bound_text(uplink)) &&
-	          put(o, "device", text(config->device)) &&
+	          put(o, "device", text(*best->device ? best->device : config->device)) &&
 	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
 	          put(o, "weight", number(config->weight)) &&
 	          put(o, "train_max_bytes", train_max(uplink)) && put_link_traffic(o, uplink);

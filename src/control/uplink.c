@@ -2,6 +2,7 @@
 #include "control/uplink.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/line.h"
 #include "control/netif.h"
 #include "control/reach.h"
 #include "control/refusal.h"
@@ -246,7 +248,7 @@ static struct link_settings link_settings(const struct uplink_pair *pair)
 {
 	const struct config_link *config = pair->uplink->config;
 	struct link_settings set = {.bind = bind_address(pair),
-	                            .device = config->device,
+	                            .device = *pair->device ? pair->device : NULL,
 	                            .fwmark = config->fwmark,
 	                            .has_fwmark = config->has_fwmark,
 	                            .has_offloads = pair->uplink->control->config->has_offloads};
@@ -349,7 +351,7 @@ static void log_unusable(const struct uplink_pair *pair, int error)
 	const char *name = pair->uplink->config->name;
 	struct endpoint at = bind_address(pair);
 	bool is_ipv6 = pair->family == AF_INET6;
-	const char *device = pair->uplink->config->device;
+	const char *device = *pair->device ? pair->device : NULL;
 	char text[ENDPOINT_TEXT_LEN], hint[REFUSAL_HINT_LEN];
 
 	if (!strcmp(pair->reason, strerror(-error)))
@@ -370,14 +372,48 @@ static void log_unusable(const struct uplink_pair *pair, int error)
 		            hint);
 }
 
+/* Another link that is up on the device of @pair, or NULL. */
+static const struct uplink *find_twin(const struct uplink_pair *pair)
+{
+	const struct control *control = pair->uplink->control;
+
+	for (unsigned i = 0; *pair->device && i < control->uplink_count; i++) {
+		const struct uplink *other = &control->uplink[i];
+		const struct uplink_pair *its = &other->pair[pair->family == AF_INET6];
+
+		if (other != pair->uplink && its->state == UPLINK_UP &&
+		    !strcmp(its->device, pair->device))
+			return other;
+	}
+	return NULL;
+}
+
+/* Both may be meant, as with two ports; but who counts on two lines has one. */
+static void set_up(struct uplink_pair *pair, uint64_t now_ns)
+{
+	const struct uplink *twin = find_twin(pair);
+	char reason[sizeof pair->reason] = "open";
+
+	if (twin) {
+		log_warning("link=%s: leaves by device %s as link %s does; two links on one line "
+		            "carry no more than one",
+		            pair->uplink->config->name, pair->device, twin->config->name);
+		snprintf(reason, sizeof reason, "open, on the same device as %s",
+		         twin->config->name);
+	}
+	set_state(pair, UPLINK_UP, reason, now_ns);
+}
+
 /* Opens or, where it is open already, binds to its device anew. */
 static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 {
-	const char *device = pair->uplink->config->device;
+	struct endpoint at = bind_address(pair);
+	const char *device = pair->device;
 	char bound[ENDPOINT_TEXT_LEN];
 	int r;
 
-	if (device && !netif_is_usable(device))
+	line_device(pair->uplink->config, &at, pair->device);
+	if (*device && !netif_is_usable(device))
 		r = -ENODEV;
 	else
 		r = pair->link->is_open ? reopen_link(pair) : open_link(pair);
@@ -388,10 +424,9 @@ static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 			try_later(pair, now_ns);
 		return r;
 	}
-	set_state(pair, UPLINK_UP, "open", now_ns);
+	set_up(pair, now_ns);
 	log_info("link=%s: up, bound to %s%s%s", pair->uplink->config->name,
-	         endpoint_format(&pair->link->bound, bound), device ? " on device " : "",
-	         device ? device : "");
+	         endpoint_format(&pair->link->bound, bound), *device ? " on device " : "", device);
 	tell_peers_back(pair, now_ns);
 	return 0;
 }
@@ -542,16 +577,56 @@ static void try_waiting(struct uplink_pair *pair, uint64_t now_ns)
 		try_pair(pair, now_ns);
 }
 
-static void device_event(struct uplink *uplink, const struct netif_event *event, uint64_t now_ns)
+/* Ties the sockets to the device that stands for the line now, if that is another one. False when
+ * there is none that works.
+ */
+static bool follow(struct uplink_pair *pair, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
-		if (event->kind == NETIF_LINK_GONE)
-			lose(&uplink->pair[i], "its device is gone", now_ns);
-		else if (event->kind == NETIF_LINK_DOWN)
-			lose(&uplink->pair[i], "its device is down", now_ns);
-		else if (event->kind == NETIF_LINK_UP)
-			try_waiting(&uplink->pair[i], now_ns);
+	struct endpoint at = bind_address(pair);
+	char name[IF_NAMESIZE];
+
+	line_device(pair->uplink->config, &at, name);
+	if (*name && !netif_is_usable(name))
+		return false;
+	if (!*name && !line_has_address(&at))
+		return false;
+	if ((*name ? if_nametoindex(name) : 0) != pair->link->ifindex)
+		try_pair(pair, now_ns);
+	else
+		memcpy(pair->device, name, sizeof pair->device);
+	return true;
+}
+
+/* Something about its device or address: it may have gone, come, or be another's now. */
+static void look_at_pair(struct uplink_pair *pair, const struct netif_event *event, uint64_t now_ns)
+{
+	if (pair->state == UPLINK_WAITING) {
+		if (event->kind == NETIF_LINK_UP || event->kind == NETIF_ADDRESS_ADDED)
+			try_waiting(pair, now_ns);
+		return;
 	}
+	if (event->kind == NETIF_LINK_DOWN)
+		lose(pair, "its device is down", now_ns);
+	else if (!follow(pair, now_ns))
+		lose(pair,
+		     event->kind == NETIF_ADDRESS_REMOVED ? "its address is gone"
+		                                          : "its device is gone",
+		     now_ns);
+}
+
+/* Whether @event is about the device that the pair has, or would have. */
+static bool is_about_device(const struct uplink_pair *pair, const struct netif_event *event)
+{
+	struct endpoint at = bind_address(pair);
+	char name[IF_NAMESIZE];
+
+	if (!*event->name || event->kind == NETIF_ADDRESS_ADDED ||
+	    event->kind == NETIF_ADDRESS_REMOVED)
+		return false;
+	if (!strcmp(pair->device, event->name))
+		return true;
+	line_device(pair->uplink->config, &at, name);
+	return !strcmp(name, event->name);
 }
 
 void uplink_netif_event(struct control *control, const struct netif_event *event)
@@ -560,14 +635,15 @@ void uplink_netif_event(struct control *control, const struct netif_event *event
 
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
+		bool is_address = is_bound_to(uplink, &event->address);
 
-		if (uplink->config->device && !strcmp(uplink->config->device, event->name))
-			device_event(uplink, event, now_ns);
-		if (!is_bound_to(uplink, &event->address))
-			continue;
-		if (event->kind == NETIF_ADDRESS_REMOVED)
-			lose(pair_of(uplink, event->address.family), "its address is gone", now_ns);
-		if (event->kind == NETIF_ADDRESS_ADDED)
-			try_waiting(pair_of(uplink, event->address.family), now_ns);
+		for (unsigned k = 0; k < LINK_FAMILIES; k++) {
+			struct uplink_pair *pair = &uplink->pair[k];
+
+			if (pair->is_wanted &&
+			    ((is_address && pair->family == event->address.family) ||
+			     is_about_device(pair, event)))
+				look_at_pair(pair, event, now_ns);
+		}
 	}
 }

@@ -38,6 +38,7 @@ struct uplink_pair {
 	struct link *link; /* the data plane's half */
 	int family;        /* AF_INET or AF_INET6 */
 	bool is_wanted;    /* kept open while it can be */
+	char device[16];   /* that it is tied to, by configuration or address; "": none */
 	enum uplink_state state;
 	uint64_t since_ns;
 	char reason[128];

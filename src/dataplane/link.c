@@ -204,7 +204,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	struct link *fresh; /* not on the stack, which sanitizers align less than it wants */
 	int r;
 
-	if (!set->device || if_nametoindex(set->device) == link->ifindex)
+	if ((set->device ? if_nametoindex(set->device) : 0) == link->ifindex)
 		return 0;
 	fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);
 	if (!fresh)

@@ -144,3 +144,34 @@ Test(config_routes, only_links_of_the_family_make_a_path)
 	said("auto", "{bind: 10.0.0.1}, {bind: 10.0.0.2}", "10.99.0.0/24", endpoints);
 	cr_expect(eq(uint, count(output, "makes 32 paths"), 1));
 }
+
+Test(config_routes, links_on_one_line_are_warned_about)
+{
+	static const struct {
+		const char *links;
+		unsigned want; /* warnings */
+	} cases[] = {
+		{"{device: eth0}, {device: eth1}", 0},
+		{"{device: eth0}, {device: eth1}, {device: eth0}", 1},
+		{"{bind: 192.0.2.9}, {bind: 192.0.2.10}", 0},
+		{"{bind: '192.0.2.9:1'}, {bind: '192.0.2.9:2'}", 1},
+		{"{bind: '192.0.2.9:1', device: any}, {bind: '192.0.2.9:2'}", 0},
+		{"{bind: '192.0.2.9:1', fwmark: 1}, {bind: '192.0.2.9:2', fwmark: 2}", 0},
+		{"{device: any}, {device: any, name: b}", 0},
+		{"{}, {name: b}", 0},
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		said("auto", cases[i].links, "10.99.0.0/24", "");
+		cr_expect(eq(uint, count(output, "leaves by the same device as"), cases[i].want),
+		          "%s: %s", cases[i].links, output);
+	}
+}
+
+Test(config_routes, link_with_an_address_is_led_by_routes_only_where_rules_decide)
+{
+	said("auto", "{bind: 192.0.2.9}", "192.0.2.0/24", "\"192.0.2.1:1\"");
+	cr_expect(eq(str, output, ""));
+	said("auto", "{bind: 192.0.2.9, device: any}", "192.0.2.0/24", "\"192.0.2.1:1\"");
+	cr_expect(eq(uint, count(output, "warning"), 1));
+}

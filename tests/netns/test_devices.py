@@ -260,3 +260,95 @@ def test_wildcard_link_follows_the_default_route():
         lab.client.ip("route del default via 10.71.1.1")
         wait_until("the tunnel passes over the other line",
                    lambda: lab.client.ping(SERVER4, patience=0.3), 20)
+
+
+def without_rules(lab):
+    """What a person has who only wrote the addresses down: no rule for any source."""
+    for i in lab.links:
+        lab.client.ip(f"rule del from {lab.client_address(i)} lookup {100 + i}")
+
+
+def bound_pair(lab, **link):
+    """A client whose links are bound to addresses, to an endpoint behind the default route."""
+    client, server = lab.pair(server={"wireguard": {"links": [
+        {"name": "any", "bind": f"{SERVER_ANY4}:{PORT}"}]}})
+    client.config["wireguard"]["links"] = [
+        {"name": f"link-{i}", "bind": lab.client_address(i),
+         "endpoint": f"{SERVER_ANY4}:{PORT}", **link} for i in lab.links]
+    without_rules(lab)
+    server.start()
+    return client, server
+
+
+def test_links_bound_to_addresses_leave_by_the_devices_that_have_them():
+    with Lab() as lab:
+        client, _ = bound_pair(lab)
+        before = bytes_into(lab.client, "up2")
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        check(client.link("link-2")["device"] == "up2", f"{client.link('link-2')}")
+        wait_until("link 2 uses its own line",
+                   lambda: bytes_into(lab.client, "up2") > before + 300, 10)
+        check(lab.client.ping(SERVER4, 5) == 5, "the tunnel loses packets")
+
+
+def test_rules_decide_where_no_device_is_wanted():
+    """`device: any`, and a mark: both links leave by the default route, as there is no rule."""
+    with Lab() as lab:
+        client, _ = bound_pair(lab, device="any")
+        client.config["wireguard"]["links"][1].pop("device")
+        client.config["wireguard"]["links"][1]["fwmark"] = 0x51
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        for link in client.status()["links"]:
+            check(link["device"] is None, f"{link['name']} is tied to {link['device']}")
+
+
+def test_two_links_on_one_device_are_told():
+    with Lab() as lab:
+        lab.client.ip("address add 10.71.1.22/24 dev up1")
+        client, _ = bound_pair(lab)
+        client.config["wireguard"]["links"][1]["bind"] = "10.71.1.22"
+        client.start()
+        wait_until("it is said", lambda: "as link link-1 does" in client.process.log(), 5)
+        check(client.link("link-2")["reason"] == "open, on the same device as link-1",
+              f"the status does not: {client.link('link-2')}")
+
+
+def test_address_that_moves_to_another_device_is_followed_at_once():
+    """Somebody makes a bridge of an uplink. Waiting would take a minute."""
+    with Lab(links=1) as lab:
+        client, server = lab.pair(client={"wireguard": {"error_backoff_secs": 60}})
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1"])
+        mac = lab.client.device("up1")["address"]
+        lab.client.ip(f"link add br1 address {mac} type bridge", "link set br1 up",
+                      "address add 10.71.1.2/24 dev br1",
+                      "address del 10.71.1.2/24 dev up1", "link set up1 master br1",
+                      "neigh replace 10.71.1.1 lladdr 02:00:00:01:0c:02 dev br1 nud permanent",
+                      "route replace 10.72.1.0/24 via 10.71.1.1 dev br1",
+                      "route replace default via 10.71.1.1 dev br1 table 101")
+        wait_until("the tunnel passes again",
+                   lambda: lab.client.ping(SERVER4, patience=0.3), 20)
+        check(client.link("link-1")["device"] == "br1", f"{client.link('link-1')}")
+
+
+def test_devices_that_swap_names_are_followed_at_once():
+    with Lab() as lab:
+        client, server = bound_pair(lab)
+        client.config["wireguard"]["error_backoff_secs"] = 60
+        client.config["wireguard"]["links"] = [
+            {"name": "link-1", "device": "up1", "endpoint": f"{SERVER_ANY4}:{PORT}"}]
+        client.start()
+        client.wait_bonded(["link-1"])
+        for old, new in (("up1", "spare"), ("up2", "up1"), ("spare", "up2")):
+            lab.client.ip(f"link set {old} down", f"link set {old} name {new}",
+                          f"link set {new} up")
+        for device, i in (("up1", 2), ("up2", 1)):
+            lab.client.ip(f"neigh replace 10.71.{i}.1 lladdr 02:00:00:0{i}:0c:02 dev {device} "
+                          "nud permanent",
+                          f"route replace default via 10.71.{i}.1 dev {device} metric {100 + i}")
+        lab.cut(1)
+        wait_until("the tunnel passes over the device of that name",
+                   lambda: lab.client.ping(SERVER4, patience=0.3), 30)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* line.h - which device of the system stands for the line of a link.
+ *
+ * An address alone picks a source, not a line: two links bound to the addresses of two uplinks
+ * would both leave by the default route. So a link with an address uses the device that has it,
+ * unless the configuration says `device: any` or marks its packets, both of which mean that rules
+ * decide. Any thread.
+ */
+#ifndef CONTROL_LINE_H
+#define CONTROL_LINE_H
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "base/endpoint.h"
+
+struct config_link;
+
+/* The entry of @list (of getifaddrs()) that has the address, whatever its port; NULL: none has. */
+const struct ifaddrs *line_of_address(const struct ifaddrs *list, const struct endpoint *address);
+
+/* Whether datagrams can leave by the device of @entry; loopback and dummy devices only hold
+ * addresses.
+ */
+bool line_can_send(const struct ifaddrs *entry);
+
+/* Whether a device of this system has the address. */
+bool line_has_address(const struct endpoint *address);
+
+/* The name of the device that sockets of @link bound to @bind (the wildcard: to nothing) are tied
+ * to, "" for none.
+ */
+void line_device(const struct config_link *link, const struct endpoint *bind,
+                 char ret[static IF_NAMESIZE]);
+
+#endif
