@@ -26,6 +26,7 @@
  *   tun             the TUN device
  *     queues        each with a thread that reads it
  *     tcp_offload udp_offload   whether it takes and gives super-packets
+ *     kernel_drops  packets to us that the kernel dropped: its queue was full
  *   links[]         in the order of the configuration
  *     name          text
  *     state         "up"; "waiting" for a device or an address; "resting" after a failed send; of sockets
@@ -40,6 +41,9 @@
  *     train_max_bytes  longest datagram that leaves in trains, in any family; 0: each leaves alone
  *     tx_packets tx_bytes rx_packets rx_bytes   UDP datagrams and their payload
  *     tx_errors     datagrams the system refused to send
+ *     kernel_drops handshake_kernel_drops   what the kernel dropped because the buffer of the data
+ *                   socket, of that for handshake messages was full; datagrams, of which those it had
+ *                   joined to a train count as one
  *   peers[]         in the order of the configuration
  *     name          text
  *     public_key    base64

@@ -143,20 +143,33 @@ static void print_interface(FILE *out, const json_t *status)
 	fprintf(out, "  mtu: %s, workers: %s, crypto: %s\n", text_count(status, "mtu").s,
 	        text_count(status, "workers").s, text_string(status, "crypto"));
 	if (json_is_object(tun))
-		fprintf(out, "  tun: %s queue%s, offload of %s\n", text_count(tun, "queues").s,
+		fprintf(out, "  tun: %s queue%s, offload of %s, dropped by the kernel: %s\n",
+		        text_count(tun, "queues").s,
 		        json_integer_value(json_object_get(tun, "queues")) == 1 ? "" : "s",
-		        offload_name(tun));
+		        offload_name(tun), text_count(tun, "kernel_drops").s);
 	if (json_is_object(pool))
 		fprintf(out, "  packet buffers: %s batches, up to %s\n",
 		        text_count(pool, "batches").s, text_bytes(pool, "bytes").s);
+}
+
+/* By the kernel: data and, where there are any, handshake messages. */
+static struct text text_link_drops(const json_t *link)
+{
+	struct text data = text_count(link, "kernel_drops"), both;
+	json_int_t handshakes = json_integer_value(json_object_get(link, "handshake_kernel_drops"));
+
+	if (handshakes <= 0)
+		return data;
+	snprintf(both.s, sizeof both.s, "%.20s + %" JSON_INTEGER_FORMAT, data.s, handshakes);
+	return both;
 }
 
 static void print_links(FILE *out, const json_t *links)
 {
 	static const char *const titles[] = {"NAME",     "STATE",  "SINCE",  "BIND",
 	                                     "DEVICE",   "FWMARK", "WEIGHT", "SENT",
-	                                     "RECEIVED", "ERRORS", "REASON"};
-	struct text_table *table = text_table_create(titles, 11);
+	                                     "RECEIVED", "ERRORS", "DROPPED", "REASON"};
+	struct text_table *table = text_table_create(titles, 12);
 	const json_t *link;
 	size_t i;
 
@@ -172,6 +185,7 @@ static void print_links(FILE *out, const json_t *links)
 		text_table_add(table, text_bytes(link, "tx_bytes").s);
 		text_table_add(table, text_bytes(link, "rx_bytes").s);
 		text_table_add(table, text_count(link, "tx_errors").s);
+		text_table_add(table, text_link_drops(link).s);
 		text_table_add(table, text_string(link, "reason"));
 	}
 	fputs("\nlinks:\n", out);

@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -236,6 +237,61 @@ int netif_bring_up(struct netif *netif)
 	link->ifi_flags = IFF_UP;
 	link->ifi_change = IFF_UP;
 	return request_end(netif, nlh, 0, 0);
+}
+
+static int keep_tx_dropped(const struct nlattr *attr, void *arg)
+{
+	struct rtnl_link_stats64 stats; /* longer or shorter than the kernel's */
+	size_t len = mnl_attr_get_payload_len(attr);
+	uint64_t **ret = arg;
+
+	if (mnl_attr_get_type(attr) != IFLA_STATS64 ||
+	    len < offsetof(struct rtnl_link_stats64, tx_dropped) + sizeof stats.tx_dropped)
+		return MNL_CB_OK;
+	memcpy(&stats, mnl_attr_get_payload(attr), len < sizeof stats ? len : sizeof stats);
+	**ret = stats.tx_dropped;
+	*ret = NULL;
+	return MNL_CB_STOP;
+}
+
+static int take_link(const struct nlmsghdr *nlh, void *arg)
+{
+	if (nlh->nlmsg_type == RTM_NEWLINK)
+		mnl_attr_parse(nlh, sizeof(struct ifinfomsg), keep_tx_dropped, arg);
+	return MNL_CB_STOP;
+}
+
+/* The one answer to a question about one interface. */
+static int ask_link(struct netif *netif, struct nlmsghdr *nlh, uint64_t *ret)
+{
+	alignas(struct nlmsghdr) uint8_t answer[ANSWER_LEN];
+	uint64_t *wanted = ret;
+	ssize_t len;
+
+	if (mnl_socket_sendto(netif->nl, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	do {
+		len = mnl_socket_recvfrom(netif->nl, answer, sizeof answer);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0 || mnl_cb_run(answer, (size_t)len, nlh->nlmsg_seq, 0, take_link, &wanted) < 0)
+		return -errno;
+	return wanted ? -ENODATA : 0;
+}
+
+int netif_tx_dropped(struct netif *netif, uint64_t *ret)
+{
+	struct request request;
+	struct nlmsghdr *nlh = request_begin(&request, RTM_GETLINK, 0);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(nlh, sizeof *link);
+	int err;
+
+	set_error(netif, "ask for the counters of %s", netif->name);
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = netif->index;
+	nlh->nlmsg_flags = NLM_F_REQUEST; /* the answer is the acknowledgement */
+	nlh->nlmsg_seq = ++netif->seq;
+	err = ask_link(netif, nlh, ret);
+	return err ? failed(netif, err, NULL) : 0;
 }
 
 static size_t address_bytes(const struct prefix *prefix)

@@ -11,6 +11,7 @@
 #include "base/key_text.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/netif.h"
 #include "version.h"
 
 /* Takes over @value; false, with @value gone, without memory. @key is plain ASCII. */
@@ -125,6 +126,23 @@ static bool put_link_traffic(json_t *o, const struct uplink *uplink)
 	       put(o, "tx_errors", number(tx_errors));
 }
 
+/* The kernel is asked here, of sockets that are open. */
+static bool put_kernel_drops(json_t *o, const struct uplink *uplink)
+{
+	uint64_t data = 0, handshakes = 0;
+
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		struct link *link = uplink->pair[i].link;
+
+		if (link->is_open)
+			link_read_drops(link);
+		data += link->data_drops.total;
+		handshakes += link->handshake_drops.total;
+	}
+	return put(o, "kernel_drops", number(data)) &&
+	       put(o, "handshake_kernel_drops", number(handshakes));
+}
+
 static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 {
 	const struct config_link *config = uplink->config;
@@ -137,7 +155,8 @@ static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 	          put(o, "device", text(*best->device ? best->device : config->device)) &&
 	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
 	          put(o, "weight", number(config->weight)) &&
-	          put(o, "train_max_bytes", train_max(uplink)) && put_link_traffic(o, uplink);
+	          put(o, "train_max_bytes", train_max(uplink)) && put_link_traffic(o, uplink) &&
+	          put_kernel_drops(o, uplink);
 
 	return whole(o, ok);
 }
@@ -321,23 +340,37 @@ static json_t *build_pool(const struct engine *engine)
 	return whole(o, ok);
 }
 
-static json_t *build_tun(const struct tun *tun)
+/* Null when the device is gone. */
+static json_t *tun_drops(const char *interface)
+{
+	struct netif netif;
+	uint64_t dropped;
+	int r = netif_init(&netif, interface);
+
+	if (!r)
+		r = netif_tx_dropped(&netif, &dropped);
+	netif_fini(&netif);
+	return r ? json_null() : number(dropped);
+}
+
+static json_t *build_tun(const struct tun *tun, const char *interface)
 {
 	json_t *o = json_object();
 	bool ok = put(o, "queues", number(tun->queues)) &&
 	          put(o, "tcp_offload", json_boolean(tun->takes.tcp4)) &&
-	          put(o, "udp_offload", json_boolean(tun->takes.udp4));
+	          put(o, "udp_offload", json_boolean(tun->takes.udp4)) &&
+	          put(o, "kernel_drops", tun_drops(interface));
 
 	return whole(o, ok);
 }
 
-static bool put_engine(json_t *o, const struct engine *engine)
+static bool put_engine(json_t *o, const struct control *control)
 {
-	const struct engine_settings *set = engine_settings(engine);
+	const struct engine_settings *set = engine_settings(control->engine);
 
 	return put(o, "workers", number(set->workers)) &&
 	       put(o, "crypto", json_string(cipher_library_name(set->cipher))) &&
-	       put(o, "tun", build_tun(&set->tun));
+	       put(o, "tun", build_tun(&set->tun, control->interface));
 }
 
 json_t *status_build(const struct control *control, uint64_t now_ns)
@@ -349,7 +382,7 @@ json_t *status_build(const struct control *control, uint64_t now_ns)
 	          put(o, "uptime_s", seconds_since(control->started_ns, now_ns)) &&
 	          put(o, "mtu", number(control->config->mtu)) &&
 	          put(o, "public_key", key_text(control->identity->public_key)) &&
-	          put_engine(o, control->engine) && put(o, "links", build_links(control, now_ns)) &&
+	          put_engine(o, control) && put(o, "links", build_links(control, now_ns)) &&
 	          put(o, "peers", build_peers(control, now_ns)) &&
 	          put(o, "drops", build_drops(control->engine)) &&
 	          put(o, "pool", build_pool(control->engine)) &&

@@ -187,15 +187,34 @@ err_data:
 	return r;
 }
 
+void link_read_drops(struct link *link)
+{
+	socket_drops_read(&link->data_drops, link->data_fd);
+	socket_drops_read(&link->handshake_drops, link->handshake_fd);
+}
+
 void link_close(struct link *link)
 {
 	if (!link->is_open)
 		return;
+	link_read_drops(link);
+	socket_drops_restart(&link->data_drops);
+	socket_drops_restart(&link->handshake_drops);
 	free(link->handshake_buffer);
 	close(link->wake_fd);
 	close(link->handshake_fd);
 	close(link->data_fd);
 	link->is_open = false;
+}
+
+/* @fd is @fresh from now on. What the kernel dropped at the old one stays counted. */
+static int replace_socket(int fd, int fresh, struct socket_drops *drops)
+{
+	socket_drops_read(drops, fd);
+	if (dup3(fresh, fd, O_CLOEXEC) < 0)
+		return -errno;
+	socket_drops_restart(drops);
+	return 0;
 }
 
 int link_follow_device(struct link *link, const struct link_settings *set)
@@ -215,11 +234,13 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	if (r)
 		goto out;
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
-	if (dup3(fresh->data_fd, link->data_fd, O_CLOEXEC) < 0 ||
-	    dup3(fresh->handshake_fd, link->handshake_fd, O_CLOEXEC) < 0 ||
-	    eventfd_write(link->wake_fd, 1))
+	r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
+	if (!r)
+		r = replace_socket(link->handshake_fd, fresh->handshake_fd,
+		                   &link->handshake_drops);
+	if (!r && eventfd_write(link->wake_fd, 1))
 		r = -errno;
-	else {
+	if (!r) {
 		link->ifindex = fresh->ifindex;
 		/* Another device may do what the one before could not. */
 		atomic_store_explicit(&link->train_max, atomic_load(&fresh->train_max),

@@ -24,6 +24,7 @@
 #include "base/thread.h"
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
+#include "dataplane/socket_drops.h"
 #include "dataplane/watch.h"
 
 struct link_settings {
@@ -47,6 +48,8 @@ struct link {
 	bool is_open;              /* [C] */
 	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
+	struct socket_drops data_drops;      /* [C] what the kernel dropped at data_fd */
+	struct socket_drops handshake_drops; /* [C] and at handshake_fd */
 	struct thread thread;      /* [C] its RX thread */
 	int wake_fd; /* [L] eventfd: wakes the RX thread, to end, to take over from the watch or to look at
 	              * its socket anew
@@ -70,6 +73,11 @@ struct link {
  * for a device that is not there, ...). Control.
  */
 int link_open(struct link *link, const struct link_settings *set);
+
+/* Asks the kernel what it dropped at the two sockets of an open link: data_drops, handshake_drops.
+ * They go on when the link gets other sockets. Control.
+ */
+void link_read_drops(struct link *link);
 
 /* After the RX thread ended and no path target names the link any more. Control. */
 void link_close(struct link *link);

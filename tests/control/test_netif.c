@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -319,15 +320,40 @@ Test(netif, route_to_an_interface_that_is_down_names_the_step)
 	          "%s", netif_error(&netif));
 }
 
+Test(netif, packets_for_a_full_queue_are_counted)
+{
+	struct prefix p = prefix("10.2.0.1/16");
+	struct sockaddr_in at = {.sin_family = AF_INET,
+	                         .sin_port = htons(9),
+	                         .sin_addr.s_addr = htonl(0x0a020002)};
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t before = 0, after = 0;
+	char packet[2048];
+
+	/* The queue has room for 1000; nobody reads. */
+	cr_assert(eq(int, netif_add_address(&netif, &p, NULL), 0));
+	cr_assert(eq(int, netif_bring_up(&netif), 0));
+	cr_assert(eq(int, netif_tx_dropped(&netif, &before), 0), "%s", netif_error(&netif));
+	for (unsigned i = 0; i < 1500; i++)
+		sendto(sock, "x", 1, 0, (struct sockaddr *)&at, sizeof at);
+	close(sock);
+	cr_assert(eq(int, netif_tx_dropped(&netif, &after), 0), "%s", netif_error(&netif));
+	cr_expect(le(u64, before + 500, after), "%" PRIu64 " and then %" PRIu64, before, after);
+	cr_assert(lt(long, 0, read(tun_fd, packet, sizeof packet)));
+}
+
 Test(netif, device_gone_is_an_error)
 {
 	struct prefix p = prefix("10.2.0.1/16");
+	uint64_t dropped = 7;
 
 	close(tun_fd);
 	cr_assert(eq(int, netif_set_mtu(&netif, 1400), -ENODEV));
 	cr_assert(eq(int, netif_bring_up(&netif), -ENODEV));
 	cr_assert(eq(int, netif_add_address(&netif, &p, NULL), -ENODEV));
 	cr_assert(eq(int, netif_add_route(&netif, &p), -ENODEV));
+	cr_assert(eq(int, netif_tx_dropped(&netif, &dropped), -ENODEV));
+	cr_assert(eq(u64, dropped, 7));
 	tun_fd = -1;
 }
 

@@ -112,16 +112,19 @@ Test(status, what_is_not_known_is_null)
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
 		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},"
+		"\"tcp_offload\":false,\"udp_offload\":false,"
+		"\"kernel_drops\":null},\"pool\":{},"
 		"\"log_lines_lost\":0,\"links\":["
 		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
 		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
 		"\"train_max_bytes\":0,\"tx_packets\":0,"
-		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0},"
+		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0,"
+		"\"kernel_drops\":0,\"handshake_kernel_drops\":0},"
 		"{\"name\":\"dsl\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
 		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
 		"\"train_max_bytes\":0,\"tx_packets\":0,"
-		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0}],"
+		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0,"
+		"\"kernel_drops\":0,\"handshake_kernel_drops\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"aggregate\",\"bonding\":\"unknown\","
 		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
 		"\"handshakes\":0,\"last_handshake\":null,\"unanswered_initiations\":0,"
@@ -152,6 +155,9 @@ static void fill_links(void)
 	atomic_store(&link->rx_packets, 13);
 	atomic_store(&link->rx_bytes, 14);
 	atomic_store(&link->tx_errors, 15);
+	link->data_fd = link->handshake_fd = -1; /* not open in truth: what was counted before stays */
+	link->data_drops.total = 16;
+	link->handshake_drops.total = 17;
 	dsl->state = UPLINK_RESTING;
 	strcpy(dsl->reason, "No buffer space available");
 	config_link[1].fwmark = 0x51; /* not to be shown: it is not set */
@@ -265,18 +271,21 @@ Test(status, all_that_is_known_is_told)
 	assert_status(
 		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
 		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false},\"pool\":{},"
+		"\"tcp_offload\":false,\"udp_offload\":false,"
+		"\"kernel_drops\":null},\"pool\":{},"
 		"\"log_lines_lost\":0,\"links\":["
 		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
 		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
 		"\"train_max_bytes\":1400,"
 		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
-		"\"tx_errors\":15},"
+		"\"tx_errors\":15,"
+		"\"kernel_drops\":16,\"handshake_kernel_drops\":17},"
 		"{\"name\":\"dsl\",\"state\":\"resting\",\"since_s\":0.0,"
 		"\"reason\":\"No buffer space available\",\"bind\":null,\"device\":null,"
 		"\"fwmark\":null,\"weight\":1,\"train_max_bytes\":0,\"tx_packets\":0,\"tx_bytes\":"
 		"0,\"rx_packets\":0,"
-		"\"rx_bytes\":0,\"tx_errors\":0}],"
+		"\"rx_bytes\":0,\"tx_errors\":0,"
+		"\"kernel_drops\":0,\"handshake_kernel_drops\":0}],"
 		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
 		"\"session\":\"established\",\"session_age_s\":0.75,"
 		"\"session_role\":\"responder\",\"handshakes\":4,\"last_handshake\":1700000000,"
