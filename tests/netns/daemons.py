@@ -171,7 +171,7 @@ class WireGuardGo:
     def _listens(self):
         """By its own words: wg removes the socket of one that it asks before listen() was called."""
         check(self.process.is_running(), f"{self.name} ended early")
-        return "UAPI listener started" in self.process.log()
+        return self.process.has_said("UAPI listener started")
 
     def set(self, *words):
         require(["wg", "set", self.interface, *map(str, words)])

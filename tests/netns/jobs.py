@@ -40,7 +40,10 @@ def on_signal(number, _):
 
 
 def take_signals():
-    """The signals of the runner and of its tests become exceptions."""
+    """The signals of the runner and of its tests become exceptions. SIGQUIT is what it is by default also
+    where a shell ignores it for what it runs in the background: daemons inherit that.
+    """
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, on_alarm)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)

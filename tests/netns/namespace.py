@@ -174,6 +174,7 @@ class Process:
         self.was_signalled = False
         self.log_path = f"{lab.directory}/{name}.log"
         with open(self.log_path, "ab") as log:
+            self.log_begin = log.tell()  # an earlier process of the name may have written, too
             self.popen = subprocess.Popen(
                 namespace.command(*cmd), stdout=log, stderr=stderr or log,
                 stdin=subprocess.DEVNULL,
@@ -187,6 +188,12 @@ class Process:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
+
+    def has_said(self, text):
+        """Whether this process, not one of the same name before it, wrote @text."""
+        with open(self.log_path, "rb") as file:
+            file.seek(self.log_begin)
+            return text.encode() in file.read()
 
     def is_running(self):
         return self.popen.poll() is None

@@ -162,7 +162,7 @@ def check_memory(daemon, before, pool_bytes):
 
 
 def check_unmoved(daemon, pictured, counted, remembered):
-    wait_until(f"{daemon.name} looks as before", lambda: picture(daemon) == pictured, 3)
+    wait_until(f"{daemon.name} looks as before", lambda: picture(daemon) == pictured, 20)
     check_memory(daemon, remembered, daemon.status()["pool"]["bytes"])
     more = {name: count - counted[name] for name, count in refusals(daemon).items()}
     note(f"{daemon.name}: {more}")
