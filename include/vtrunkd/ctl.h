@@ -38,7 +38,8 @@
  *     device        text, the device the link is bound to
  *     fwmark        32-bit mark
  *     weight        as configured
- *     train_max_bytes  longest datagram that leaves in trains, in any family; 0: each leaves alone
+ *     train_max_bytes  longest datagram that its device takes in trains, in any family; 0: each leaves
+ *                   alone
  *     tx_packets tx_bytes rx_packets rx_bytes   UDP datagrams and their payload
  *     tx_errors     datagrams the system refused to send
  *     kernel_drops handshake_kernel_drops   what the kernel dropped because the buffer of the data
@@ -70,6 +71,7 @@
  *       reason      text, why it has that state
  *       in_use      whether it carries data now, by mode, state and weight
  *       weight      share of traffic
+ *       train_max_bytes  longest datagram that leaves there in trains; 0: each leaves alone
  *       rtt_ms jitter_ms   milliseconds, smoothed
  *       loss_tx_percent loss_rx_percent   0 .. 100, away from us and towards us
  *       last_heard_s  seconds since anything authentic came on it

@@ -237,8 +237,10 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 
 	for (size_t i = 0; i < control->peer_count; i++)
 		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
+	for (size_t i = 0; i < control->peer_count; i++)
+		path_tell_trains(control->peers[i], now_ns);
 	control->sampled_ns = now_ns;
-	uplinks_tell_trains(control, now_ns);
+	uplinks_tell_trains(control);
 	tell_tun(control, now_ns);
 	tell_routing_loop(control, now_ns);
 	ratelimit_expire(&control->ratelimit, now_ns);

@@ -36,6 +36,9 @@
 /* To an address not proved goes at most so many times what came from there (RFC 9000, section 8). */
 #define UNPROVED_FACTOR 3u
 
+/* An MTU that ICMP has lowered is forgotten by the system after ten minutes. */
+#define TRAINS_RETRY_NS (11 * 60 * NS_PER_S)
+
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S
 
@@ -642,6 +645,14 @@ void path_link_failed(struct peer *peer, const struct link *link, const char *re
 		handshake_initiate(peer, false, now_ns);
 }
 
+static void try_trains(struct peer *peer, const struct path *path)
+{
+	struct path_target *target = peer->dp->path[path_id(peer, path)].target;
+
+	if (target)
+		train_limit_set(&target->trains, TRAIN_ANY);
+}
+
 void path_link_back(struct peer *peer, const struct link *link)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
@@ -650,7 +661,38 @@ void path_link_back(struct peer *peer, const struct link *link)
 		if (path->is_used && path->route.link == link) {
 			path->rest_until_ns = 0;
 			health_hurry(&path->health, &peer->health_settings);
+			/* Another device may do what the one before could not. */
+			try_trains(peer, path);
 		}
+	}
+}
+
+static void tell_path_trains(struct peer *peer, struct path *path, struct train_limit *limit,
+                             uint64_t now_ns)
+{
+	unsigned max = train_limit_max(limit);
+	int error = train_limit_take_error(limit);
+
+	if (error) {
+		path->trains_since_ns = now_ns;
+		if (error != path->trains_told)
+			log_info("peer=%s path=%u link=%s: trains of datagrams are refused, %s; "
+			         "those above %u bytes leave one by one",
+			         peer->name, path_id(peer, path), path->uplink->config->name,
+			         strerror(error), max);
+		path->trains_told = error;
+	} else if (max < TRAIN_ANY && now_ns >= path->trains_since_ns + TRAINS_RETRY_NS) {
+		train_limit_set(limit, TRAIN_ANY);
+	}
+}
+
+void path_tell_trains(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path_target *target = peer->dp->path[i].target; /* control alone changes it */
+
+		if (peer->path[i].is_used && target)
+			tell_path_trains(peer, &peer->path[i], &target->trains, now_ns);
 	}
 }
 

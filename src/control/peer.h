@@ -59,6 +59,9 @@ struct path {
 	/* What the slot's counters said when this path took it. */
 	uint64_t before_tx_packets, before_tx_bytes, before_rx_packets, before_rx_bytes;
 
+	uint64_t trains_since_ns; /* when a train was refused last */
+	int trains_told;          /* the errno logged last for that */
+
 	/* For rates in status: counts at the last sample, and the rates since the one before. */
 	uint64_t sampled_tx_bytes, sampled_rx_bytes;
 	uint64_t tx_bps, rx_bps;
@@ -324,6 +327,11 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 void path_link_failed(struct peer *peer, const struct link *link, const char *reason,
                       uint64_t now_ns);
 void path_link_back(struct peer *peer, const struct link *link);
+
+/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
+ * tried again after some minutes.
+ */
+void path_tell_trains(struct peer *peer, uint64_t now_ns);
 
 /* Rates from the growth of the counters since the last call. */
 void path_sample_rates(struct peer *peer, uint64_t elapsed_ns);

@@ -99,7 +99,7 @@ static json_t *train_max(const struct uplink *uplink)
 
 	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
 		struct link *link = uplink->pair[i].link;
-		unsigned max = atomic_load(&link->train_max);
+		unsigned max = train_limit_max(&link->trains);
 
 		is_any_open |= link->is_open;
 		if (link->is_open && max < least)
@@ -196,6 +196,17 @@ static bool put_path_traffic(json_t *o, const struct path *path, const struct dp
 	       put(o, "tx_bps", number(path->tx_bps)) && put(o, "rx_bps", number(path->rx_bps));
 }
 
+/* Of the link and of the way there, the smaller. */
+static json_t *train_bytes(const struct path *path, const struct dp_path *dp)
+{
+	unsigned of_link = train_limit_max(&path->route.link->trains), of_path;
+
+	if (!dp->target)
+		return json_null();
+	of_path = train_limit_max(&dp->target->trains);
+	return number(of_link < of_path ? of_link : of_path);
+}
+
 static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 {
 	const struct path *path = &peer->path[id];
@@ -209,6 +220,7 @@ static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 	          put(o, "reason", text(health->reason)) &&
 	          put(o, "in_use", json_boolean(path->is_in_table)) &&
 	          put(o, "weight", number(path->uplink->config->weight)) &&
+	          put(o, "train_max_bytes", train_bytes(path, &peer->dp->path[id])) &&
 	          put_estimate(o, &health->estimate) &&
 	          put_path_traffic(o, path, &peer->dp->path[id], now_ns);
 

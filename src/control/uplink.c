@@ -100,33 +100,22 @@ static void tell_peers_back(struct uplink_pair *pair, uint64_t now_ns)
 	}
 }
 
-/* A path's MTU that ICMP has lowered is forgotten by the system after ten minutes. */
-#define TRAINS_RETRY_NS (11 * 60 * NS_PER_S)
-
-static void tell_trains(struct uplink_pair *pair, uint64_t now_ns)
+/* Its device stays what it is: trains are tried again when it was replaced. */
+static void tell_trains(struct link *link)
 {
-	struct link *link = pair->link;
-	int error = atomic_exchange(&link->train_errno, 0);
-	unsigned max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
+	int error = train_limit_take_error(&link->trains);
 
-	if (error) {
-		pair->trains_since_ns = now_ns;
-		if (error != pair->trains_told)
-			log_warning("link=%s: trains of datagrams are refused, %s; those above %u "
-			            "bytes leave one by one",
-			            link->name, strerror(error), max);
-		pair->trains_told = error;
-	} else if (max > 0 && max < UINT16_MAX &&
-	           now_ns >= pair->trains_since_ns + TRAINS_RETRY_NS) {
-		atomic_store_explicit(&link->train_max, UINT16_MAX, memory_order_relaxed);
-	}
+	if (error)
+		log_warning("link=%s: the device refuses trains of datagrams, %s; they leave one "
+		            "by one",
+		            link->name, strerror(error));
 }
 
-void uplinks_tell_trains(struct control *control, uint64_t now_ns)
+void uplinks_tell_trains(struct control *control)
 {
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			tell_trains(&control->uplink[i].pair[k], now_ns);
+			tell_trains(control->uplink[i].pair[k].link);
 	}
 }
 

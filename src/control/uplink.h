@@ -42,8 +42,6 @@ struct uplink_pair {
 	enum uplink_state state;
 	uint64_t since_ns;
 	char reason[128];
-	uint64_t trains_since_ns;   /* when a train was refused last */
-	int trains_told;            /* the errno logged last for that */
 	struct deadline deadline;   /* when to try again */
 	struct event_source source; /* its handshake socket */
 };
@@ -89,10 +87,8 @@ const struct uplink_pair *uplink_best(const struct uplink *uplink);
 /* Watches the handshake sockets of all links that are open, or leaves them alone. */
 void uplinks_watch_handshakes(struct control *control, bool is_watched);
 
-/* Logs that the system refused trains of datagrams, once per pair and cause, and has them tried
- * again after some minutes when a path's MTU was the reason.
- */
-void uplinks_tell_trains(struct control *control, uint64_t now_ns);
+/* Logs that the device of a link refused trains of datagrams, once. */
+void uplinks_tell_trains(struct control *control);
 
 /* The system refused to send on @link, with @error, which says nothing about one destination. */
 void uplink_refused(struct uplink *uplink, const struct link *link, int error, uint64_t now_ns);

@@ -359,6 +359,7 @@ static struct path_target *make_target(struct engine *engine, const struct route
 		return NULL;
 	}
 	target->route = *route;
+	train_limit_set(&target->trains, TRAIN_ANY);
 	return target;
 }
 

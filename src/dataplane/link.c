@@ -126,8 +126,7 @@ static void use_trains(struct link *link)
 {
 	bool can_send = set_int(link->data_fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
 
-	atomic_store_explicit(&link->train_max, can_send ? UINT16_MAX : 0, memory_order_relaxed);
-	atomic_store_explicit(&link->train_errno, 0, memory_order_relaxed);
+	train_limit_set(&link->trains, can_send ? TRAIN_ANY : 0);
 	/* Both or none: whether to join datagrams the system decides by either of the two, whatever
 	 * they are steered to afterwards.
 	 */
@@ -171,7 +170,7 @@ int link_open(struct link *link, const struct link_settings *set)
 		r = -ENOMEM;
 		goto err_stop;
 	}
-	atomic_store_explicit(&link->train_max, 0, memory_order_relaxed);
+	train_limit_set(&link->trains, 0);
 	if (set->has_offloads)
 		use_trains(link);
 	link->ifindex = set->device ? if_nametoindex(set->device) : 0;
@@ -243,8 +242,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	if (!r) {
 		link->ifindex = fresh->ifindex;
 		/* Another device may do what the one before could not. */
-		atomic_store_explicit(&link->train_max, atomic_load(&fresh->train_max),
-		                      memory_order_relaxed);
+		train_limit_set(&link->trains, (uint16_t)train_limit_max(&fresh->trains));
 	}
 	link_close(fresh);
 out:

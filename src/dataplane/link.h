@@ -25,6 +25,7 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 #include "dataplane/socket_drops.h"
+#include "dataplane/trains.h"
 #include "dataplane/watch.h"
 
 struct link_settings {
@@ -59,8 +60,7 @@ struct link {
 	struct reception *reception; /* [R] what messages are received into */
 	struct load load;            /* [R] */
 
-	_Atomic uint16_t train_max; /* longest datagram that is sent in trains; 0: none is */
-	_Atomic int train_errno;    /* with which a train was refused, until control has told */
+	struct train_limit trains; /* what its device does: TRAIN_ANY, or 0 */
 
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [S] datagrams, of all kinds */
 	counter_t tx_bytes;                        /* [S] UDP payload */
@@ -97,10 +97,11 @@ struct link_sent {
 };
 
 /* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
- * @route->remote from @route->local (when the link is a wildcard one). The data plane's threads.
+ * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of the
+ * path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
  */
 struct link_sent link_send(struct dp_thread *self, const struct route *route,
-                           const struct batch *b);
+                           struct train_limit *trains, const struct batch *b);
 
 /* Sends one handshake message. Returns 0 or a negative errno. Control. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);

@@ -3,9 +3,9 @@
  * which passes the system's layers once and is cut by the device or just before it. The last one of a
  * train may be shorter.
  *
- * A device that cannot checksum refuses a train with EIO; one with a smaller MTU than the segments, which
+ * A device that cannot checksum refuses a train with EIO; a way with a smaller MTU than the segments, which
  * single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was refused goes again one
- * by one, and the link remembers how long the datagrams of a train may be.
+ * by one, and the link or the path remembers how long the datagrams of a train may be (trains.h).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -80,12 +80,12 @@ struct dispatch {
 	unsigned len; /* messages */
 };
 
-/* How many segments from @first on make one message. */
-static unsigned train_len(const struct batch *b, unsigned first, unsigned train_max)
+/* How many segments from @first on make one message, none longer than @longest if more than one. */
+static unsigned train_len(const struct batch *b, unsigned first, unsigned longest)
 {
 	unsigned len = b->segment[first].len, bytes = len, n = 1;
 
-	if (len > train_max)
+	if (len > longest)
 		return 1;
 	while (first + n < b->len && b->segment[first + n].len <= len &&
 	       bytes + b->segment[first + n].len <= UDP_PAYLOAD_MAX) {
@@ -99,13 +99,13 @@ static unsigned train_len(const struct batch *b, unsigned first, unsigned train_
 
 /* Messages for the segments from @first on. @local: our own address to be pinned, or NULL. */
 static void fill(struct dispatch *d, const struct route *route, const struct batch *b,
-                 unsigned first, const struct endpoint *local, unsigned train_max)
+                 unsigned first, const struct endpoint *local, unsigned longest)
 {
 	d->len = 0;
 	for (unsigned i = first, n; i < b->len; i += n) {
 		struct msghdr *m = &d->msg[d->len].msg_hdr;
 
-		n = train_len(b, i, train_max);
+		n = train_len(b, i, longest);
 		for (unsigned k = i; k < i + n; k++)
 			d->iov[k] = (struct iovec){segment_header(b, &b->segment[k]),
 			                           b->segment[k].len};
@@ -123,25 +123,34 @@ static void fill(struct dispatch *d, const struct route *route, const struct bat
 	}
 }
 
-/* Shorter trains, or none, after @error; false when the refusal is not about trains. */
-static bool give_up_train(struct link *link, unsigned segments, unsigned segment_len, int error)
+/* How long the datagrams of a train may be on a path of the link. */
+static unsigned train_max(const struct link *link, const struct train_limit *path)
 {
-	unsigned max = error == EIO ? 0 : segment_len - 1;
-	uint16_t known;
+	unsigned of_link = train_limit_max(&link->trains);
+	unsigned of_path = path ? train_limit_max(path) : 0;
 
-	if (segments < 2 || (error != EIO && error != EINVAL && error != EMSGSIZE))
+	return of_link < of_path ? of_link : of_path;
+}
+
+/* No trains on the link, or shorter ones on the path, after @error; false when the refusal is not about
+ * trains.
+ */
+static bool give_up_train(struct link *link, struct train_limit *path, unsigned segments,
+                          unsigned segment_len, int error)
+{
+	if (segments < 2)
 		return false;
-	/* Relaxed: only the value counts. It only falls here; control alone raises it. */
-	known = atomic_load_explicit(&link->train_max, memory_order_relaxed);
-	while (max < known &&
-	       !atomic_compare_exchange_weak_explicit(&link->train_max, &known, (uint16_t)max,
-	                                              memory_order_relaxed, memory_order_relaxed))
-		;
-	atomic_store_explicit(&link->train_errno, error, memory_order_relaxed);
+	if (error == EIO)
+		train_limit_lower(&link->trains, 0, error);
+	else if (error == EINVAL || error == EMSGSIZE)
+		train_limit_lower(path, (uint16_t)(segment_len - 1), error);
+	else
+		return false;
 	return true;
 }
 
-struct link_sent link_send(struct dp_thread *self, const struct route *route, const struct batch *b)
+struct link_sent link_send(struct dp_thread *self, const struct route *route,
+                           struct train_limit *trains, const struct batch *b)
 {
 	struct link *link = route->link;
 	bool is_pinned = link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC;
@@ -151,10 +160,9 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route, co
 	struct dispatch d;
 
 	while (done < b->len) {
-		unsigned train_max = atomic_load_explicit(&link->train_max, memory_order_relaxed);
 		int n, error;
 
-		fill(&d, route, b, done, local, train_max);
+		fill(&d, route, b, done, local, train_max(link, trains));
 		n = sendmmsg(link->data_fd, d.msg, d.len, MSG_DONTWAIT);
 		error = errno;
 		for (int i = 0; i < n; i++) {
@@ -166,7 +174,8 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route, co
 			continue;
 		if (local && is_about_source(error)) {
 			local = NULL;
-		} else if (give_up_train(link, d.segments[0], b->segment[done].len, error)) {
+		} else if (give_up_train(link, trains, d.segments[0], b->segment[done].len,
+		                         error)) {
 			/* EINVAL did not mean the address then. */
 			local = is_pinned ? &route->local : NULL;
 		} else if (error == EMSGSIZE) {

@@ -22,6 +22,7 @@
 #include "dataplane/batch.h"
 #include "dataplane/sequencer.h"
 #include "dataplane/signs.h"
+#include "dataplane/trains.h"
 #include "sched/path_table.h"
 #include "sched/pick.h"
 #include "sched/run.h"
@@ -30,10 +31,13 @@ struct engine;
 struct keypair;
 struct reorder;
 
-/* Where a path leads. Immutable; a new one is published when it moves. */
+/* Where a path leads. Immutable but for what is learnt of that way; a new one is published when it
+ * moves.
+ */
 struct path_target {
 	struct rcu_head rcu;
 	struct route route;
+	struct train_limit trains; /* [A] */
 };
 
 struct dp_path {

@@ -45,15 +45,17 @@ void seal_batch(struct dp_thread *self, struct batch *b)
 static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_id)
 {
 	struct dp_path *path = &b->peer->path[path_id];
-	const struct path_target *target = rcu_dereference(path->target);
+	struct path_target *target = rcu_dereference(path->target);
 	const struct route *route = b->has_remote ? &b->route : target ? &target->route : NULL;
+	/* What goes elsewhere is one frame. */
+	struct train_limit *trains = b->has_remote || !target ? NULL : &target->trains;
 	struct link_sent sent;
 
 	if (!route) {
 		dp_drop(self, DROP_NO_PATH, b->len);
 		return;
 	}
-	sent = link_send(self, route, b);
+	sent = link_send(self, route, trains, b);
 	counter_add(&path->tx_packets, sent.packets);
 	counter_add(&path->tx_bytes, sent.bytes);
 	if (sent.packets < b->len)

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,7 @@ static void fill_links(void)
 	config_link[0].weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
-	atomic_store(&link->train_max, 1400);
+	train_limit_set(&link->trains, TRAIN_ANY);
 	atomic_store(&link->tx_packets, 11);
 	atomic_store(&link->tx_bytes, 12);
 	atomic_store(&link->rx_packets, 13);
@@ -189,7 +190,7 @@ Test(status, link_of_two_families_is_one_link)
 		uplink->pair[i].is_wanted = true;
 		link->is_open = true;
 		link->bound = endpoint(bound[i]);
-		atomic_store(&link->train_max, i ? 1400 : UINT16_MAX);
+		train_limit_set(&link->trains, i ? 1400 : TRAIN_ANY);
 		atomic_store(&link->tx_packets, 10 + i);
 		atomic_store(&link->rx_bytes, 100 + i);
 	}
@@ -217,6 +218,7 @@ static void fill_path(unsigned id, unsigned link, const char *remote)
 
 	path->is_used = true;
 	path->uplink = &control.uplink[link];
+	path->route.link = control.uplink[link].pair[1].link; /* the one of which things are known */
 	path->route.remote = endpoint(remote);
 	path->health.since_ns = NOW;
 	atomic_store(&peer.dp->path[id].tx_packets, 100 + id);
@@ -242,6 +244,8 @@ static void fill_peer(void)
 	atomic_store(&peer.dp->out[0].staged_len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
+	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.path[1].route), 0));
+	train_limit_lower(&peer.dp->path[1].target->trains, 1400, EMSGSIZE);
 	struct path *path = &peer.path[1];
 	path->is_in_table = path->has_target = true;
 	path->tx_bps = 8;
@@ -276,7 +280,7 @@ Test(status, all_that_is_known_is_told)
 		"\"log_lines_lost\":0,\"links\":["
 		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
 		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
-		"\"train_max_bytes\":1400,"
+		"\"train_max_bytes\":65535,"
 		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
 		"\"tx_errors\":15,"
 		"\"kernel_drops\":16,\"handshake_kernel_drops\":17},"
@@ -297,12 +301,14 @@ Test(status, all_that_is_known_is_told)
 		"\"staged_packets\":6,\"paths\":["
 		"{\"id\":1,\"link\":\"lte\",\"endpoint\":\"192.0.2.1:1\",\"state\":\"up\","
 		"\"since_s\":0.0,\"reason\":\"answers\",\"in_use\":true,\"weight\":7,"
+		"\"train_max_bytes\":1400,"
 		"\"rtt_ms\":12.5,\"jitter_ms\":0.25,\"loss_tx_percent\":50.0,"
 		"\"loss_rx_percent\":12.5,\"last_heard_s\":0.125,\"tx_packets\":101,"
 		"\"tx_bytes\":1001,\"rx_packets\":10001,\"rx_bytes\":100001,\"tx_bps\":8,"
 		"\"rx_bps\":9},"
 		"{\"id\":15,\"link\":\"dsl\",\"endpoint\":\"[2001:db8::2]:2\",\"state\":\"down\","
-		"\"since_s\":0.0,\"reason\":null,\"in_use\":false,\"weight\":1,\"rtt_ms\":null,"
+		"\"since_s\":0.0,\"reason\":null,\"in_use\":false,\"weight\":1,"
+		"\"train_max_bytes\":null,\"rtt_ms\":null,"
 		"\"jitter_ms\":null,\"loss_tx_percent\":null,\"loss_rx_percent\":null,"
 		"\"last_heard_s\":0.0,\"tx_packets\":115,\"tx_bytes\":1015,"
 		"\"rx_packets\":10015,\"rx_bytes\":100015,\"tx_bps\":0,\"rx_bps\":0}]}]}");

@@ -450,7 +450,7 @@ static void expect_delivery(const char *at)
 	for (unsigned count = 0; count <= pool.slots; count += count < 3 ? 1 : 20) {
 		struct batch *b = random_batch(&random, count);
 
-		struct link_sent sent = link_send(&self, &route, b);
+		struct link_sent sent = link_send(&self, &route, NULL, b);
 
 		expect_batch(fd, b, &link_a.bound);
 		packets += count;
@@ -495,7 +495,7 @@ static void expect_source(const char *bind, const char *local, const char *far, 
 	if (*local)
 		route.local = endpoint_of(local);
 	endpoint_set_port(&from, endpoint_port(&link_a.bound));
-	sent = link_send(&self, &route, b);
+	sent = link_send(&self, &route, NULL, b);
 	cr_expect(eq(uint, sent.packets, 3), "%s %s", bind, local);
 	cr_expect(eq(int, sent.error, 0));
 	expect_batch(fd, b, &from);
@@ -542,7 +542,7 @@ static void expect_middle_too_big(const char *at, unsigned too_long)
 	memset(b->data, 7, pool.bytes);
 	b->segment[1].offset = 0;
 	b->segment[1].len = (uint16_t)too_long;
-	sent = link_send(&self, &route, b);
+	sent = link_send(&self, &route, NULL, b);
 	cr_expect(eq(uint, sent.packets, 2));
 	cr_expect(eq(u64, sent.bytes, 202));
 	cr_expect(eq(int, sent.error, 0)); /* the link works: no reason to rest it */
@@ -578,7 +578,7 @@ Test(link, refusal_for_another_reason_is_told_and_all_is_dropped)
 	struct link_sent sent;
 
 	open_link(&link_a, "0.0.0.0:0");
-	sent = link_send(&self, &route, b);
+	sent = link_send(&self, &route, NULL, b);
 	cr_expect(eq(uint, sent.packets, 0));
 	cr_expect(eq(u64, sent.bytes, 0));
 	cr_expect(eq(int, sent.error, EACCES));

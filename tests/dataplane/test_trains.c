@@ -21,6 +21,7 @@ enum {
 
 static struct engine engine; /* what a link tells control goes there */
 static struct link sender;
+static struct train_limit path; /* what is known of where it sends to */
 static struct dp_thread self;
 static struct batch_pool pool;
 
@@ -29,6 +30,7 @@ static void setup(void)
 	rig_setup();
 	engine.event_fd = eventfd(0, EFD_NONBLOCK);
 	sender.engine = &engine;
+	train_limit_set(&path, TRAIN_ANY);
 	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(SLOT_BYTES), SLOT_BYTES), 0));
 }
 
@@ -160,7 +162,7 @@ static unsigned expect_batch(int fd, const struct batch *b, const struct endpoin
 /* Sends @b and expects the system to take all of it. */
 static void send_batch(const struct route *route, const struct batch *b)
 {
-	struct link_sent sent = link_send(&self, route, b);
+	struct link_sent sent = link_send(&self, route, &path, b);
 
 	cr_assert(eq(uint, sent.packets, b->len));
 	cr_assert(eq(u64, sent.bytes, bytes_of(b)));
@@ -191,7 +193,7 @@ static void expect_datagrams(const char *at)
 	cr_expect(eq(u64, counter_read(&sender.tx_packets), packets));
 	cr_expect(eq(u64, counter_read(&sender.tx_bytes), bytes));
 	cr_expect(eq(u64, counter_read(&sender.tx_errors), 0));
-	cr_expect(eq(u16, atomic_load(&sender.train_max), UINT16_MAX));
+	cr_expect(eq(uint, train_limit_max(&path), TRAIN_ANY));
 	close(fd);
 }
 
@@ -234,7 +236,7 @@ Test(trains, without_offloads_each_datagram_is_a_message)
 {
 	expect_messages("127.0.0.1:0", false, EQUAL, 40);
 	expect_messages("[::1]:0", false, EQUAL, 40);
-	cr_expect(eq(u16, atomic_load(&sender.train_max), 0));
+	cr_expect(eq(uint, train_limit_max(&sender.trains), 0));
 	cr_expect(not(sender.has_gro));
 }
 
@@ -294,7 +296,7 @@ Test(trains, own_address_is_pinned_in_trains_while_it_exists)
 		endpoint_set_port(&want, endpoint_port(&sender.bound));
 		send_batch(&route, b);
 		cr_expect(eq(uint, expect_batch(fd, b, &want), 1), "case %u", i);
-		cr_expect(eq(u16, atomic_load(&sender.train_max), UINT16_MAX));
+		cr_expect(eq(uint, train_limit_max(&path), TRAIN_ANY));
 		batch_free(b);
 		link_close(&sender);
 		close(fd);
@@ -313,11 +315,11 @@ static void enter_namespace(void)
 		cr_skip_test("needs /dev/net/tun: %s", strerror(errno));
 }
 
-/* Sets MTU SMALL_MTU, and the address unless it is NULL, and brings the device up. */
-static void configure_device(const char *name, const char *address)
+/* Sets the MTU, and the address unless it is NULL, and brings the device up. */
+static void configure_device(const char *name, const char *address, int bytes)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq mtu = {.ifr_mtu = SMALL_MTU}, flags = {.ifr_flags = IFF_UP};
+	struct ifreq mtu = {.ifr_mtu = bytes}, flags = {.ifr_flags = IFF_UP};
 	struct ifreq addr = {0}, mask = {0};
 	struct endpoint at = {0}, wide = {0};
 
@@ -341,7 +343,7 @@ static void configure_device(const char *name, const char *address)
 /* 0 afterwards, as when control has told. */
 static int take_train_errno(void)
 {
-	return atomic_exchange(&sender.train_errno, 0);
+	return train_limit_take_error(&path);
 }
 
 Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_trains)
@@ -352,7 +354,7 @@ Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_tra
 	int fd, error;
 
 	enter_namespace();
-	configure_device("lo", NULL);
+	configure_device("lo", NULL, SMALL_MTU);
 	fd = far_socket("127.0.0.1:0", true, &route.remote);
 	open_sender("127.0.0.1:0", true);
 	for (unsigned round = 0; round < 3; round++) {
@@ -360,7 +362,7 @@ Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_tra
 		send_batch(&route, b);
 		cr_expect(eq(uint, expect_batch(fd, b, &sender.bound), 30));
 		batch_free(b);
-		cr_expect(eq(u16, atomic_load(&sender.train_max), TOO_LONG - 1));
+		cr_expect(eq(uint, train_limit_max(&path), TOO_LONG - 1));
 		error = take_train_errno();
 		if (round == 0)
 			cr_expect(error == EINVAL || error == EMSGSIZE, "%s", strerror(error));
@@ -377,7 +379,7 @@ Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_tra
 		expect_batch(fd, b, &sender.bound);
 		batch_free(b);
 	}
-	cr_expect(le(u16, FITTING, atomic_load(&sender.train_max)));
+	cr_expect(le(uint, FITTING, train_limit_max(&path)));
 	cr_expect(eq(u64, counter_read(&sender.tx_errors), 0));
 	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
 		cr_expect(eq(u64, counter_read(&self.drops[i]), 0));
@@ -412,7 +414,7 @@ Test(trains, own_address_stays_pinned_when_a_train_is_refused)
 
 		send_batch(&route, b);
 		cr_expect(eq(uint, expect_batch(fd, b, &want), 10), "%u bytes", len);
-		cr_expect(eq(u16, atomic_load(&sender.train_max), len - 1));
+		cr_expect(eq(uint, train_limit_max(&path), len - 1));
 		cr_expect(eq(int, take_train_errno(), EINVAL));
 		batch_free(b);
 	}
@@ -441,14 +443,19 @@ Test(trains, batch_arrives_whole_where_every_train_in_it_is_refused)
 }
 
 /* A TUN device plays the uplink; what leaves there is read from it. */
-static struct tun create_uplink(void)
+static struct tun create_uplink_of(int mtu)
 {
 	struct tun_settings set = {.name = "vtl0", .queue_len_pkts = 500, .queues = 1};
 	struct tun tun;
 
 	cr_assert(eq(int, tun_open(&tun, &set), 0));
-	configure_device("vtl0", "10.88.0.1:0");
+	configure_device("vtl0", "10.88.0.1:0", mtu);
 	return tun;
+}
+
+static struct tun create_uplink(void)
+{
+	return create_uplink_of(SMALL_MTU);
 }
 
 /* Expects @count IPv4 packets to leave and no more. */
@@ -463,6 +470,55 @@ static void expect_packets(const struct tun *tun, unsigned count)
 	}
 	while (read(tun->fd[0], packet, sizeof packet) > 0)
 		cr_assert(eq(u8, packet[0] >> 4, 6)); /* the device announces itself */
+}
+
+/* One link, two ways: what the smaller MTU refuses is the other's no matter. */
+Test(trains, limit_of_one_path_leaves_the_others_of_the_link_alone)
+{
+	struct test_random random = test_random_seeded("trains");
+	struct route near = {.link = &sender}, far = {.link = &sender};
+	struct train_limit limits[2];
+	struct batch *b = make_batch(&random, 10, EQUAL, TOO_LONG);
+	struct endpoint from;
+	struct tun tun;
+	int fd;
+
+	enter_namespace();
+	configure_device("lo", NULL, SMALL_MTU);
+	tun = create_uplink_of(1500);
+	fd = far_socket("127.0.0.1:0", true, &near.remote);
+	cr_assert(eq(int, endpoint_parse("10.88.0.2:9", 0, &far.remote), 0));
+	open_sender("0.0.0.0:0", true);
+	cr_assert(eq(int, endpoint_parse("127.0.0.1:0", 0, &from), 0));
+	endpoint_set_port(&from, endpoint_port(&sender.bound));
+	train_limit_set(&limits[0], TRAIN_ANY);
+	train_limit_set(&limits[1], TRAIN_ANY);
+	for (unsigned round = 0; round < 3; round++) {
+		cr_expect(eq(uint, link_send(&self, &near, &limits[0], b).packets, 10));
+		cr_expect(eq(uint, expect_batch(fd, b, &from), 10));
+		cr_expect(eq(uint, link_send(&self, &far, &limits[1], b).packets, 10));
+		expect_packets(&tun, 10);
+		cr_expect(eq(uint, train_limit_max(&limits[0]), TOO_LONG - 1));
+		cr_expect(eq(uint, train_limit_max(&limits[1]), TRAIN_ANY));
+		cr_expect(eq(uint, train_limit_max(&sender.trains), TRAIN_ANY));
+	}
+	batch_free(b);
+	tun_close(&tun);
+	close(fd);
+}
+
+Test(trains, nothing_leaves_in_trains_where_no_limit_is_known)
+{
+	struct test_random random = test_random_seeded("trains");
+	struct route route = {.link = &sender};
+	int fd = far_socket("127.0.0.1:0", true, &route.remote);
+	struct batch *b = make_batch(&random, 10, EQUAL, 1000);
+
+	open_sender("127.0.0.1:0", true);
+	cr_expect(eq(uint, link_send(&self, &route, NULL, b).packets, 10));
+	cr_expect(eq(uint, expect_batch(fd, b, &sender.bound), 10));
+	batch_free(b);
+	close(fd);
 }
 
 Test(trains, device_that_comes_back_gets_its_chance_again)
@@ -481,19 +537,21 @@ Test(trains, device_that_comes_back_gets_its_chance_again)
 	b = make_batch(&random, 10, EQUAL, TOO_LONG);
 	send_batch(&route, b);
 	expect_packets(&tun, 20); /* two fragments each */
-	cr_expect(eq(u16, atomic_load(&sender.train_max), TOO_LONG - 1));
+	cr_expect(eq(uint, train_limit_max(&path), TOO_LONG - 1));
 	cr_expect(ne(int, take_train_errno(), 0));
+	train_limit_lower(&sender.trains, 0, EIO); /* as one without a checksum offload is found to be */
 	cr_assert(eq(int, link_follow_device(&sender, &set), 0));
-	cr_expect(eq(u16, atomic_load(&sender.train_max), TOO_LONG - 1), "the same as before");
+	cr_expect(eq(uint, train_limit_max(&sender.trains), 0), "the same as before");
 
 	tun_close(&tun);
 	tun = create_uplink();
 	cr_assert(eq(int, link_follow_device(&sender, &set), 0));
-	cr_expect(eq(u16, atomic_load(&sender.train_max), UINT16_MAX));
-	cr_expect(eq(int, take_train_errno(), 0));
+	cr_expect(eq(uint, train_limit_max(&sender.trains), TRAIN_ANY));
+	cr_expect(eq(int, train_limit_take_error(&sender.trains), 0));
+	train_limit_set(&path, TRAIN_ANY); /* as control does then */
 	send_batch(&route, b);
 	expect_packets(&tun, 20);
-	cr_expect(eq(u16, atomic_load(&sender.train_max), TOO_LONG - 1));
+	cr_expect(eq(uint, train_limit_max(&path), TOO_LONG - 1));
 	cr_expect(ne(int, take_train_errno(), 0));
 	batch_free(b);
 	tun_close(&tun);
