@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What events mean for a peer: handshakes, sessions, frames, refusals; see peer_rig.h. */
+#include <errno.h>
+
 #include "peer_rig.h"
 
 static struct peer_rig rig;
