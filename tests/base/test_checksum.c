@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <endian.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,14 +141,14 @@ Test(checksum, sum_of_anything_but_zeros_never_folds_to_zero)
 		/* modulo 65535, and 65535 instead of 0 */
 		uint16_t expected = (uint16_t)((sums[i] - 1) % 65535 + 1);
 
-		cr_expect(eq(u16, checksum_fold(sums[i]), expected), "%#lx", sums[i]);
+		cr_expect(eq(u16, checksum_fold(sums[i]), expected), "%#" PRIx64, sums[i]);
 	}
 	seed_random(3);
 	for (unsigned i = 0; i < 100000; i++) {
 		uint64_t sum = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
 
 		sum |= rand() & 1 ? UINT64_MAX << (rand() % 64) : 1;
-		cr_assert(eq(u16, checksum_fold(sum), (uint16_t)((sum - 1) % 65535 + 1)), "%#lx",
+		cr_assert(eq(u16, checksum_fold(sum), (uint16_t)((sum - 1) % 65535 + 1)), "%#" PRIx64,
 		          sum);
 	}
 }
@@ -188,7 +189,7 @@ Test(checksum, a_full_partial_sum_carries_into_the_next_piece)
 			cr_expect(eq(u16,
 			             be16toh(checksum_fold(checksum_add(before[i], piece, len))),
 			             slow_sum(sum, piece, len)),
-			          "%#lx and %zu bytes", before[i], len);
+			          "%#" PRIx64 " and %zu bytes", before[i], len);
 		}
 	}
 }

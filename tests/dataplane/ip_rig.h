@@ -6,6 +6,7 @@
 #ifndef TESTS_IP_RIG_H
 #define TESTS_IP_RIG_H
 
+#include <inttypes.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ static uint64_t ip_rig_state;
 
 static inline void seed_random(uint64_t seed)
 {
-	fprintf(stderr, "seed %lu\n", seed);
+	fprintf(stderr, "seed %" PRIu64 "\n", seed);
 	ip_rig_state = seed * 0x2545f4914f6cdd1du + 1;
 }
 

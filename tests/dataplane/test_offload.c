@@ -2,6 +2,7 @@
 /* Super-packets through the engine: those the device gives are cut and leave as packets, packets that
  * come in are joined to super-packets for the device. One engine; its peer is played by the test.
  */
+#include <inttypes.h>
 #include <sys/uio.h>
 
 #include "engine_rig.h"
@@ -249,7 +250,7 @@ Test(offload, super_packets_striped_over_four_paths_arrive_whole_and_once)
 		}
 	}
 	for (uint64_t i = 0; i < ROUNDS * SUPERS_MAX * per_super; i++)
-		cr_assert(is_seen[i], "packet %lu is missing", i);
+		cr_assert(is_seen[i], "packet %" PRIu64 " is missing", i);
 	for (unsigned i = 0; i < PATHS; i++) { /* a run at most from the share */
 		cr_expect(lt(u64, sum / PATHS, bytes[i] + 2 * RUN_BYTES_MAX), "%u packets", on[i]);
 		cr_expect(lt(u64, bytes[i], sum / PATHS + 2 * RUN_BYTES_MAX), "%u packets", on[i]);
