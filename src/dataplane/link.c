@@ -58,14 +58,15 @@ static int allow_fragments(int fd, int family)
 	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 }
 
-/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's port.
+/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's port, by
+ * the option @share.
  *
- * The first is bound without SO_REUSEPORT and gets the option afterwards: with it, the system would give
- * out an ephemeral port that another daemon of the same user has, and would let a configured one be
- * shared unnoticed.
+ * The first is bound without the option and gets it afterwards: with it, the system would give out an
+ * ephemeral port that another daemon of the same user has, and would let a configured one be shared
+ * unnoticed.
  */
 static int open_socket(const struct link_settings *set, const struct endpoint *at, bool is_wildcard,
-                       bool is_second, int buffer_bytes)
+                       bool is_second, int share, int buffer_bytes)
 {
 	int family = endpoint_family(at);
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -73,7 +74,7 @@ static int open_socket(const struct link_settings *set, const struct endpoint *a
 
 	if (fd < 0)
 		return -errno;
-	r = is_second ? set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0;
+	r = is_second ? set_int(fd, SOL_SOCKET, share, 1) : 0;
 	if (!r && family == AF_INET6)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (!r && set->device)
@@ -87,7 +88,7 @@ static int open_socket(const struct link_settings *set, const struct endpoint *a
 	if (!r && bind(fd, &at->sa, endpoint_len(at)) < 0)
 		r = -errno;
 	if (!r && !is_second)
-		r = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		r = set_int(fd, SOL_SOCKET, share, 1);
 	if (r) {
 		close(fd);
 		return r;
@@ -134,36 +135,82 @@ static void use_trains(struct link *link)
 	                set_int(link->handshake_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
 }
 
+/* Both sockets of the link on one address and port, that for data bound first or last. */
+static int open_pair(struct link *link, const struct link_settings *set, bool is_data_first,
+                     int share)
+{
+	int *first = is_data_first ? &link->data_fd : &link->handshake_fd;
+	int *second = is_data_first ? &link->handshake_fd : &link->data_fd;
+	int bytes[] = {HANDSHAKE_BUFFER_BYTES, DATA_BUFFER_BYTES};
+	socklen_t len = sizeof link->bound;
+	int r = 0;
+
+	*first =
+		open_socket(set, &set->bind, link->is_wildcard, false, share, bytes[is_data_first]);
+	if (*first < 0)
+		return *first;
+	if (getsockname(*first, &link->bound.sa, &len) < 0)
+		r = -errno;
+	if (!r) {
+		*second = open_socket(set, &link->bound, link->is_wildcard, true, share,
+		                      bytes[!is_data_first]);
+		r = *second < 0 ? *second : 0;
+	}
+	if (r)
+		close(*first);
+	return r;
+}
+
+static void close_pair(const struct link *link)
+{
+	close(link->handshake_fd);
+	close(link->data_fd);
+}
+
+/* Where the system cannot steer (sandboxes): of two sockets that share a port by SO_REUSEADDR all goes to
+ * the one bound last. That is the data socket; from there handshake messages are passed on as those in a
+ * train of data are, so a flood of them may then fill the buffer of data. Afterwards nobody else may join.
+ */
+static int open_unsteered(struct link *link, const struct link_settings *set)
+{
+	int r = open_pair(link, set, false, SO_REUSEADDR);
+
+	if (r)
+		return r;
+	set_int(link->data_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	set_int(link->handshake_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	return 0;
+}
+
+static int open_sockets(struct link *link, const struct link_settings *set)
+{
+	int r = open_pair(link, set, true, SO_REUSEPORT);
+
+	if (r)
+		return r;
+	link->is_steered = !steer_by_type(link->data_fd);
+	if (link->is_steered)
+		return 0;
+	close_pair(link);
+	return open_unsteered(link, set);
+}
+
 int link_open(struct link *link, const struct link_settings *set)
 {
-	socklen_t len = sizeof link->bound;
 	int r;
 
 	link->is_wildcard = is_wildcard(&set->bind);
-	link->data_fd = open_socket(set, &set->bind, link->is_wildcard, false, DATA_BUFFER_BYTES);
-	if (link->data_fd < 0)
-		return link->data_fd;
-	if (getsockname(link->data_fd, &link->bound.sa, &len) < 0) {
-		r = -errno;
-		goto err_data;
-	}
-	link->handshake_fd =
-		open_socket(set, &link->bound, link->is_wildcard, true, HANDSHAKE_BUFFER_BYTES);
-	if (link->handshake_fd < 0) {
-		r = link->handshake_fd;
-		goto err_data;
-	}
+	r = open_sockets(link, set);
+	if (r)
+		return r;
 	if (endpoint_family(&link->bound) == AF_INET6)
 		set_int(link->handshake_fd, IPPROTO_IPV6, IPV6_TCLASS, HANDSHAKE_TOS);
 	else
 		set_int(link->handshake_fd, IPPROTO_IP, IP_TOS, HANDSHAKE_TOS);
-	r = steer_by_type(link->data_fd);
-	if (r)
-		goto err_handshake;
 	link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (link->wake_fd < 0) {
 		r = -errno;
-		goto err_handshake;
+		goto err_sockets;
 	}
 	link->handshake_buffer = malloc(TRAIN_BYTES);
 	if (!link->handshake_buffer) {
@@ -179,10 +226,8 @@ int link_open(struct link *link, const struct link_settings *set)
 
 err_stop:
 	close(link->wake_fd);
-err_handshake:
-	close(link->handshake_fd);
-err_data:
-	close(link->data_fd);
+err_sockets:
+	close_pair(link);
 	return r;
 }
 
@@ -201,8 +246,7 @@ void link_close(struct link *link)
 	socket_drops_restart(&link->handshake_drops);
 	free(link->handshake_buffer);
 	close(link->wake_fd);
-	close(link->handshake_fd);
-	close(link->data_fd);
+	close_pair(link);
 	link->is_open = false;
 }
 

@@ -7,7 +7,8 @@
  * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
  * which the control thread reads. So a flood of handshakes fills a buffer of its own and cannot touch
  * data. (A train that the system made of both kinds is steered by its first datagram; each side passes on
- * what is the other's.) The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
+ * what is the other's.) Where the system has no such programs, all comes to the data socket, and the RX
+ * thread passes handshake messages on. The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
@@ -45,6 +46,7 @@ struct link {
 	int handshake_fd;          /* [L] [C] */
 	struct endpoint bound;     /* [L] with the port the system gave */
 	bool is_wildcard;          /* [L] bound to no address: our own must be learnt and kept */
+	bool is_steered;           /* [L] false: all comes to the data socket */
 	bool has_gro;              /* [L] what is received may be a train */
 	bool is_open;              /* [C] */
 	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */

@@ -4,13 +4,17 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../crypto/test_bytes.h"
@@ -306,6 +310,76 @@ Test(link, transport_data_goes_to_the_data_socket_all_else_to_the_other)
 {
 	expect_steering("127.0.0.1:0");
 	expect_steering("[::1]:0");
+}
+
+/* A system without SO_ATTACH_REUSEPORT_CBPF, as sandboxes are. */
+static void forbid_steering(void)
+{
+	const uint32_t option = offsetof(struct seccomp_data, args[2]) +
+	                        (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, option),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SO_ATTACH_REUSEPORT_CBPF, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+
+	cr_assert(eq(int, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0));
+	cr_assert(eq(int, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0), "%s",
+	          strerror(errno));
+}
+
+/* From where the RX thread passes the rest on. */
+static void expect_all_at_the_data_socket(const char *at)
+{
+	struct endpoint from, to;
+	struct arrival arrival;
+	uint8_t got[8];
+
+	to = reach(&link_a, at);
+	for (unsigned type = 0; type < 256; type++) {
+		uint8_t msg[8] = {(uint8_t)type, 0, 0, 0, 4};
+		int fd = far_socket(at, &from);
+
+		send_to(fd, &to, msg, sizeof msg);
+		cr_assert(eq(sz, receive(link_a.data_fd, got, sizeof got, &arrival), sizeof msg));
+		cr_expect(eq(u8, got[0], type));
+		cr_expect(endpoint_equal(&arrival.from, &from));
+		cr_assert(not(is_readable(link_a.handshake_fd, 0)), "type %u", type);
+		close(fd);
+	}
+}
+
+/* Both send from the one port all the same, and it is shared with nobody else. */
+Test(link, all_comes_to_the_data_socket_where_the_system_cannot_steer)
+{
+	static const char *const at[] = {"127.0.0.1:0", "[::1]:0"};
+
+	forbid_steering();
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_settings set = bound_to(at[i]);
+		unsigned fds = open_fds();
+		struct endpoint own = {0};
+		socklen_t len = sizeof own;
+		int other, one = 1;
+
+		open_link(&link_a, at[i]);
+		cr_expect(not(link_a.is_steered));
+		cr_assert(eq(int, getsockname(link_a.handshake_fd, &own.sa, &len), 0));
+		cr_expect(endpoint_equal(&own, &link_a.bound));
+		expect_all_at_the_data_socket(at[i]);
+		set.bind = link_a.bound;
+		cr_expect(eq(int, link_open(&link_b, &set), -EADDRINUSE));
+		other = socket(endpoint_family(&own), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		cr_expect(eq(int, bind(other, &own.sa, endpoint_len(&own)), -1));
+		close(other);
+		link_close(&link_a);
+		cr_expect(eq(uint, open_fds(), fds));
+	}
 }
 
 /* ---- a device that goes and comes back ---- */

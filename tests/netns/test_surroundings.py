@@ -5,6 +5,7 @@ import errno
 import fcntl
 import glob
 import os
+import platform
 import re
 import signal
 import stat
@@ -16,8 +17,11 @@ import time
 from checks import Settings, check, wait_until
 from lab import Lab, SERVER4
 from test_daemon import run_vtrunkd
+from traffic import UdpStream
 
 EPOLL_PWAIT2 = 441  # on every architecture
+SETSOCKOPT = {"x86_64": 54, "i686": 366, "armv7l": 294, "s390x": 366}.get(platform.machine(), 208)
+SO_ATTACH_REUSEPORT_CBPF = 51
 
 
 def without_call(number, error):
@@ -37,6 +41,25 @@ def test_system_without_the_precise_wait():
             check(lab.client.ping(SERVER4), "no answer through the tunnel")
             server.stop()
             client.stop()
+
+
+def test_system_that_cannot_steer_by_kind_of_message():
+    """All comes to the data sockets then, also the handshakes, first and later, over each link."""
+    with Lab() as lab:
+        client, server = lab.pair()
+        client.prefix = server.prefix = without_call(
+            f"{SETSOCKOPT}:{SO_ATTACH_REUSEPORT_CBPF}", errno.ENOPROTOOPT)
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+        with UdpStream(lab.client, lab.server, SERVER4, per_second=500) as stream:
+            stream.wait_flowing()
+            client.stop()  # the next session is made among what the stream still sends
+            client.start()
+            client.wait_bonded(["link-1", "link-2"])
+            stream.wait_flowing()
+            stream.finish()
+        check(lab.client.ping(SERVER4), "no answer through the tunnel")
 
 
 def test_daemon_that_cannot_wait_ends_and_says_why():
