@@ -287,16 +287,15 @@ int route_beside(int ifindex, const struct endpoint *to, struct route_hop *ret, 
 static void put_gateway(struct nlmsghdr *nlh, struct rtmsg *msg, const struct route_hop *hop)
 {
 	size_t bytes = bytes_of(hop->gateway_family);
-	struct {
-		struct rtvia via;
-		uint8_t addr[16];
-	} via = {.via = {.rtvia_family = hop->gateway_family}};
+	_Alignas(struct rtvia) uint8_t bytes_of_via[sizeof(struct rtvia) + 16];
+	struct rtvia *via = (struct rtvia *)bytes_of_via;
 
 	if (hop->gateway_family == msg->rtm_family) {
 		mnl_attr_put(nlh, RTA_GATEWAY, bytes, hop->gateway);
 	} else {
-		memcpy(&via.via.rtvia_addr, hop->gateway, bytes);
-		mnl_attr_put(nlh, RTA_VIA, sizeof via.via + bytes, &via);
+		via->rtvia_family = hop->gateway_family;
+		memcpy(via->rtvia_addr, hop->gateway, bytes);
+		mnl_attr_put(nlh, RTA_VIA, sizeof *via + bytes, via);
 	}
 	/* It is known to be there, even where a route of ours covers its address. */
 	msg->rtm_flags |= RTNH_F_ONLINK;
