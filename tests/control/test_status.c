@@ -261,7 +261,9 @@ static void fill_peer(void)
 
 	/* Slot 15: the last one. Heard after @now was read, which is no time in the future. */
 	fill_path(15, 1, "[2001:db8::2]:2");
+	peer.path[15].has_target = true;
 	peer.path[15].health.state = PATH_DOWN;
+	fill_path(9, 1, "192.0.2.9:9"); /* a candidate: no path yet, though its packets count */
 	atomic_store(&peer.dp->path[15].heard_ns, NOW + 1);
 	/* A slot that is free again: its packets remain the peer's. */
 	atomic_store(&peer.dp->path[3].tx_packets, 1);
@@ -297,7 +299,7 @@ Test(status, all_that_is_known_is_told)
 		"\"clock_behind_s\":86400,"
 		"\"endpoint\":\"192.0.2.1:1\","
 		"\"allowed_ips\":[\"192.168.7.0/24\",\"fd07::/64\"],"
-		"\"rx_packets\":20016,\"rx_bytes\":200016,\"tx_packets\":217,\"tx_bytes\":2016,"
+		"\"rx_packets\":30025,\"rx_bytes\":300025,\"tx_packets\":326,\"tx_bytes\":3025,"
 		"\"staged_packets\":6,\"paths\":["
 		"{\"id\":1,\"link\":\"lte\",\"endpoint\":\"192.0.2.1:1\",\"state\":\"up\","
 		"\"since_s\":0.0,\"reason\":\"answers\",\"in_use\":true,\"weight\":7,"
