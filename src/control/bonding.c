@@ -262,11 +262,30 @@ static void greet(struct peer *peer, uint64_t now_ns)
 	peer->owed_hellos = send_hellos(peer, FRAME_HELLO, paths_to_greet(peer));
 }
 
+/* Origins of copies of the initiation that came after the greeting. */
+static uint16_t origins_to_greet(const struct peer *peer)
+{
+	uint16_t mask = 0;
+
+	if (!peer->current || !peer->current->accepts_lanes || peer->current->is_initiator ||
+	    peer->next || peer->verdict == VERDICT_STOCK)
+		return 0;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+
+		if (path->is_used && path->is_origin && !path->has_challenge)
+			mask |= (uint16_t)(1u << i);
+	}
+	return mask;
+}
+
 uint64_t bonding_service(struct peer *peer, uint64_t now_ns)
 {
 	pay_owed(peer);
 	if (peer->hello_ns <= now_ns)
 		greet(peer, now_ns);
+	else
+		peer->owed_hellos |= send_hellos(peer, FRAME_HELLO, origins_to_greet(peer));
 	if (peer->verdict_ns <= now_ns) {
 		be_stock(peer, now_ns);
 		refuse_data(peer);
@@ -354,13 +373,18 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 	}
 }
 
-/* From where no path is; the others come as life signs. */
+/* From where no path is, or to an address of ours that the path did not use; the others come as life signs. A
+ * path that carries data stays as it is: the peer may well speak to two of our addresses.
+ */
 static void take_stray_probe(struct peer *peer, struct cause *cause, const struct frame *f,
                              uint64_t now_ns)
 {
 	const struct frame_probe *probe = (const void *)f->body;
 	const struct batch *r = cause->report;
+	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->path[r->path_id];
 
+	if (path && path->is_used && !health_carries_data(&path->health))
+		path_set_route(peer, path, &r->route, now_ns);
 	if (peer->verdict == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
 	    r->path_id == PATH_NONE && path_may_challenge(peer, now_ns) &&
 	    may_answer(peer, cause, FRAME_PROBE, RESPONSE_BYTES, now_ns))

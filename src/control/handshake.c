@@ -446,6 +446,7 @@ static void take_initiation(struct peer *peer, struct noise_initiation *init,
 
 	if (response) {
 		answer_copy(peer, response, route, now_ns);
+		peer_service(peer, now_ns);
 	} else if (!is_fresh(peer, timestamp, now_ns)) {
 		refuse_stale(peer, timestamp, now_ns);
 	} else {

@@ -305,6 +305,12 @@ void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 	send_challenge(peer, path, route, now_ns);
 }
 
+/* The active path may be of an earlier life of the peer. */
+static bool was_heard_in_session(const struct peer *peer, unsigned id)
+{
+	return counter_read(&peer->dp->path[id].heard_ns) >= peer->session_ns;
+}
+
 void path_proved(struct peer *peer, const struct route *route, const struct frame_path_challenge *f,
                  uint64_t now_ns)
 {
@@ -318,8 +324,8 @@ void path_proved(struct peer *peer, const struct route *route, const struct fram
 	path_set_route(peer, path, &path->challenge_route, now_ns);
 	if (is_first)
 		log_path(peer, path, "new path", "address proved", now_ns);
-	if (path->is_origin || peer->active == PATH_NONE)
-		path_set_active(peer, path, now_ns); /* the newest session began there */
+	if (peer->active == PATH_NONE || !was_heard_in_session(peer, peer->active))
+		path_set_active(peer, path, now_ns);
 	path->has_challenge = path->is_origin = false;
 	health_hurry(&path->health, &peer->health_settings);
 }

@@ -104,8 +104,8 @@ static bool may_echo(const struct delivery *d, unsigned *answer_bytes)
 	return true;
 }
 
-/* Answers a probe at once, on the path where it came in: the shorter it is held, the truer the round
- * trip. A probe from an address that is no path yet is control's business.
+/* Answers a probe at once, on the path where it came in and from the address it was sent to: the shorter it
+ * is held, the truer the round trip. A probe from an address that is no path yet is control's business.
  */
 static void answer_probe(struct dp_thread *self, const struct delivery *d,
                          const struct frame *frame, unsigned *answer_bytes)
@@ -125,9 +125,19 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	store_le32(echo.rx_packets, (uint32_t)heard_before(d));
 	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
 	answer = make_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
-	                   payload, sizeof payload, NULL, d->b->time_ns);
+	                   payload, sizeof payload, &d->b->route, d->b->time_ns);
 	if (answer)
 		engine_run(self, answer);
+}
+
+/* Of several addresses of ours the peer speaks to another one than we answer from. */
+static bool is_spoken_to_elsewhere(const struct delivery *d)
+{
+	const struct path_target *target = rcu_dereference(d->peer->path[d->path_id].target);
+	const struct route *route = &d->b->route;
+
+	return target && route->link->is_wildcard &&
+	       !endpoint_equal(&target->route.local, &route->local);
 }
 
 /* Differences of these between paths tell how long a gap is worth waiting for. */
@@ -263,7 +273,8 @@ static void take_frames(struct dp_thread *self, const struct delivery *d, const 
 {
 	bool is_on_path = d->path_id != PATH_NONE;
 	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
-	uint32_t reported = FRAMES_REPORTED | (is_on_path ? 0 : FRAME_BIT(FRAME_PROBE));
+	bool is_stray = !is_on_path || is_spoken_to_elsewhere(d);
+	uint32_t reported = FRAMES_REPORTED | (is_stray ? FRAME_BIT(FRAME_PROBE) : 0);
 	unsigned answer_bytes = (unsigned)len + TRANSPORT_OVERHEAD;
 	uint32_t types;
 

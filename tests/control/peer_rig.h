@@ -214,8 +214,9 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 }
 
 /* What the data plane reports when one frame came under @kp over link @i from the peer's end. */
-static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned i, unsigned path_id,
-                             enum frame_type type, const void *body, size_t len)
+static inline struct batch *rig_report(struct peer_rig *rig, struct keypair *kp, unsigned i,
+                                       unsigned path_id, enum frame_type type, const void *body,
+                                       size_t len)
 {
 	struct batch *r = batch_get(&rig->pool);
 	struct segment *seg;
@@ -231,6 +232,15 @@ static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned 
 	seg = batch_append(r, rig->pool.stride);
 	seg->len = (uint16_t)frame_append(segment_payload(r, seg), 0, 256, type, body, len);
 	r->answer_bytes = frames_datagram_len(seg->len);
+	return r;
+}
+
+/* The same, taken. */
+static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned i, unsigned path_id,
+                             enum frame_type type, const void *body, size_t len)
+{
+	struct batch *r = rig_report(rig, kp, i, path_id, type, body, len);
+
 	bonding_take_report(rig->peer, r, rig->now_ns);
 	batch_free(r);
 }

@@ -367,3 +367,61 @@ Test(peer, copies_get_the_same_response_over_their_own_links)
 	cr_expect(eq(u64, rig.peer->handshakes, 1));
 	cr_expect(eq(u64, engine_drops(rig.control.engine, DROP_REPLAY), 0));
 }
+
+/* ---- paths and addresses of ours ---- */
+
+Test(peer, origin_of_a_late_copy_is_greeted_at_once)
+{
+	struct route first = rig_route(&rig, 0), second = rig_route(&rig, 1);
+
+	path_add_origin(rig.peer, &first, 148, rig.now_ns);
+	rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns);
+	cr_assert(origin(0)->has_challenge);
+	path_add_origin(rig.peer, &second, 148, rig.now_ns);
+	peer_service(rig.peer, rig.now_ns + NS_PER_MS);
+	cr_expect(origin(1)->has_challenge);
+}
+
+Test(peer, proof_of_a_second_origin_does_not_move_what_the_session_uses)
+{
+	struct frame_path_challenge body = {0};
+	struct route route[RIG_LINKS];
+	struct keypair *kp;
+
+	for (unsigned i = 0; i < RIG_LINKS; i++) {
+		route[i] = rig_route(&rig, i);
+		path_add_origin(rig.peer, &route[i], 148, rig.now_ns);
+	}
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns);
+	for (unsigned i = 0; i < RIG_LINKS; i++) {
+		body.path_id = (uint8_t)path_id(rig.peer, origin(i));
+		memcpy(body.token, origin(i)->challenge, sizeof body.token);
+		rig_frame(&rig, kp, i, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+		atomic_store(&rig.peer->dp->path[body.path_id].heard_ns, rig.now_ns);
+		cr_assert(origin(i)->has_target);
+	}
+	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
+}
+
+Test(peer, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
+{
+	struct frame_probe probe = {0};
+	struct path_target *target;
+	struct keypair *kp = bonded();
+	struct path *path = origin(0);
+	unsigned id = path_id(rig.peer, path);
+	struct batch *r;
+
+	for (unsigned up = 0; up < 2; up++) {
+		if (up)
+			bring_up(path);
+		r = rig_report(&rig, kp, 0, id, FRAME_PROBE, &probe, sizeof probe);
+		endpoint_parse(up ? "127.0.0.3:0" : "127.0.0.2:0", 0, &r->route.local);
+		bonding_take_report(rig.peer, r, rig.now_ns);
+		batch_free(r);
+		target = rcu_dereference(rig.peer->dp->path[id].target);
+		cr_expect(eq(u32, ntohl(target->route.local.in4.sin_addr.s_addr), 0x7f000002));
+	}
+}
