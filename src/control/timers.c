@@ -56,6 +56,7 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 		                             : "waiting for data or the peer");
 	peer->is_unreachable = true;
 	handshake_abandon(peer);
+	engine_drop_staged(peer->dp);
 	atomic_store(&peer->dp->session_wanted, false);
 	atomic_store(&peer->dp->data_tx_since_ns, 0);
 	if (is_ours_to_reach)

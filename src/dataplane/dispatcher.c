@@ -34,10 +34,10 @@
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
 
-/* A packet that is to be put somewhere: the next of a super-packet, or one that was staged. */
+/* A packet that is to be put somewhere: the next of a super-packet, or the first that is staged. */
 struct source {
 	struct super_packet *cut; /* or NULL */
-	const uint8_t *packet;
+	const struct staged_queue *staged;
 	size_t len;
 };
 
@@ -48,52 +48,48 @@ static void append_packet(struct batch *b, uint32_t stride, const struct source 
 	if (from->cut)
 		super_packet_next(from->cut, segment_payload(b, seg));
 	else
-		memcpy(segment_payload(b, seg), from->packet, from->len);
+		staging_copy_first(from->staged, segment_payload(b, seg));
 	seg->len = (uint16_t)from->len;
 }
 
 /* ---- staging ---- */
 
-static void drop_oldest_staged(struct dispatcher *d, struct outbound *out)
+/* Keeps a packet until a session and a path exist; the oldest one gives way. */
+static void stage_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
-	struct batch *b = out->staged;
+	unsigned gone;
 
-	dp_drop(&d->self, DROP_STAGED_FULL, 1);
-	counter_add(&out->staged_len, (uint64_t)-1);
-	if (++out->staged_skip < b->len)
+	super_packet_next(from->cut, d->segment);
+	if (!dp_peer_get(out->peer)) {
+		dp_drop(&d->self, DROP_NO_PEER, 1); /* removed this moment */
 		return;
-	out->staged = b->next;
-	out->staged_skip = 0;
-	d->staged_batches--;
-	batch_free(b);
+	}
+	gone = staging_add(&d->staging, &out->staged, d->segment, from->len, d->self.now_ns);
+	dp_peer_put(out->peer);
+	if (gone)
+		dp_drop(&d->self, DROP_STAGED_FULL, gone);
 }
 
-/* Keeps a packet until a session and a path exist; the oldest one gives way. False when there is no
- * memory for it.
- */
-static bool stage_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
+/* Once per round, with the time of it. */
+static void expire_staged(struct dispatcher *d)
 {
-	struct batch *b = out->staged ? out->staged_tail : NULL;
+	unsigned gone = staging_expire(&d->staging, d->self.now_ns);
 
-	if (!b || b->len == d->self.pool.slots) {
-		struct batch *fresh = NULL;
+	if (gone)
+		dp_drop(&d->self, DROP_STAGED_EXPIRED, gone);
+}
 
-		if (d->staged_batches < d->self.pool.count / 2)
-			fresh = batch_get(&d->self.pool);
-		if (!fresh)
-			return false;
-		if (out->staged)
-			b->next = fresh;
-		else
-			out->staged = fresh;
-		out->staged_tail = b = fresh;
-		d->staged_batches++;
-	}
-	append_packet(b, d->self.pool.stride, from);
-	counter_add(&out->staged_len, 1);
-	if (counter_read(&out->staged_len) > STAGED_MAX)
-		drop_oldest_staged(d, out);
-	return true;
+/* Until staged packets expire, for poll(); -1: nothing is staged. At least a second: packets that
+ * come one by one and wait in vain do not wake us one by one.
+ */
+static int staged_wait_ms(const struct dispatcher *d)
+{
+	uint64_t due_ns = staging_due_ns(&d->staging);
+	uint64_t wait_ns = due_ns > d->self.now_ns ? due_ns - d->self.now_ns : 0;
+
+	if (due_ns == NEVER_NS)
+		return -1;
+	return wait_ns < NS_PER_S ? 1000 : (int)(wait_ns / NS_PER_MS) + 1;
 }
 
 /* Asks for a session once; control clears the wish when the attempt has ended either way. */
@@ -264,22 +260,14 @@ static bool add_to_round(struct dispatcher *d, struct outbound *out, const struc
 /* Lets staged packets go, as many as can. */
 static void release_staged(struct dispatcher *d, struct outbound *out)
 {
-	while (out->staged) {
-		struct batch *b = out->staged;
+	struct staged_queue *staged = &out->staged;
 
-		while (out->staged_skip < b->len) {
-			const struct segment *seg = &b->segment[out->staged_skip];
-			struct source from = {.packet = segment_payload(b, seg), .len = seg->len};
+	while (staged->first) {
+		struct source from = {.staged = staged, .len = staging_first_len(staged)};
 
-			if (!add_to_round(d, out, &from))
-				return;
-			out->staged_skip++;
-			counter_add(&out->staged_len, (uint64_t)-1);
-		}
-		out->staged = b->next;
-		out->staged_skip = 0;
-		d->staged_batches--;
-		batch_free(b);
+		if (!add_to_round(d, out, &from))
+			return;
+		staging_remove_first(&d->staging, staged);
 	}
 }
 
@@ -303,19 +291,16 @@ static void wait_for_memory(struct dispatcher *d)
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
-/* Sends or stages one packet; false when neither can be done. */
-static bool dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
+/* Sends or stages one packet. */
+static void dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
-	bool is_staged;
-
 	/* Staged packets go first, or the flow would be out of order. */
-	if (out->staged)
+	if (out->staged.first)
 		release_staged(d, out);
-	if (!out->staged && add_to_round(d, out, from))
-		return true;
-	is_staged = stage_packet(d, out, from);
+	if (!out->staged.first && add_to_round(d, out, from))
+		return;
+	stage_packet(d, out, from);
 	want_session(out->peer); /* now that there is something to be kicked for */
-	return is_staged;
 }
 
 static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
@@ -355,10 +340,7 @@ static void dispatch_all(struct dispatcher *d, struct dp_peer *peer, struct supe
 			}
 		}
 		wait_for_memory(d);
-		if (!dispatch_packet(d, &peer->out[d->self.id], &from)) {
-			dp_drop(&d->self, DROP_STAGED_FULL, packets);
-			break;
-		}
+		dispatch_packet(d, &peer->out[d->self.id], &from);
 	}
 	if (is_held)
 		dp_peer_put(peer);
@@ -400,11 +382,11 @@ static void release_kicked(struct dispatcher *d, struct outbound *out)
 	uint64_t before;
 
 	do {
-		before = counter_read(&out->staged_len);
+		before = counter_read(&out->staged.len);
 		wait_for_memory(d);
 		release_staged(d, out);
 		end_round(d, false);
-	} while (out->staged && counter_read(&out->staged_len) < before);
+	} while (out->staged.first && counter_read(&out->staged.len) < before);
 }
 
 /* Takes kicks off the queue. The mark goes first, so a kick that comes meanwhile is not lost. */
@@ -421,7 +403,11 @@ static void take_kicks(struct dispatcher *d)
 
 		/* An exchange: what is read from here on is not older than the mark's end. */
 		atomic_exchange(&out->is_kicked, false);
-		release_kicked(d, out);
+		if (atomic_exchange(&out->is_given_up, false))
+			dp_drop(&d->self, DROP_STAGED_EXPIRED,
+			        staging_empty(&d->staging, &out->staged));
+		else
+			release_kicked(d, out);
 		dp_peer_put(out->peer);
 	}
 }
@@ -489,7 +475,9 @@ static bool read_round(struct dispatcher *d)
 	return true;
 }
 
-/* Sleeps until there is a packet, a kick, or a datagram on a link that we watch, and takes the latter two. */
+/* Sleeps until there is a packet, a kick, or a datagram on a link that we watch, and takes the
+ * latter two; or until what is staged is too old.
+ */
 static void wait_for_packet(struct dispatcher *d)
 {
 	struct engine *engine = d->self.engine;
@@ -505,9 +493,10 @@ static void wait_for_packet(struct dispatcher *d)
 	for (unsigned i = 0; i < links; i++)
 		fds[2 + i] = (struct pollfd){.fd = link[i]->data_fd, .events = POLLIN};
 	rcu_thread_offline();
-	poll(fds, 2 + links, is_resting ? READ_REST_MS : -1);
+	poll(fds, 2 + links, is_resting ? READ_REST_MS : staged_wait_ms(d));
 	rcu_thread_online();
 	d->self.now_ns = clock_boot_ns();
+	expire_staged(d);
 	for (unsigned i = 0; i < links; i++) {
 		if (fds[2 + i].revents)
 			link_rx_stand_in(link[i]);
@@ -527,6 +516,7 @@ void dispatcher_main(void *arg)
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();
+		expire_staged(d);
 		more = read_round(d);
 		if (d->round)
 			busy_until_ns = d->self.now_ns + busy_ns;

@@ -9,6 +9,7 @@
 	X(LINK_SCOPE, "link_scope", "link-local multicast or address that no allowed IPs name")  \
 	X(ROUTING_LOOP, "routing_loop", "our own datagram, whose route leads into the tunnel")   \
 	X(STAGED_FULL, "staged_full", "no session or path yet, and enough packets wait for one") \
+	X(STAGED_EXPIRED, "staged_expired", "waited in vain for a session or a path")            \
 	X(NO_SESSION, "no_session", "the session ended while the packet was on its way")         \
 	X(NO_PATH, "no_path", "the path was closed while the packet was on its way")             \
 	X(COUNTER_LIMIT, "counter_limit", "the session's counters are used up")                  \

@@ -103,7 +103,8 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 	struct dispatcher *d = &engine->dispatcher[id];
 
 	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
-	if (!d->packet ||
+	d->segment = malloc(engine->slot_bytes);
+	if (!d->packet || !d->segment || staging_init(&d->staging) ||
 	    init_self(engine, &d->self, id, POOL_DISPATCHER, batch_bytes_for(engine->slot_bytes)))
 		return -ENOMEM;
 	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -234,6 +235,7 @@ void engine_stop(struct engine *engine)
 		atomic_store_explicit(&d->is_stopping, true, memory_order_release);
 		eventfd_write(d->kick_fd, 1);
 		thread_join(&d->thread);
+		staging_clear(&d->staging); /* it holds references to peers */
 	}
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		struct link *link = &engine->link[i];
@@ -277,7 +279,9 @@ static void discard_kicks(struct dispatcher *d)
 static void fini_dispatcher(struct dispatcher *d)
 {
 	fini_self(&d->self);
+	staging_fini(&d->staging);
 	free(d->packet);
+	free(d->segment);
 	if (d->kick_fd >= 0)
 		close(d->kick_fd);
 }
@@ -395,6 +399,17 @@ void engine_kick(struct dp_peer *peer)
 
 	for (unsigned i = 0; i < engine->set.tun.queues; i++)
 		kick(&engine->dispatcher[i], &peer->out[i]);
+}
+
+void engine_drop_staged(struct dp_peer *peer)
+{
+	struct engine *engine = peer->engine;
+
+	for (unsigned i = 0; i < engine->set.tun.queues; i++) {
+		/* Before the kick, which is what makes it seen. */
+		atomic_store(&peer->out[i].is_given_up, true);
+		kick(&engine->dispatcher[i], &peer->out[i]);
+	}
 }
 
 bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,

@@ -84,6 +84,9 @@ int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct r
 /* Tells the dispatchers that packets staged for @peer may go now. */
 void engine_kick(struct dp_peer *peer);
 
+/* Tells them to drop those packets: no session came of the attempt that they waited for. */
+void engine_drop_staged(struct dp_peer *peer);
+
 /* Has a worker seal @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at the moment it
  * leaves on path @path_id, behind what was numbered there before. With @remote not NULL it goes
  * there instead. A PROBE or ECHO at the beginning gets its time and counts at that moment. Returns

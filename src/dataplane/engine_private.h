@@ -43,8 +43,9 @@ struct dispatcher {
 	_Atomic bool is_stopping; /* [A] */
 	struct outbound *round;   /* peers with packets not yet submitted */
 	unsigned failed_reads;    /* of the device, without one between that did not fail */
-	unsigned staged_batches;  /* of all peers: never more than half of the pool */
 	uint8_t *packet;          /* SUPER_PACKET_BYTES_MAX: what is read lands here */
+	uint8_t *segment;         /* slot_bytes: one packet of it, on its way to be staged */
+	struct staging staging;   /* of all peers */
 
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] control pushes */
 	struct __cds_wfcq_head kick_head;                    /* [T] */

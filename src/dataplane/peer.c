@@ -20,7 +20,7 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	}
 	*peer = (struct dp_peer){.engine = engine, .control = control, .out = out};
 	for (unsigned i = 0; i < queues; i++)
-		out[i] = (struct outbound){.peer = peer};
+		out[i] = (struct outbound){.peer = peer, .staged.peer = peer};
 	sequencer_init(&peer->arriving, 0);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		sequencer_init(&peer->path[i].leaving, i);
@@ -84,7 +84,7 @@ uint64_t dp_peer_staged(const struct dp_peer *peer)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < peer->engine->set.tun.queues; i++)
-		sum += counter_read(&peer->out[i].staged_len);
+		sum += counter_read(&peer->out[i].staged.len);
 	return sum;
 }
 

@@ -23,6 +23,7 @@
 #include "dataplane/sequencer.h"
 #include "dataplane/signs.h"
 #include "dataplane/trains.h"
+#include "dataplane/staging.h"
 #include "sched/path_table.h"
 #include "sched/pick.h"
 #include "sched/run.h"
@@ -78,12 +79,10 @@ struct outbound {
 	uint8_t round_lane;             /* they go in */
 	uint16_t round_paths;           /* mask of paths with an open batch */
 	struct batch *open[PATHS_MAX];  /* being filled */
-	struct batch *staged;           /* oldest first */
-	struct batch *staged_tail;      /* newest */
-	unsigned staged_skip;           /* segments of the oldest already gone */
-	counter_t staged_len;           /* [T] writes, control reads */
+	struct staged_queue staged;     /* what waits for a session and a path */
 	struct cds_wfcq_node kick_node; /* in the dispatcher's queue of kicks */
 	_Atomic bool is_kicked;         /* [A] kick_node is in use */
+	_Atomic bool is_given_up;       /* [A] the kick says: drop what is staged */
 };
 
 struct dp_peer {

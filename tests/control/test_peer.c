@@ -100,6 +100,24 @@ Test(peer, failed_attempt_leaves_no_deadline_in_the_past)
 	cr_expect(gt(u64, rig.peer->handshake.retry_ns, rig.now_ns));
 }
 
+Test(peer, what_waited_for_a_failed_attempt_is_dropped)
+{
+	struct outbound *out = &rig.peer->dp->out[0];
+	uint64_t at_ns = rig.now_ns;
+
+	rig_path(&rig, 0);
+	cr_assert(handshake_initiate(rig.peer, false, at_ns));
+	while (rig.peer->handshake.attempts < MAX_TIMER_HANDSHAKES) {
+		at_ns += REKEY_TIMEOUT + TIMER_JITTER_NS;
+		timers_service(rig.peer, at_ns);
+		cr_expect(not(atomic_load(&out->is_given_up)));
+	}
+	timers_service(rig.peer, at_ns + REKEY_TIMEOUT + TIMER_JITTER_NS);
+	cr_expect(atomic_load(&out->is_given_up));
+	cr_expect(atomic_load(&out->is_kicked));
+	cr_expect(not(atomic_load(&rig.peer->dp->session_wanted)));
+}
+
 Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
 {
 	uint64_t at_ns = rig.now_ns, pause_ns, before_ns = 0;

@@ -241,7 +241,7 @@ static void fill_peer(void)
 	peer.stale_initiations = 2;
 	peer.stale_by_s = 86400;
 	peer.session_wall_s = 1700000000;
-	atomic_store(&peer.dp->out[0].staged_len, 6);
+	atomic_store(&peer.dp->out[0].staged.len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
 	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.path[1].route), 0));

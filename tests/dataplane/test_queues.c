@@ -149,7 +149,7 @@ Test(queues, kick_reaches_what_is_staged_for_every_queue)
 				write_to(q, round * 10 + i);
 		rig_until(dp_peer_staged(peer[0]) == QUEUES * 10);
 		for (unsigned q = 0; q < QUEUES; q++)
-			cr_expect(eq(u64, counter_read(&peer[0]->out[q].staged_len), 10));
+			cr_expect(eq(u64, counter_read(&peer[0]->out[q].staged.len), 10));
 		begin_session(0);
 		engine_kick(peer[0]);
 		expect_from_all(10, next, 0);
