@@ -26,20 +26,34 @@ static void wake(struct inbox *in)
 void inbox_push(struct inbox *in, struct batch *b)
 {
 	cds_wfcq_node_init(&b->inbox_node);
+	/* Relaxed: the queue's barrier orders it before the batch. */
+	atomic_fetch_add_explicit(&in->pushed, 1, memory_order_relaxed);
 	cds_wfcq_enqueue(&in->head, &in->tail, &b->inbox_node); /* a full barrier */
 	wake(in);
+}
+
+/* One writer: no locked instruction. Release: with the load in inbox_load(). */
+static void count_done(struct inbox *in)
+{
+	if (!in->is_working)
+		return;
+	in->is_working = false;
+	atomic_store_explicit(&in->done, atomic_load_explicit(&in->done, memory_order_relaxed) + 1,
+	                      memory_order_release);
 }
 
 struct batch *inbox_take(struct inbox *in)
 {
 	struct cds_wfcq_node *node;
 
+	count_done(in);
 	if (cds_wfcq_empty(&in->taken_head, &in->taken_tail))
 		__cds_wfcq_splice_nonblocking(&in->taken_head, &in->taken_tail, &in->head,
 		                              &in->tail);
 	node = __cds_wfcq_dequeue_nonblocking(&in->taken_head, &in->taken_tail);
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
+	in->is_working = true;
 	return caa_container_of(node, struct batch, inbox_node);
 }
 

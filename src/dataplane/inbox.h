@@ -4,7 +4,7 @@
  * A liburcu wfcqueue with a futex for the case that the taker sleeps. It has no bound of its own:
  * the pools of the threads that push are the bound. The taker splices the whole queue at once.
  *
- *                     | inbox_push | inbox_take | inbox_wait | inbox_is_asleep
+ *                     | inbox_push | inbox_take | inbox_wait | inbox_is_asleep, _load
  *   inbox_push        |    yes     |    yes     |    yes     |      yes
  *   inbox_take, _wait |    yes     |  one taker |  one taker |      yes
  */
@@ -21,6 +21,7 @@
 /*   [P] pushed by many   [O] the one taker   [A] any thread */
 struct inbox {
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail tail;   /* [P] */
+	_Atomic unsigned pushed;                          /* [P] batches; wraps around */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head head; /* [O] */
 	_Alignas(CACHE_LINE) _Atomic uint32_t is_asleep;  /* [A] futex */
 	_Atomic bool is_stopping;                         /* [A] */
@@ -28,6 +29,8 @@ struct inbox {
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head
 		taken_head;              /* [O] spliced, not yet handed out */
 	struct cds_wfcq_tail taken_tail; /* [O] */
+	_Atomic unsigned done;           /* [O] writes, [A] read: batches worked on; wraps around */
+	bool is_working;                 /* [O] on the one taken last */
 };
 
 /* @busy_poll_us: how long the taker looks for work before it sleeps. */
@@ -37,7 +40,7 @@ void inbox_init(struct inbox *in, unsigned busy_poll_us);
 void inbox_push(struct inbox *in, struct batch *b);
 
 /* The oldest batch, or NULL when there is none (also while a push is half done: its wake-up is still
- * to come). The taker.
+ * to come). The work on the one before is done by then. The taker.
  */
 struct batch *inbox_take(struct inbox *in);
 
@@ -47,13 +50,28 @@ struct batch *inbox_take(struct inbox *in);
  */
 bool inbox_wait(struct inbox *in);
 
-/* True when the taker sleeps and nothing waits for it: then the caller may do the work itself and
- * spare the wake-up. Only a hint.
- */
+/* True when the taker sleeps and nothing waits for it. Only a hint. */
 static inline bool inbox_is_asleep(struct inbox *in)
 {
 	return atomic_load_explicit(&in->is_asleep, memory_order_relaxed) &&
 	       cds_wfcq_empty(&in->head, &in->tail);
+}
+
+/* Batches that wait and the one that is being worked on. Only a hint. */
+static inline unsigned inbox_load(const struct inbox *in)
+{
+	/* In this order: what is done was pushed before, so it is never less than nothing. */
+	unsigned done = atomic_load_explicit(&in->done, memory_order_acquire);
+
+	return atomic_load_explicit(&in->pushed, memory_order_relaxed) - done;
+}
+
+/* True when the taker sleeps or is about to: whoever has a batch in hand may do the work and spare
+ * the wake-up. One that looks for work before it sleeps wants to be given it. Only a hint.
+ */
+static inline bool inbox_is_idle(struct inbox *in)
+{
+	return in->busy_ns ? inbox_is_asleep(in) : inbox_load(in) == 0;
 }
 
 void inbox_stop(struct inbox *in);

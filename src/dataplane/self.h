@@ -27,6 +27,7 @@ struct dp_thread {
 
 	struct batch_pool pool; /* [O] what it allocates from */
 	uint64_t now_ns;        /* [O] boot time, read once per turn; dispatcher and RX threads */
+	unsigned looked_at;     /* [O] where to look next for a worker with less to do */
 
 	_Alignas(CACHE_LINE) counter_t drops[DROP_REASON_COUNT]; /* [S] packets, by reason */
 };

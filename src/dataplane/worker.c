@@ -2,6 +2,12 @@
 /* worker.c - crypto workers, and the choice between handing work over and doing it in place. */
 #include "dataplane/engine_private.h"
 
+/* Workers beside its own whose load is looked at for a batch: each costs a cache line of another
+ * processor, and more than two hardly find a better one (Mitzenmacher, "The power of two choices in
+ * randomized load balancing"). With up to four workers it is all of them.
+ */
+#define LOOK_AT_OTHERS 3u
+
 static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
 {
 	return path_id == PATH_NONE ? &peer->arriving : &peer->path[path_id].leaving;
@@ -89,38 +95,46 @@ void engine_run(struct dp_thread *self, struct batch *b)
 	}
 }
 
-/* A peer's batches stay on one worker while it keeps up, for the sake of its caches; a worker that
- * sleeps is preferred to one that has work waiting.
+/* A peer's batches stay on one worker while it has nothing else, for the sake of its caches. While it
+ * is busy they go to the first that has nothing, or to the least busy of those looked at. A thread
+ * begins to look elsewhere each time, so that not all run to the same one.
  */
-static struct worker *choose_worker(struct engine *engine, const struct batch *b)
+static struct worker *choose_worker(struct dp_thread *self, const struct batch *b)
 {
+	struct engine *engine = self->engine;
 	unsigned count = engine->set.workers;
+	unsigned others = count - 1 < LOOK_AT_OTHERS ? count - 1 : LOOK_AT_OTHERS;
 	unsigned home =
 		(unsigned)(((uintptr_t)b->peer / sizeof *b->peer + (b->kind == BATCH_OPEN)) %
 	                   count);
-	struct worker *w = &engine->worker[home];
+	struct worker *best = &engine->worker[home];
+	unsigned least = others ? inbox_load(&best->inbox) : 0;
 
-	for (unsigned i = 0; i < count && !inbox_is_asleep(&w->inbox); i++) {
-		struct worker *other = &engine->worker[(home + i) % count];
+	for (unsigned i = 0; i < others && least; i++) {
+		unsigned at = (home + 1 + (self->looked_at + i) % (count - 1)) % count;
+		struct worker *other = &engine->worker[at];
+		unsigned load = inbox_load(&other->inbox);
 
-		if (inbox_is_asleep(&other->inbox))
-			return other;
+		if (load < least) {
+			least = load;
+			best = other;
+		}
 	}
-	return w;
+	self->looked_at++;
+	return best;
 }
 
 void engine_hand_over(struct dp_thread *self, struct batch *b)
 {
-	inbox_push(&choose_worker(self->engine, b)->inbox, b);
+	inbox_push(&choose_worker(self, b)->inbox, b);
 }
 
 void engine_submit(struct dp_thread *self, struct batch *b, bool more)
 {
-	struct worker *w = choose_worker(self->engine, b);
-
+	struct worker *w = choose_worker(self, b);
 	bool hand_over = more && self->engine->set.hand_over;
 
-	if (!hand_over && inbox_is_asleep(&w->inbox))
+	if (!hand_over && inbox_is_idle(&w->inbox))
 		engine_run(self, b);
 	else
 		inbox_push(&w->inbox, b);

@@ -64,6 +64,26 @@ Test(inbox, batches_come_out_in_the_order_they_went_in)
 	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
 }
 
+/* The one taken counts until the next is asked for: then the work on it is done. */
+Test(inbox, load_is_what_waits_and_what_is_worked_on)
+{
+	struct batch b[3];
+
+	cr_expect(eq(uint, inbox_load(&inbox), 0));
+	for (unsigned i = 0; i < 3; i++) {
+		inbox_push(&inbox, &b[i]);
+		cr_expect(eq(uint, inbox_load(&inbox), i + 1));
+	}
+	for (unsigned i = 3; i > 0; i--) {
+		cr_expect(ne(ptr, inbox_take(&inbox), NULL));
+		cr_expect(eq(uint, inbox_load(&inbox), i));
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+		cr_expect(eq(uint, inbox_load(&inbox), 0));
+	}
+}
+
 Test(inbox, wait_returns_at_once_while_something_is_there)
 {
 	struct batch b[2];
