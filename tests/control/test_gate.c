@@ -47,7 +47,7 @@ static void teardown(void)
 	rig_teardown();
 }
 
-TestSuite(gate, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(gate, .init = setup, .fini = teardown);
 
 /* Works until the thread has used @cpu_ns more. */
 static void toil(uint64_t cpu_ns)

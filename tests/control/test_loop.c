@@ -34,7 +34,7 @@ static void stop(void)
 	rcu_unregister_thread();
 }
 
-TestSuite(loop, .init = start, .fini = stop, .timeout = 60);
+TestSuite(loop, .init = start, .fini = stop);
 
 /* From now on the call @number fails with @error in this process. */
 static void refuse(long number, int error)
