@@ -84,10 +84,25 @@ static void log_path(struct peer *peer, const struct path *path, const char *wha
 	         endpoint_format(&path->route.remote, remote), what, why);
 }
 
-/* A slot for a path heard of: a free one, else the one that has been down for longest and is not
- * configured.
+/* Whether what is in a slot may give way to a path heard of. Copies of an initiation can be made by anybody
+ * who sees one, from as many addresses as he likes: they do not push out the origin of the initiation itself,
+ * nor what was proved and has yet to answer a probe.
  */
-static struct path *find_slot(struct peer *peer)
+static bool may_give_way(const struct peer *peer, const struct path *path, bool is_for_copy)
+{
+	if (path->is_configured || path_id(peer, path) == peer->active ||
+	    health_carries_data(&path->health))
+		return false;
+	if (!is_for_copy)
+		return true;
+	return path->has_target ? path->health.state == PATH_DOWN
+	                        : path->health.since_ns < peer->initiation_ns;
+}
+
+/* A slot for a path heard of: a free one, else of those that may give way the one that has been down for
+ * longest.
+ */
+static struct path *find_slot(struct peer *peer, bool is_for_copy)
 {
 	struct path *oldest = NULL;
 
@@ -96,7 +111,7 @@ static struct path *find_slot(struct peer *peer)
 
 		if (!path->is_used)
 			return path;
-		if (path->is_configured || i == peer->active || health_carries_data(&path->health))
+		if (!may_give_way(peer, path, is_for_copy))
 			continue;
 		if (!oldest || path->health.since_ns < oldest->health.since_ns)
 			oldest = path;
@@ -136,21 +151,29 @@ static uint32_t probe_phase(const struct peer *peer, const struct path *path)
 	return load_le32(peer->config->public_key) + path_id(peer, path) * (UINT32_MAX / PATHS_MAX);
 }
 
-struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
-                      int endpoint, uint64_t now_ns)
+static struct path *find_or_add(struct peer *peer, struct uplink *uplink, const struct route *route,
+                                bool is_for_copy, uint64_t now_ns)
 {
 	struct path *path = path_find(peer, route);
 
-	if (!path) {
-		path = find_slot(peer);
-		if (!path)
-			return NULL;
-		free_slot(peer, path);
-		take_slot(peer, path, uplink, route);
-		health_init(&path->health, now_ns);
-		health_spread(&path->health, probe_phase(peer, path));
-	}
-	if (endpoint >= 0) {
+	if (path)
+		return path;
+	path = find_slot(peer, is_for_copy);
+	if (!path)
+		return NULL;
+	free_slot(peer, path);
+	take_slot(peer, path, uplink, route);
+	health_init(&path->health, now_ns);
+	health_spread(&path->health, probe_phase(peer, path));
+	return path;
+}
+
+struct path *path_add(struct peer *peer, struct uplink *uplink, const struct route *route,
+                      int endpoint, uint64_t now_ns)
+{
+	struct path *path = find_or_add(peer, uplink, route, false, now_ns);
+
+	if (path && endpoint >= 0) {
 		path->endpoint = endpoint;
 		path->is_configured = true;
 	}
@@ -183,16 +206,19 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 			log_path(peer, path, "new address", why, now_ns);
 	}
 	path->has_target = true;
+	path->is_origin = path->is_first_origin = false; /* no candidate any more */
 }
 
 struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
                              uint64_t now_ns)
 {
 	struct uplink *uplink = uplink_of(peer->control, route->link);
-	struct path *path = path_add(peer, uplink, route, -1, now_ns);
+	bool is_copy = peer->answered.copies > 0;
+	struct path *path = find_or_add(peer, uplink, route, is_copy, now_ns);
 
 	if (!path || path->has_target)
 		return path;
+	path->is_first_origin |= !is_copy;
 	path->is_origin = true;
 	path->heard_bytes += (uint32_t)bytes;
 	path->route.local = route->local;
@@ -326,7 +352,7 @@ void path_proved(struct peer *peer, const struct route *route, const struct fram
 		log_path(peer, path, "new path", "address proved", now_ns);
 	if (peer->active == PATH_NONE || !was_heard_in_session(peer, peer->active))
 		path_set_active(peer, path, now_ns);
-	path->has_challenge = path->is_origin = false;
+	path->has_challenge = false;
 	health_hurry(&path->health, &peer->health_settings);
 }
 
@@ -337,13 +363,12 @@ void path_settle(struct peer *peer, uint64_t now_ns)
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (path->is_used && path->is_origin && !path->has_target &&
+		if (path->is_used && path->is_first_origin && !path->has_target &&
 		    (!newest || path->health.since_ns > newest->health.since_ns))
 			newest = path;
 	}
 	if (!newest || (peer->active != PATH_NONE && newest->health.since_ns < peer->session_ns))
 		return;
-	newest->is_origin = false;
 	path_set_route(peer, newest, &newest->route, now_ns);
 	path_set_active(peer, newest, now_ns);
 }

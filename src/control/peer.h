@@ -50,6 +50,7 @@ struct path {
 
 	/* A candidate that a handshake came from: what came in its name, and what we sent there. */
 	bool is_origin;
+	bool is_first_origin; /* of an initiation itself, not merely of copies of one */
 	uint32_t heard_bytes, told_bytes;
 
 	bool has_challenge; /* sent to challenge_route and not yet answered */
@@ -262,7 +263,8 @@ struct path *path_add(struct peer *peer, struct uplink *uplink, const struct rou
                       int endpoint, uint64_t now_ns);
 
 /* An authentic handshake message of @bytes came over @route from a peer that may be a vtrunkd: the path
- * that leads there, or a candidate for one that is greeted and challenged. NULL as from path_add().
+ * that leads there, or a candidate for one that is greeted and challenged. NULL as from path_add(), for a copy
+ * of the initiation also when nothing but candidates of it and paths not yet down would have to give way.
  */
 struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
                              uint64_t now_ns);
@@ -275,7 +277,7 @@ bool path_may_tell(struct path *path, size_t bytes);
 /* The token that proves the address of candidate @path when it comes back from @route. */
 const uint8_t *path_challenge(struct path *path, const struct route *route);
 
-/* The peer is plain after all: it is where its handshake came from. */
+/* The peer is plain after all: it is where its handshake came from, not where copies of it did. */
 void path_settle(struct peer *peer, uint64_t now_ns);
 
 /* Its number, also that of its lane. */

@@ -285,6 +285,64 @@ Test(peer, peer_without_marker_is_where_its_handshake_came_from)
 	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
 }
 
+/* The first copy came over link 0; then somebody repeats it from forged addresses. */
+static void repeat_from_elsewhere(void)
+{
+	struct route route = rig_route(&rig, 0);
+
+	rig.peer->initiation_ns = rig.now_ns;
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	for (unsigned i = 0; i < ANSWERED_COPIES_MAX; i++) {
+		rig.peer->answered.copies++;
+		endpoint_set_port(&route.remote, (uint16_t)(7000 + i));
+		path_add_origin(rig.peer, &route, 148, rig.now_ns + (i + 1) * NS_PER_MS);
+	}
+}
+
+Test(peer, copies_from_forged_addresses_do_not_push_out_the_origin)
+{
+	struct route later = rig_route(&rig, 1);
+
+	repeat_from_elsewhere();
+	cr_expect(ne(ptr, origin(0), NULL));
+	rig.now_ns += NS_PER_S;
+	rig.peer->answered.copies = 0;
+	rig.peer->initiation_ns = rig.now_ns;
+	cr_expect(ne(ptr, path_add_origin(rig.peer, &later, 148, rig.now_ns), NULL),
+	          "they give way to a newer handshake");
+}
+
+Test(peer, copies_do_not_push_out_a_path_that_has_yet_to_answer)
+{
+	struct route route = rig_route(&rig, 1);
+	struct path *learnt = path_add(rig.peer, &rig.control.uplink[1], &route, -1, rig.now_ns);
+
+	path_set_route(rig.peer, learnt, &route, rig.now_ns);
+	repeat_from_elsewhere();
+	cr_expect(eq(ptr, origin(1), learnt));
+	cr_expect(learnt->has_target);
+}
+
+Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
+{
+	repeat_from_elsewhere();
+	rig_session(&rig, false, true, 0);
+	rig.peer->session_ns = rig.peer->initiation_ns;
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict, VERDICT_STOCK));
+	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
+}
+
+Test(peer, what_leads_somewhere_is_no_candidate_any_more)
+{
+	struct route route = rig_route(&rig, 0);
+	struct path *path = path_add_origin(rig.peer, &route, 148, rig.now_ns);
+
+	cr_assert(path->is_origin);
+	rig_path(&rig, 0); /* a name that is resolved, say */
+	cr_expect(not(path->is_origin), "it would be greeted at every turn");
+}
+
 /* ---- dead and refused paths ---- */
 
 Test(peer, dead_path_learnt_from_the_peer_is_forgotten_and_a_configured_one_kept)
