@@ -394,9 +394,19 @@ static int create_identity(struct control *control)
 	return 0;
 }
 
+static void tell_taken(const struct control *control, const char *directory, bool is_final)
+{
+	log_write(is_final ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+	          "interface=%s: %s%s/%s" CTL_SUFFIX " belongs to a daemon that runs, perhaps in "
+	          "another network namespace, or is no socket; give this one a run directory of "
+	          "its own: --run-dir or control.run_dir",
+	          control->interface, is_final ? "" : "no control socket, ", directory,
+	          control->interface);
+}
+
 /* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run may
- * be read-only, or not ours. One that somebody named may not. Nor may there be two daemons behind one
- * name: whoever asks would hear about the other.
+ * be read-only, or not ours, or a daemon in another network namespace has the name. One that somebody
+ * named may not.
  */
 static int create_ctl_socket(struct control *control)
 {
@@ -409,10 +419,8 @@ static int create_ctl_socket(struct control *control)
 	}
 	int err = ctl_socket_create(control, directory, &control->ctl);
 	if (err == -EADDRINUSE) {
-		log_error("interface=%s: %s/%s" CTL_SUFFIX " belongs to a daemon that runs, perhaps "
-		          "in another network namespace, or is no socket; give this one a run "
-		          "directory of its own: --run-dir or control.run_dir",
-		          control->interface, directory, control->interface);
+		tell_taken(control, directory, wanted);
+		err = wanted ? err : 0;
 	} else if (err && wanted) {
 		log_error("interface=%s: the run directory %s cannot be used, %s; its parent must "
 		          "be there",
