@@ -183,6 +183,9 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 	control->looked_around_ns = now_ns;
 	detours_refresh(&control->detours);
 	sources_check(control, now_ns);
+	uplinks_try_again(control, now_ns);
+	for (size_t i = 0; i < control->peer_count; i++)
+		path_try_again(control->peers[i], now_ns);
 }
 
 static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)

@@ -660,6 +660,18 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	path_publish(peer, now_ns);
 }
 
+void path_try_again(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (!path->is_used || path->rest_until_ns <= now_ns)
+			continue;
+		path->rest_until_ns = now_ns;
+		deadline_set(&peer->control->loop.deadlines, &peer->deadline, now_ns);
+	}
+}
+
 void path_link_failed(struct peer *peer, const struct link *link, const char *reason,
                       uint64_t now_ns)
 {

@@ -325,6 +325,9 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns);
  */
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
 
+/* Routes, addresses or devices have changed: paths that rest are tried now, not after error_backoff. */
+void path_try_again(struct peer *peer, uint64_t now_ns);
+
 /* Something local made a pair of sockets useless, or useful again. */
 void path_link_failed(struct peer *peer, const struct link *link, const char *reason,
                       uint64_t now_ns);

@@ -539,6 +539,18 @@ void uplink_refused(struct uplink *uplink, const struct link *link, int error, u
 	tell_peers_failed(pair, refusal_reason(error), now_ns);
 }
 
+void uplinks_try_again(struct control *control, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < control->uplink_count; i++) {
+		for (unsigned k = 0; k < LINK_FAMILIES; k++) {
+			struct uplink_pair *pair = &control->uplink[i].pair[k];
+
+			if (pair->state == UPLINK_RESTING)
+				deadline_set(&control->loop.deadlines, &pair->deadline, now_ns);
+		}
+	}
+}
+
 static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
 {
 	if (pair->state == UPLINK_WAITING)

@@ -10,6 +10,8 @@
  *      |               | +-------------------------------------------+
  *      +---------------+  device or address gone
  *
+ * A link does not rest on when routes, addresses or devices change.
+ *
  * All functions: control thread.
  */
 #ifndef CONTROL_UPLINK_H
@@ -92,6 +94,10 @@ void uplinks_tell_trains(struct control *control);
 
 /* The system refused to send on @link, with @error, which says nothing about one destination. */
 void uplink_refused(struct uplink *uplink, const struct link *link, int error, uint64_t now_ns);
+
+/* Routes, addresses or devices have changed: links that rest are tried now, not after error_backoff.
+ */
+void uplinks_try_again(struct control *control, uint64_t now_ns);
 
 void uplink_netif_event(struct control *control, const struct netif_event *event);
 const char *uplink_state_name(enum uplink_state state);

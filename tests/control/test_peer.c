@@ -411,6 +411,39 @@ Test(peer, path_rests_after_three_refusals_in_a_row_beside_another)
 	cr_expect(eq(int, path->health.state, PATH_DOWN));
 }
 
+Test(peer, path_that_rests_is_tried_when_the_network_changes)
+{
+	struct path *path;
+
+	bonded();
+	path = origin(0);
+	bring_up(path);
+	bring_up(origin(1));
+	for (unsigned i = 0; i < 3; i++)
+		path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
+	cr_assert(gt(u64, path->rest_until_ns, rig.now_ns));
+	rig.now_ns += NS_PER_S;
+	path_try_again(rig.peer, rig.now_ns);
+	cr_expect(le(u64, path->rest_until_ns, rig.now_ns));
+	cr_expect(eq(u64, rig.peer->deadline.at_ns, rig.now_ns), "serviced now");
+}
+
+Test(peer, link_that_rests_is_tried_when_the_network_changes)
+{
+	struct uplink_pair *pair = rig_pair(&rig, 0);
+
+	bonded();
+	bring_up(origin(0));
+	path_refused(rig.peer, origin(0), ENETDOWN, rig.now_ns);
+	cr_assert(eq(int, pair->state, UPLINK_RESTING));
+	rig.now_ns += NS_PER_S;
+	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
+	cr_expect(eq(int, pair->state, UPLINK_RESTING), "nothing has changed");
+	uplinks_try_again(&rig.control, rig.now_ns);
+	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
+	cr_expect(eq(int, pair->state, UPLINK_UP));
+}
+
 /* ---- copies of an initiation ---- */
 
 Test(peer, copies_get_the_same_response_over_their_own_links)

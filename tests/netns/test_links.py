@@ -133,6 +133,18 @@ def test_link_without_route_does_not_harm_the_other():
             client.wait_path("link-1", "up", 20)
 
 
+def test_path_that_rests_is_tried_when_routes_change():
+    """It does not wait for error_backoff_secs when the system says that something is different."""
+    with Lab() as lab:
+        client, _ = lab.tunnel(wireguard={"error_backoff_secs": 90})
+        lab.client.nft("table ip refuse { chain out { type filter hook output priority 0; "
+                       f"ip daddr {lab.server_address(1)} drop; }}; }}")
+        wait_until("the path rests", lambda: client.process.has_said(", resting"), IDLE_S)
+        lab.client.nft("delete table ip refuse")
+        lab.client.ip("route add 10.250.0.0/24 dev up2")
+        note(f"up {client.wait_path('link-1', 'up', 20):.1f} s after the routes changed")
+
+
 @bulk
 def test_tunnel_survives_the_loss_of_every_link():
     with Lab() as lab:
