@@ -472,7 +472,8 @@ static bool send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
 	                            .flags = path->is_in_table ? 0 : PROBE_STANDBY};
 
 	store_le16(probe.seq, path->health.next_seq);
-	if (!bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe, NULL))
+	if (!bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe,
+	                        path->has_target ? NULL : &path->route))
 		return false;
 	health_probe_sent(&path->health, &peer->health_settings, now_ns);
 	return true;
@@ -523,6 +524,28 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 		return now_ns + MEMORY_RETRY_NS;
 	due_ns = health_deadline_ns(&path->health, &peer->health_settings);
 	return other_ns < due_ns ? other_ns : due_ns;
+}
+
+#define PROBE_BYTES frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_probe))
+
+/* Where a handshake came from is probed while its address is being proved, as far as what came from
+ * there allows: a peer that is slow to prove it is known to be there at least, and its path is
+ * measured when it may carry data. Returns when to come back.
+ */
+static uint64_t service_candidate(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	if (!path->is_origin || peer->hello_ns != NEVER_NS)
+		return NEVER_NS; /* greetings come first: they carry the challenge */
+	health_tick(&path->health, &peer->health_settings, now_ns);
+	if (path->health.probe_at_ns <= now_ns) {
+		if (!path_may_tell(path, PROBE_BYTES))
+			return NEVER_NS;
+		if (!send_probe(peer, path, now_ns)) {
+			path->told_bytes -= PROBE_BYTES;
+			return now_ns + MEMORY_RETRY_NS;
+		}
+	}
+	return health_deadline_ns(&path->health, &peer->health_settings);
 }
 
 /* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at all. */
@@ -578,10 +601,10 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 			struct path *path = &peer->path[i];
 			uint64_t due;
 
-			if (!path->is_used || !path->has_target ||
-			    !uplink_is_usable(path->uplink, path->route.link))
+			if (!path->is_used || !uplink_is_usable(path->uplink, path->route.link))
 				continue;
-			due = service_one(peer, path, now_ns);
+			due = path->has_target ? service_one(peer, path, now_ns)
+			                       : service_candidate(peer, path, now_ns);
 			next = due < next ? due : next;
 		}
 	}

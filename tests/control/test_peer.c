@@ -343,6 +343,23 @@ Test(peer, what_leads_somewhere_is_no_candidate_any_more)
 	cr_expect(not(path->is_origin), "it would be greeted at every turn");
 }
 
+Test(peer, candidate_is_probed_within_what_came_from_it)
+{
+	struct route route = rig_route(&rig, 0);
+	struct keypair *kp;
+
+	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns); /* greets */
+	greet(kp, boot_id);
+	for (unsigned i = 0; i < 8; i++)
+		peer_service(rig.peer, rig.now_ns + i * NS_PER_S);
+	cr_assert(ne(ptr, origin(0), NULL));
+	cr_expect(not(origin(0)->has_target));
+	cr_expect(ge(uint, origin(0)->health.next_seq, 2), "two probes at least");
+	cr_expect(le(uint, origin(0)->told_bytes, 3 * 148));
+}
+
 /* ---- dead and refused paths ---- */
 
 Test(peer, dead_path_learnt_from_the_peer_is_forgotten_and_a_configured_one_kept)

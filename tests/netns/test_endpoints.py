@@ -219,6 +219,31 @@ def test_name_that_changes_is_followed_while_another_link_works():
         check(client.path("link-1")["state"] == "up", "link 1 fell")
 
 
+@limit(100)
+def test_gateway_answers_from_its_address_that_the_peer_has_moved_to():
+    """Its link is bound to none. The path that moves is the one that the session began on."""
+    new = "10.72.2.77"
+    with Lab() as lab:
+        lab.server.ip(f"address add {new}/24 dev wan2")
+        lab.client.hosts({NAME: lab.server_address(2)})
+        client, server = lab.pair(
+            server={"wireguard": {"links": [{"name": "wan", "bind": f"0.0.0.0:{PORT}"}]}})
+        client.config["wireguard"]["links"][1]["endpoint"] = f"{NAME}:{PORT}"
+        lab.cut(1)
+        server.start()
+        client.start()
+        client.wait_bonded(["link-2"])
+        lab.restore(1)
+        client.wait_bonded(["link-1", "link-2"])
+        lab.swallow(lab.server_address(2))
+        lab.client.hosts({NAME: new})
+        client.wait_path("link-2", "down", 15)
+        wait_until("link 2 uses the new address",
+                   lambda: is_over(client, "link-2", f"{new}:{PORT}"), 60)
+        wait_until("the server's paths are up", lambda: [
+            path["state"] for path in server.peer()["paths"]] == ["up", "up"], 15)
+
+
 def test_silent_name_server_holds_up_one_name_only():
     with Lab() as lab, lab.client.socket() as name_server:
         lab.client.hosts({NAME: lab.server_address(2)})
