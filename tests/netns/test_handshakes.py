@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Sessions that are made, displaced and ended while links are dead or somebody lies."""
+import os
 import time
 
 from checks import check, note, wait_until
 from daemons import generate_key
-from handmade import (GOODBYE, HELLO, Handmade, PATH_CHALLENGE, PROBE, frame, hello, time_stamp)
+from handmade import (GOODBYE, HELLO, Handmade, LANE_CONTROL, PATH_CHALLENGE, PATH_RESPONSE,
+                      PROBE, frame, hello, time_stamp)
 from lab import CLIENT4, Lab, PORT, SERVER4
-from traffic import Capture, Forger, UdpStream
+from traffic import Capture, Forger, UdpStream, paced
 
 LINKS = ["link-1", "link-2"]
 
@@ -195,6 +197,37 @@ def test_origin_that_answers_its_challenge_gets_the_data():
         wait_until("data after the proof", has_data, 5, 0)
         check(HELLO in got and PATH_CHALLENGE in got, f"frames {got} before data")
         sender.close()
+
+
+def challenges(count):
+    return b"".join(frame(PATH_CHALLENGE, bytes(4) + os.urandom(16)) for _ in range(count))
+
+
+def test_challenges_in_a_forged_name_make_no_more_than_they_weigh():
+    """One datagram of a peer that lies about its address, with as many challenges as fit."""
+    victim, count = ("10.71.1.200", 7777), 50
+    with Lab(links=1) as lab:
+        server = lone_server(lab)
+        peer = handmade_peer(lab, server)
+        peer.bond()
+        peer.send(challenges(1), LANE_CONTROL)
+        peer.answer_until("an answer to an honest challenge",
+                          lambda seen: PATH_RESPONSE in seen, 5)
+        source, destination = victim, (lab.server_address(1), PORT)
+        with (Forger(lab.client, device="up1") as forger, Capture(lab.server, "wan1", PORT) as tap):
+            datagrams = [peer.sealed(challenges(60), LANE_CONTROL) for _ in range(count)]
+            for datagram in paced(datagrams, 200):
+                forger.send(source, destination, datagram)
+            # What came before it is taken when this is answered.
+            peer.send(challenges(1), LANE_CONTROL)
+            peer.answer_until("two probes more", lambda seen: seen.count(PROBE) >= 2, 8)
+            sent = sum(len(d.payload) for d in tap.datagrams if d.source == victim)
+            to_victim = [d for d in tap.datagrams if d.outgoing and d.destination == victim]
+            got = bytes_to(tap, victim[0])
+            note(f"{len(to_victim)} datagrams, {got} bytes to the victim for {sent} in its name")
+            check(sent == sum(map(len, datagrams)), f"only {sent} bytes came to the server")
+            check(got <= sent and len(to_victim) <= count,
+                  f"{len(to_victim)} datagrams, {got} bytes to the victim for {sent} in its name")
 
 
 def test_late_goodbye_of_the_session_before_is_ignored():
