@@ -16,4 +16,12 @@ static inline bool is_emulated(void)
 	return getenv("VTRUNKD_TESTS_EMULATED");
 }
 
+/* How many of @n random cases to try. An emulated processor is some twenty times slower, and what is
+ * looked for there is another size, order or alignment of things, which few cases show as well as many.
+ */
+static inline unsigned fewer_emulated(unsigned n)
+{
+	return is_emulated() ? (n + 15) / 16 : n;
+}
+
 #endif

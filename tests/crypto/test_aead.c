@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../emulation.h"
 #include "low_order.h"
 #include "test_bytes.h"
 
@@ -381,10 +382,11 @@ Test(aead, wiping_clears_all_bytes_given_and_no_other)
 __attribute__((noinline, no_sanitize("address", "undefined"))) static uintptr_t litter_stack(void)
 {
 	volatile uint8_t litter[SECRET_STACK_LEN / 2];
+	uintptr_t at = (uintptr_t)litter; /* returned at once, it looks like a mistake to compilers */
 
 	for (size_t i = 0; i < sizeof litter; i++)
 		litter[i] = 0xa5;
-	return (uintptr_t)litter;
+	return at;
 }
 
 /* How many pieces of 16 bytes of it are there: single bytes of an address may look like it. The kernel looks:
@@ -405,6 +407,8 @@ static size_t litter_left(uintptr_t at)
 
 Test(aead, wiping_the_stack_reaches_what_functions_left_there)
 {
+	if (is_emulated())
+		cr_skip("the emulator has no process_vm_readv()");
 	uintptr_t at = litter_stack();
 
 	cr_assert(gt(sz, litter_left(at), SECRET_STACK_LEN / 4 / 16));

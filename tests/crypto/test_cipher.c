@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdalign.h>
 
+#include "../emulation.h"
 #include "crypto/aead.h"
 #include "crypto/cipher_backend.h"
 #include "test_bytes.h"
@@ -378,7 +379,7 @@ Test(cipher, libraries_agree_on_a_million_random_packets_in_random_batches)
 	static uint8_t pool[POOL_LEN];
 	static struct round round;
 	struct test_random random = test_random_seeded("cipher");
-	unsigned left = 1000000;
+	unsigned left = fewer_emulated(1000000);
 
 	test_random_fill(&random, pool, sizeof pool);
 	while (left) {

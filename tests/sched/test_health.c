@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "../emulation.h"
 
 #define MS         NS_PER_MS
 #define START      (1000 * NS_PER_S)
@@ -421,7 +422,7 @@ Test(health, a_dead_path_is_left_in_time)
 {
 	for (size_t n = 0; n < sizeof(detections) / sizeof(detections[0]); n++) {
 		const struct detection *d = &detections[n];
-		uint64_t worst = 0, step = d->interval_ms * MS / 40 + 1;
+		uint64_t worst = 0, step = d->interval_ms * MS / fewer_emulated(40) + 1;
 
 		for (uint64_t phase = 0; phase < d->interval_ms * MS; phase += step) {
 			uint64_t took = detection_ns(d, phase);
@@ -455,7 +456,7 @@ Test(health, a_full_queue_is_not_a_dead_path)
 	for (size_t n = 0; n < sizeof(fillings) / sizeof(fillings[0]); n++) {
 		const struct filling *f = &fillings[n];
 
-		for (unsigned phase = 0; phase < 10; phase++) {
+		for (unsigned phase = 0; phase < fewer_emulated(10); phase++) {
 			struct world w;
 
 			world_init(&w, &usual, f->rtt_ms * MS);
@@ -1005,7 +1006,7 @@ Test(health, an_interval_far_below_the_round_trip_works)
  */
 Test(health, never_spins_and_never_misses_a_change)
 {
-	for (unsigned round = 0; round < 300; round++) {
+	for (unsigned round = 0; round < fewer_emulated(300); round++) {
 		struct world w;
 		uint64_t interval = random_below(8) ? random_below(2000) : 0;
 

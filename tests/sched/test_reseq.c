@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "../emulation.h"
 
 #include "sched/epochs.h"
 
@@ -1068,15 +1069,15 @@ static void simulate_many(enum kind kind, unsigned runs)
 
 Test(reseq, constant_delays_never_break_order)
 {
-	simulate_many(CONSTANT, 1000);
+	simulate_many(CONSTANT, fewer_emulated(1000));
 }
 
 Test(reseq, loss_and_jitter_break_order_with_reason_only)
 {
-	simulate_many(LOSSY, 1000);
+	simulate_many(LOSSY, fewer_emulated(1000));
 }
 
 Test(reseq, nothing_is_lost_or_stuck_whatever_happens)
 {
-	simulate_many(WILD, 1000);
+	simulate_many(WILD, fewer_emulated(1000));
 }
