@@ -15,9 +15,10 @@ class Settings:
 
     @classmethod
     def is_sanitized(cls):
-        """The binary carries AddressSanitizer: slower, and larger in memory."""
+        """The binary carries AddressSanitizer or ThreadSanitizer: slower, and larger in memory."""
         with open(cls.vtrunkd, "rb") as binary:
-            return b"__asan_init" in binary.read()
+            code = binary.read()
+        return b"__asan_init" in code or b"__tsan_init" in code
 
 
 def limit(seconds):

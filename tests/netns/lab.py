@@ -272,7 +272,8 @@ class Lab:
         return {"ASAN_OPTIONS": f"detect_leaks=1:exitcode={SANITIZER_EXIT}:log_path={path}:"
                                 "quarantine_size_mb=8:detect_stack_use_after_return=1",
                 "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:exitcode={SANITIZER_EXIT}:"
-                                 f"log_path={path}"}
+                                 f"log_path={path}",
+                "TSAN_OPTIONS": f"second_deadlock_stack=1:exitcode={SANITIZER_EXIT}:log_path={path}"}
 
     @staticmethod
     def client_address(i, family=4):
