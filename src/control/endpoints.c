@@ -236,7 +236,9 @@ uint64_t endpoints_service_path(struct peer *peer, struct path *path, uint64_t n
 		return NEVER_NS;
 	if (health->state == PATH_UNPROVEN && now_ns < due)
 		return due;
-	if (try_next(peer, path, health->state == PATH_DOWN ? unanswered : NULL, now_ns))
+	/* Without memory it may lead where it did, and have done so for long. */
+	if (try_next(peer, path, health->state == PATH_DOWN ? unanswered : NULL, now_ns) &&
+	    path->health.since_ns + peer->health_settings.timeout_ns > now_ns)
 		return path->health.since_ns + peer->health_settings.timeout_ns;
 	return now_ns + peer->health_settings.timeout_ns; /* another may be reached by then */
 }

@@ -427,7 +427,7 @@ static void refuse_stale(struct peer *peer, const uint8_t timestamp[TAI64N_LEN],
 		return;
 	peer->stale_initiations++;
 	peer->stale_by_s = by_s;
-	if (log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+	if (log_limit_pass(&peer->stale_limit, now_ns, &suppressed))
 		log_warning(
 			"peer=%s: refused a handshake initiation of a time %lld s before that of "
 			"the newest: the peer's clock was set back, or somebody replays old "

@@ -548,6 +548,15 @@ static uint64_t service_candidate(struct peer *peer, struct path *path, uint64_t
 	return health_deadline_ns(&path->health, &peer->health_settings);
 }
 
+/* A challenge that was not answered in time proves nothing later: the peer may have left the address it got
+ * it at. A candidate ends together with its own.
+ */
+static void forget_challenge(const struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	if (path->has_target && now_ns >= peer->challenge_ns + CANDIDATE_NS)
+		path->has_challenge = false;
+}
+
 /* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at all. */
 static uint64_t forget_at(const struct peer *peer, const struct path *path)
 {
@@ -569,6 +578,7 @@ static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
 		struct path *path = &peer->path[i];
 		uint64_t at_ns = forget_at(peer, path);
 
+		forget_challenge(peer, path, now_ns);
 		if (at_ns > now_ns) {
 			next = at_ns < next ? at_ns : next;
 			continue;
@@ -655,6 +665,7 @@ static bool is_refused_for_good(struct peer *peer, struct path *path)
  */
 void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {
+	uint64_t suppressed;
 	bool is_final;
 
 	if (is_about_link(error)) {
@@ -671,7 +682,7 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	}
 	if (!is_final || !has_alternative(peer, path, now_ns)) {
 		health_probe_soon(&path->health, &peer->health_settings, now_ns);
-		if (path->refusals == 1)
+		if (path->refusals == 1 && log_limit_pass(&peer->refusal_limit, now_ns, &suppressed))
 			log_path(peer, path, strerror(error), "refused by the system, trying on",
 			         now_ns);
 		return;

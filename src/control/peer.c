@@ -19,6 +19,7 @@
 
 /* Lines one peer can cause by what it sends. */
 #define PEER_LOG_LINES 20u
+#define REPEATED_LOG_NS (60 * NS_PER_S) /* one that says the same again and again */
 #define PEER_LOG_NS    NS_PER_S
 
 static void expired(struct deadline *d, uint64_t now_ns)
@@ -48,6 +49,8 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
+	peer->stale_limit = peer->refusal_limit =
+		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	peer->active = PATH_NONE;
 	peer->handshake.pause_ns = REKEY_TIMEOUT;
 	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = NEVER_NS;

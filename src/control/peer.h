@@ -122,6 +122,8 @@ struct peer {
 	bool both_initiated; /* the current session crossed `previous`, which the peer, a vtrunkd, began */
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
+	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
+	struct log_limit refusal_limit;     /* for refusals of the system that lead to nothing yet */
 	struct bucket answers;              /* frames sent because of frames it sent */
 
 	enum bonding_verdict verdict;

@@ -551,3 +551,23 @@ Test(peer, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
 		cr_expect(eq(u32, ntohl(target->route.local.in4.sin_addr.s_addr), 0x7f000002));
 	}
 }
+
+Test(peer, challenge_answered_too_late_proves_nothing)
+{
+	struct route elsewhere = rig_route(&rig, 0);
+	struct frame_path_challenge body = {0};
+	struct keypair *kp = bonded();
+	struct path *path = origin(0);
+	struct batch *r;
+
+	elsewhere.remote = rig.remote[1];
+	rig.peer->challenge_ns = rig.now_ns;
+	body.path_id = (uint8_t)path_id(rig.peer, path);
+	memcpy(body.token, path_challenge(path, &elsewhere), sizeof body.token);
+	path_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
+	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	r->route = elsewhere;
+	bonding_take_report(rig.peer, r, rig.now_ns);
+	batch_free(r);
+	cr_expect(endpoint_equal(&path->route.remote, &rig.remote[0]));
+}
