@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """A gateway: one process and one port for many peers, vtrunkd and stock alike."""
+import contextlib
+import os
+import select
+import signal
+import struct
 import time
 
 from checks import Settings, bulk, check, limit, note, wait_until
 from daemons import WireGuardGo, generate_key
+from handmade import Handmade, LANE_CONTROL, PROBE, frame
 from lab import Lab, PORT, SERVER4
 from traffic import Forger
 
 BONDED, STOCK = 40, 10
+IDLE, IDLE_S = 120, 10
 
 
 def inner(number):
@@ -118,3 +125,86 @@ def test_unknown_key_makes_no_session():
         wait_until("the stranger's initiation is refused",
                    lambda: gateway.daemon.drops()["handshake_invalid"] > 0, 10)
         check(stranger.peer()["session"] != "established", "a stranger has a session")
+
+
+class TwoWays:
+    """A peer made by hand with a path over each link: it answers what comes, and probes until it is known
+    on both."""
+
+    def __init__(self, lab, gateway, number):
+        self.ways = []
+        for i in lab.links:
+            sock = lab.client.socket()
+            sock.bind((lab.client_address(i), 0))
+            self.ways.append((sock, (lab.server_address(i), PORT)))
+        self.hand = Handmade(*self.ways[0], gateway.keys[number - 1][0], gateway.public)
+        self.hand.boot_id = struct.pack("<Q", number)
+        self.seq = 0
+
+    def begin(self):
+        self.hand.handshake()
+        self.hand.send(b"")
+
+    def answer(self, sock):
+        self.hand.sock, self.hand.destination = next(way for way in self.ways if way[0] is sock)
+        self.hand.answer(self.hand.receive(), self.hand.boot_id)
+
+    def probe(self):
+        """On both, as an honest peer does: the gateway asks for proof where it knows no path."""
+        for number, (self.hand.sock, self.hand.destination) in enumerate(self.ways):
+            self.hand.send(frame(PROBE, struct.pack("<BBHII8x", number, 0, self.seq, 0, 0)),
+                           LANE_CONTROL + number)
+        self.seq += 1
+
+    def close(self):
+        for sock, _ in self.ways:
+            sock.close()
+
+
+def answer_all(peers, seconds, condition=lambda: False):
+    """Answers for all of them; True as soon as @condition, which is asked twice a second."""
+    by_socket = {sock: peer for peer in peers for sock, _ in peer.ways}
+    end = ask = time.monotonic()
+    end += seconds
+    while time.monotonic() < end:
+        for sock in select.select(list(by_socket), [], [], 0.1)[0]:
+            by_socket[sock].answer(sock)
+        if time.monotonic() >= ask:
+            if condition():
+                return True
+            ask = time.monotonic() + 0.5
+    return False
+
+
+@limit(60)
+def test_no_path_of_many_idle_peers_is_taken_for_dead():
+    """Their probes need memory that all share."""
+    with Lab() as lab, contextlib.ExitStack() as stack:
+        gateway = Gateway(lab, IDLE)
+        gateway.daemon.config["dataplane"] = {"workers": 2}
+        gateway.daemon.start()
+        peers = [stack.enter_context(contextlib.closing(TwoWays(lab, gateway, number)))
+                 for number in range(1, IDLE + 1)]
+        for peer in peers:
+            peer.begin()
+
+        def paths():
+            return [path["state"] for peer in gateway.daemon.status()["peers"]
+                    for path in peer["paths"]]
+
+        def all_up():
+            states = paths()
+            if states.count("up") == 2 * IDLE:
+                return True
+            for peer in peers:
+                peer.probe()
+            return False
+        check(answer_all(peers, 20, all_up), f"{paths().count('up')} of {2 * IDLE} paths are up")
+        # After a moment in which the machine stands still all probes are due at once.
+        os.kill(gateway.daemon.pid, signal.SIGSTOP)
+        answer_all(peers, 1.2)
+        os.kill(gateway.daemon.pid, signal.SIGCONT)
+        answer_all(peers, IDLE_S)
+        check(paths().count("up") == 2 * IDLE, f"{paths().count('up')} of {2 * IDLE} paths are up")
+        fallen = [line for line in gateway.daemon.process.log().splitlines() if ": down, " in line]
+        check(not fallen, f"{len(fallen)} paths were taken for dead: {fallen[:3]}")
