@@ -69,6 +69,7 @@
  *       state       "unproven", "up", "suspect" or "down"
  *       since_s     seconds since the state began
  *       reason      text, why it has that state
+ *       note        text, what it seems to share with another path: a device, the peer's address
  *       in_use      whether it carries data now, by mode, state and weight
  *       weight      share of traffic
  *       train_max_bytes  longest datagram that leaves there in trains; 0: each leaves alone

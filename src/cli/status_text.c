@@ -228,6 +228,19 @@ static void print_paths(FILE *out, const json_t *paths)
 	text_table_destroy(table);
 }
 
+static void print_notes(FILE *out, const json_t *paths)
+{
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach(paths, i, path)
+	{
+		if (json_is_string(json_object_get(path, "note")))
+			fprintf(out, "    path %s: %s\n", text_count(path, "id").s,
+			        text_string(path, "note"));
+	}
+}
+
 static void print_session(FILE *out, const json_t *peer, time_t now)
 {
 	const char *session = text_string(peer, "session");
@@ -283,6 +296,7 @@ static void print_peer(FILE *out, const json_t *peer, time_t now)
 		        text_count(peer, "staged_packets").s);
 	if (json_array_size(paths))
 		print_paths(out, paths);
+	print_notes(out, paths);
 }
 
 /* Only reasons that were met. */

@@ -12,6 +12,7 @@
 #include "control/interface.h"
 #include "control/link_scope.h"
 #include "control/signals.h"
+#include "control/sharing.h"
 #include "control/source.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -184,6 +185,7 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 	detours_refresh(&control->detours);
 	sources_check(control, now_ns);
 	uplinks_try_again(control, now_ns);
+	control->has_new_targets = true; /* or the ways there are new */
 	for (size_t i = 0; i < control->peer_count; i++)
 		path_try_again(control->peers[i], now_ns);
 }
@@ -234,6 +236,15 @@ static void tell_routing_loop(struct control *control, uint64_t now_ns)
 		            fresh == 1 ? "was" : "were");
 }
 
+static void tell_sharing(struct control *control, uint64_t now_ns)
+{
+	if (control->has_new_targets)
+		sharing_look(control);
+	control->has_new_targets = false;
+	for (size_t i = 0; i < control->peer_count; i++)
+		sharing_tell(control->peers[i], now_ns);
+}
+
 static void on_sample(struct deadline *d, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(d, struct control, sample);
@@ -244,6 +255,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 		path_tell_trains(control->peers[i], now_ns);
 	control->sampled_ns = now_ns;
 	uplinks_tell_trains(control);
+	tell_sharing(control, now_ns);
 	tell_tun(control, now_ns);
 	tell_routing_loop(control, now_ns);
 	ratelimit_expire(&control->ratelimit, now_ns);

@@ -57,6 +57,7 @@ struct control {
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
 	uint64_t looked_around_ns;
+	bool has_new_targets; /* paths lead elsewhere since sharing_look() */
 	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */

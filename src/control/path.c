@@ -196,6 +196,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 	if (engine_publish_target(peer->dp, path_id(peer, path), route))
 		return; /* without memory it stays where it was */
 	path->route = *route;
+	peer->control->has_new_targets = true;
 	if (is_same)
 		return;
 	peer->handshake.tried_paths &= (uint16_t) ~(1u << path_id(peer, path));

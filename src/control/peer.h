@@ -63,6 +63,9 @@ struct path {
 	uint64_t trains_since_ns; /* when a train was refused last */
 	int trains_told;          /* the errno logged last for that */
 
+	int device;           /* by which a configured one leaves, as the routes stand; 0 not known */
+	bool is_sharing_told; /* that it shares a line with another one, see sharing.h */
+
 	/* For rates in status: counts at the last sample, and the rates since the one before. */
 	uint64_t sampled_tx_bytes, sampled_rx_bytes;
 	uint64_t tx_bps, rx_bps;

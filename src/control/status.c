@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/netif.h"
+#include "control/sharing.h"
 #include "version.h"
 
 /* Takes over @value; false, with @value gone, without memory. @key is plain ASCII. */
@@ -211,6 +212,7 @@ static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 {
 	const struct path *path = &peer->path[id];
 	const struct path_health *health = &path->health;
+	char shared[SHARING_TEXT_LEN];
 	json_t *o = json_object();
 	bool ok = put(o, "id", number(id)) &&
 	          put(o, "link", json_string(path->uplink->config->name)) &&
@@ -218,6 +220,7 @@ static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 	          put(o, "state", json_string(path_state_name(health->state))) &&
 	          put(o, "since_s", seconds_since(health->since_ns, now_ns)) &&
 	          put(o, "reason", text(health->reason)) &&
+	          put(o, "note", text(sharing_text(peer, path, now_ns, shared))) &&
 	          put(o, "in_use", json_boolean(path->is_in_table)) &&
 	          put(o, "weight", number(path->uplink->config->weight)) &&
 	          put(o, "train_max_bytes", train_bytes(path, &peer->dp->path[id])) &&

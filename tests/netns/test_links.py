@@ -2,8 +2,8 @@
 """Links that die and come back, under traffic and idle."""
 import time
 
-from checks import bulk, check, note, wait_until
-from lab import CLIENT4, Lab, PORT, SERVER4
+from checks import bulk, check, limit, note, wait_until
+from lab import CLIENT4, Lab, PORT, SERVER4, SERVER_ANY4
 from traffic import TcpStream, UdpStream
 
 STALL_S = 2.0  # what a cut may cost a TCP connection with default health settings
@@ -215,3 +215,27 @@ def test_device_that_was_made_anew_carries_data():
         wait_until("the link waits", lambda: client.link("link-1")["state"] == "waiting", 5)
         lab.push_client_device(1)
         check_passes_data_again(lab, client)
+
+
+@limit(60)
+def test_paths_that_share_a_line_are_told():
+    """At the client by the device they leave by, at the server by the address they come from."""
+    with Lab() as lab:
+        links = [{"name": f"link-{i}", "endpoint": f"{SERVER_ANY4}:{PORT}"} for i in lab.links]
+        client, server = lab.pair(
+            client={"wireguard": {"links": links}},
+            server={"wireguard": {"links": [{"name": "any", "bind": f"0.0.0.0:{PORT}"}]}})
+        server.start()
+        client.start()
+        client.wait_bonded(["link-1", "link-2"])
+
+        def notes(daemon):
+            return [path.get("note") or "" for path in daemon.peer()["paths"]]
+        wait_until("the client names the device",
+                   lambda: "leaves by device up1 as link link-1 does" in notes(client)[1], 10)
+        check(not notes(client)[0], f"also of the first path: {notes(client)}")
+        wait_until("the server names the address",
+                   lambda: any("the same address as path" in note for note in notes(server)), 25)
+        for daemon in (client, server):
+            wait_until(f"the log of {daemon.name} says it",
+                       lambda: daemon.process.has_said("one line"), 5)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/sharing.h"
+
+#include <net/if.h>
+#include <stdio.h>
+
+#include "control/control.h"
+#include "control/route.h"
+
+/* A path that a peer left behind, as by a restart, is down by then. */
+#define SETTLED_NS (10 * NS_PER_S)
+
+/* ---- the device ---- */
+
+/* 0 when the system has no way there. */
+static int device_of(const struct path *path)
+{
+	const struct link *link = path->route.link;
+	const struct endpoint *from = &path->route.local;
+	int index;
+
+	if (link->ifindex)
+		return (int)link->ifindex;
+	if (endpoint_family(from) == AF_UNSPEC && !link->is_wildcard)
+		from = &link->bound;
+	index = route_device(&path->route.remote, from, path->uplink->config->fwmark);
+	return index > 0 ? index : 0;
+}
+
+void sharing_look(struct control *control)
+{
+	for (size_t i = 0; control->uplink_count > 1 && i < control->peer_count; i++) {
+		for (unsigned k = 0; k < PATHS_MAX; k++) {
+			struct path *path = &control->peers[i]->path[k];
+
+			if (path->is_used && path->is_configured && path->has_target)
+				path->device = device_of(path);
+		}
+	}
+}
+
+/* That two links are tied to one device is said of the links. */
+static bool is_on_one_device(const struct path *a, const struct path *b)
+{
+	return a->device && a->device == b->device && a->uplink != b->uplink &&
+	       !(a->route.link->ifindex && b->route.link->ifindex);
+}
+
+/* ---- the address ---- */
+
+static bool is_settled(const struct path *path, uint64_t now_ns)
+{
+	return !path->is_configured && path->health.state == PATH_UP &&
+	       now_ns >= path->health.since_ns + SETTLED_NS;
+}
+
+static bool is_from_one_address(const struct path *a, const struct path *b, uint64_t now_ns)
+{
+	struct endpoint from_a = a->route.remote, from_b = b->route.remote;
+
+	endpoint_set_port(&from_a, 0);
+	endpoint_set_port(&from_b, 0);
+	return a->route.link == b->route.link && endpoint_equal(&from_a, &from_b) &&
+	       is_settled(a, now_ns) && is_settled(b, now_ns);
+}
+
+/* ---- for people ---- */
+
+const char *sharing_text(const struct peer *peer, const struct path *path, uint64_t now_ns,
+                         char buf[static SHARING_TEXT_LEN])
+{
+	char device[IF_NAMESIZE];
+
+	*buf = '\0';
+	for (const struct path *other = peer->path; other < path; other++) {
+		if (!other->is_used || !other->has_target)
+			continue;
+		if (is_on_one_device(path, other) &&
+		    if_indextoname((unsigned)path->device, device)) {
+			snprintf(buf, SHARING_TEXT_LEN,
+			         "leaves by device %s as link %s does; two links on one line carry "
+			         "no more than one",
+			         device, other->uplink->config->name);
+			break;
+		}
+		if (is_from_one_address(path, other, now_ns)) {
+			snprintf(buf, SHARING_TEXT_LEN,
+			         "comes from the same address as path %u; perhaps both use one "
+			         "line, unless one address stands for two",
+			         path_id(peer, other));
+			break;
+		}
+	}
+	return buf;
+}
+
+void sharing_tell(struct peer *peer, uint64_t now_ns)
+{
+	char text[SHARING_TEXT_LEN];
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+		bool is_shared = path->is_used && path->has_target &&
+		                 *sharing_text(peer, path, now_ns, text);
+
+		if (is_shared && !path->is_sharing_told)
+			peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s", peer->name, i,
+			         path->uplink->config->name, text);
+		path->is_sharing_told = is_shared;
+	}
+}

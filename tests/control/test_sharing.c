@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/sharing.h"
+
+#include "control/control.h"
+#include "route_rig.h"
+
+#define NOW (1000 * NS_PER_S)
+
+static struct config_link config_link[2] = {{.name = "dsl"}, {.name = "lte"}};
+static struct config_peer config_peer;
+static struct link link_[2];
+static struct control control;
+static struct peer peer, *peers[1] = {&peer};
+
+static void setup(void)
+{
+	control = (struct control){.peers = peers, .peer_count = 1, .uplink_count = 2};
+	peer = (struct peer){.control = &control, .config = &config_peer, .name = "gw"};
+	for (unsigned i = 0; i < 2; i++) {
+		control.uplink[i] = (struct uplink){.control = &control, .config = &config_link[i]};
+		link_[i].is_wildcard = true;
+	}
+}
+
+static void setup_routes(void)
+{
+	route_rig_start();
+	setup();
+}
+
+TestSuite(sharing, .init = setup);
+TestSuite(sharing_device, .init = setup_routes);
+
+static struct path *add(unsigned id, unsigned link, const char *remote, bool is_configured)
+{
+	struct path *path = &peer.path[id];
+
+	*path = (struct path){.is_used = true,
+	                      .has_target = true,
+	                      .is_configured = is_configured,
+	                      .uplink = &control.uplink[link],
+	                      .route = {.link = &link_[link]}};
+	cr_assert(eq(int, endpoint_parse(remote, 51820, &path->route.remote), 0));
+	health_assume_up(&path->health, "for the test", NOW - 10 * NS_PER_S);
+	return path;
+}
+
+static const char *note(const struct path *path)
+{
+	static char buf[SHARING_TEXT_LEN];
+
+	return sharing_text(&peer, path, NOW, buf);
+}
+
+/* ---- the peer's address ---- */
+
+Test(sharing, two_ports_of_one_address_are_told_at_the_later_path)
+{
+	const struct path *first = add(2, 0, "192.0.2.1:1001", false);
+	const struct path *second = add(5, 0, "192.0.2.1:1002", false);
+
+	cr_expect(ne(ptr, strstr(note(second), "same address as path 2"), NULL), "%s",
+	          note(second));
+	cr_expect(zero(int, *note(first)));
+}
+
+Test(sharing, other_addresses_other_links_and_what_is_configured_are_not)
+{
+	add(0, 0, "192.0.2.1:1001", false);
+	cr_expect(zero(int, *note(add(1, 0, "192.0.2.2:1002", false))));
+	cr_expect(zero(int, *note(add(1, 1, "192.0.2.1:1002", false))), "another link of ours");
+	cr_expect(zero(int, *note(add(1, 0, "192.0.2.1:1002", true))));
+}
+
+Test(sharing, path_left_behind_by_a_restart_is_not)
+{
+	struct path *second;
+
+	add(0, 0, "192.0.2.1:1001", false);
+	second = add(1, 0, "192.0.2.1:1002", false);
+	second->health.since_ns = NOW - 10 * NS_PER_S + 1;
+	cr_expect(zero(int, *note(second)), "up for less than it takes to see the other dead");
+	second = add(1, 0, "192.0.2.1:1002", false);
+	health_fail(&peer.path[0].health, "for the test", NOW);
+	cr_expect(zero(int, *note(second)));
+}
+
+/* ---- the device ---- */
+
+Test(sharing_device, links_without_device_that_take_one_are_told)
+{
+	const struct path *first, *second;
+
+	ip("route add default via 10.1.0.1");
+	first = add(0, 0, "192.0.2.1:1", true);
+	second = add(1, 1, "192.0.2.1:2", true);
+	sharing_look(&control);
+	cr_expect(ne(ptr, strstr(note(second), "leaves by device wan0 as link dsl does"), NULL),
+	          "%s", note(second));
+	cr_expect(zero(int, *note(first)));
+	ip("route add 192.0.2.2 via 10.2.0.1");
+	second = add(1, 1, "192.0.2.2:2", true);
+	sharing_look(&control);
+	cr_expect(zero(int, *note(second)), "%s", note(second));
+}
+
+Test(sharing_device, mark_of_a_link_is_part_of_its_way)
+{
+	const struct path *second;
+
+	ip("route add default via 10.1.0.1");
+	ip("route add default via 10.2.0.1 table 102");
+	ip("rule add fwmark 7 lookup 102");
+	config_link[1].fwmark = 7;
+	add(0, 0, "192.0.2.1:1", true);
+	second = add(1, 1, "192.0.2.1:2", true);
+	sharing_look(&control);
+	cr_expect(zero(int, *note(second)), "%s", note(second));
+}
+
+Test(sharing_device, device_that_the_other_link_is_tied_to_counts)
+{
+	const struct path *second;
+
+	ip("route add default via 10.1.0.1");
+	link_[0].ifindex = (unsigned)index_of("wan0");
+	add(0, 0, "192.0.2.1:1", true);
+	second = add(1, 1, "192.0.2.1:2", true);
+	sharing_look(&control);
+	cr_expect(ne(ptr, strstr(note(second), "wan0"), NULL), "%s", note(second));
+	link_[1].ifindex = link_[0].ifindex;
+	cr_expect(zero(int, *note(second)), "the links say it themselves");
+}
+
+Test(sharing, is_logged_once)
+{
+	peer.log_limit = (struct log_limit){.interval_ns = NS_PER_S, .burst = 10};
+	add(0, 0, "192.0.2.1:1001", false);
+	add(1, 0, "192.0.2.1:1002", false);
+	sharing_tell(&peer, NOW);
+	cr_expect(peer.path[1].is_sharing_told);
+	cr_expect(not(peer.path[0].is_sharing_told));
+	health_fail(&peer.path[0].health, "for the test", NOW);
+	sharing_tell(&peer, NOW);
+	cr_expect(not(peer.path[1].is_sharing_told), "it may be told again");
+}
