@@ -73,7 +73,7 @@ struct options {
 	const char *config;
 	bool is_foreground, is_debug;
 	const char *run_dir; /* NULL: what the configuration says */
-	const char *output; /* of `config`, as what follows */
+	const char *output;  /* of `config`, as what follows */
 	bool is_forced;
 	struct config_starter starter;
 	bool wants_help, wants_version;

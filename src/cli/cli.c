@@ -10,11 +10,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
-	{"genkey", genkey_main},
-	{"genpsk", genpsk_main},
-	{"pubkey", pubkey_main},
-	{"show", show_main},
-	{"status", status_main},
+	{"genkey", genkey_main}, {"genpsk", genpsk_main}, {"pubkey", pubkey_main},
+	{"show", show_main},     {"status", status_main},
 };
 
 const char *cli_subcommand(unsigned i)

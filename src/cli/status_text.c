@@ -166,8 +166,8 @@ static struct text text_link_drops(const json_t *link)
 
 static void print_links(FILE *out, const json_t *links)
 {
-	static const char *const titles[] = {"NAME",     "STATE",  "SINCE",  "BIND",
-	                                     "DEVICE",   "FWMARK", "WEIGHT", "SENT",
+	static const char *const titles[] = {"NAME",     "STATE",  "SINCE",   "BIND",
+	                                     "DEVICE",   "FWMARK", "WEIGHT",  "SENT",
 	                                     "RECEIVED", "ERRORS", "DROPPED", "REASON"};
 	struct text_table *table = text_table_create(titles, 12);
 	const json_t *link;

@@ -683,7 +683,8 @@ void path_refused(struct peer *peer, struct path *path, int error, uint64_t now_
 	}
 	if (!is_final || !has_alternative(peer, path, now_ns)) {
 		health_probe_soon(&path->health, &peer->health_settings, now_ns);
-		if (path->refusals == 1 && log_limit_pass(&peer->refusal_limit, now_ns, &suppressed))
+		if (path->refusals == 1 &&
+		    log_limit_pass(&peer->refusal_limit, now_ns, &suppressed))
 			log_path(peer, path, strerror(error), "refused by the system, trying on",
 			         now_ns);
 		return;
@@ -767,7 +768,8 @@ static void tell_path_trains(struct peer *peer, struct path *path, struct train_
 void path_tell_trains(struct peer *peer, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path_target *target = peer->dp->path[i].target; /* control alone changes it */
+		/* Control alone changes it. */
+		struct path_target *target = peer->dp->path[i].target;
 
 		if (peer->path[i].is_used && target)
 			tell_path_trains(peer, &peer->path[i], &target->trains, now_ns);

@@ -18,7 +18,7 @@
 #define PROBE_SLACK_NS (150 * NS_PER_MS)
 
 /* Lines one peer can cause by what it sends. */
-#define PEER_LOG_LINES 20u
+#define PEER_LOG_LINES  20u
 #define REPEATED_LOG_NS (60 * NS_PER_S) /* one that says the same again and again */
 #define PEER_LOG_NS    NS_PER_S
 
@@ -114,7 +114,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	 * overdue.
 	 */
 	bonding_take_signs(peer, now_ns);
-	next = endpoints_service(peer, now_ns); /* may begin a handshake, with deadlines of its own */
+	/* First: it may begin a handshake, with deadlines of its own. */
+	next = endpoints_service(peer, now_ns);
 	handshake_extend(peer, now_ns);
 	due = bonding_service(peer, now_ns);
 	next = due < next ? due : next;

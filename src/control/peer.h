@@ -63,7 +63,7 @@ struct path {
 	uint64_t trains_since_ns; /* when a train was refused last */
 	int trains_told;          /* the errno logged last for that */
 
-	int device;           /* by which a configured one leaves, as the routes stand; 0 not known */
+	int device; /* by which a configured one leaves, as the routes stand; 0 not known */
 	bool is_sharing_told; /* that it shares a line with another one, see sharing.h */
 
 	/* For rates in status: counts at the last sample, and the rates since the one before. */
@@ -126,8 +126,8 @@ struct peer {
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
 	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
-	struct log_limit refusal_limit;     /* for refusals of the system that lead to nothing yet */
-	struct bucket answers;              /* frames sent because of frames it sent */
+	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
+	struct bucket answers;          /* frames sent because of frames it sent */
 
 	enum bonding_verdict verdict;
 	bool sent_marker;    /* the newest initiation we sent carried it */

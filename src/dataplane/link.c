@@ -279,8 +279,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
 	r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
 	if (!r)
-		r = replace_socket(link->handshake_fd, fresh->handshake_fd,
-		                   &link->handshake_drops);
+		r = replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
 	if (!r && eventfd_write(link->wake_fd, 1))
 		r = -errno;
 	if (!r) {

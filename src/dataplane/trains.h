@@ -15,7 +15,7 @@
 #define TRAIN_ANY UINT16_MAX /* bytes: no limit */
 
 struct train_limit {
-	_Atomic uint16_t max;   /* bytes of the longest datagram that leaves in trains; 0: none does */
+	_Atomic uint16_t max;   /* bytes of the longest datagram in a train; 0: there are none */
 	_Atomic int refused_by; /* errno of the newest refusal that control has not told; 0: none */
 };
 

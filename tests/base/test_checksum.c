@@ -148,8 +148,8 @@ Test(checksum, sum_of_anything_but_zeros_never_folds_to_zero)
 		uint64_t sum = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
 
 		sum |= rand() & 1 ? UINT64_MAX << (rand() % 64) : 1;
-		cr_assert(eq(u16, checksum_fold(sum), (uint16_t)((sum - 1) % 65535 + 1)), "%#" PRIx64,
-		          sum);
+		cr_assert(eq(u16, checksum_fold(sum), (uint16_t)((sum - 1) % 65535 + 1)),
+		          "%#" PRIx64, sum);
 	}
 }
 

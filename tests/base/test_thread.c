@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "base/rcu.h"
 #include "../emulation.h"
+#include "base/rcu.h"
 #include "base/thread.h"
 
 /* What a thread saw of itself; the test's thread asserts. */

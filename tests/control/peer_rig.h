@@ -92,8 +92,8 @@ static inline void rig_open_link(struct peer_rig *rig, unsigned i)
 	pair->is_wanted = true;
 	pair->state = UPLINK_UP;
 	rig->remote_fd[i] = rig_socket(&rig->remote[i]);
-	rig->endpoints[i] = (struct config_peer_endpoint){
-		.link = (int)i, .address = rig->address[i]};
+	rig->endpoints[i] =
+		(struct config_peer_endpoint){.link = (int)i, .address = rig->address[i]};
 	endpoint_format(&rig->remote[i], rig->address[i]);
 }
 
@@ -159,7 +159,8 @@ static inline void rig_close(struct peer_rig *rig)
 
 static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
 {
-	return (struct route){.link = rig->control.uplink[i].pair[0].link, .remote = rig->remote[i]};
+	return (struct route){.link = rig->control.uplink[i].pair[0].link,
+	                      .remote = rig->remote[i]};
 }
 
 /* A configured path over link @i. */

@@ -21,8 +21,8 @@
 #include "../emulation.h"
 #include "base/key_text.h"
 #include "control/config.h"
-#include "vtrunkd/ctl.h"
 #include "crypto/aead.h"
+#include "vtrunkd/ctl.h"
 
 #define OWN_KEY        "oI6cc7Np6xzQ97Oymb0Z+jbeCClFBz8+PPfSkZnVU00="
 #define PEER_KEY       "AY7lLKeF3FwVG8aE/9EHn/Mzmp/lKWbB5hZ8xmmPE2Q="

@@ -394,8 +394,7 @@ Test(ctl_socket, path_must_fit_an_address)
 	memset(longer, 'x', sizeof longer);
 	longer[sizeof longer - 1] = 0;
 	cr_assert(eq(int, ctl_socket_create(&control, longer, &ctl), -ENAMETOOLONG));
-	cr_assert(
-		eq(int, ctl_socket_create(&control, "/proc/no-such/directory", &ctl), -ENOENT));
+	cr_assert(eq(int, ctl_socket_create(&control, "/proc/no-such/directory", &ctl), -ENOENT));
 	ctl_socket_destroy(NULL);
 }
 

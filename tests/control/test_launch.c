@@ -97,7 +97,8 @@ static void be_ready(struct launch *launch)
 
 	dprintf(STDERR_FILENO, "a line after that");
 	dprintf(report[1], "%d %s %s session, %s streams", r, getcwd(cwd, sizeof cwd),
-	        is_member ? "own" : "old", is_null(0) && is_null(1) && is_null(2) ? "null" : "kept");
+	        is_member ? "own" : "old",
+	        is_null(0) && is_null(1) && is_null(2) ? "null" : "kept");
 }
 
 Test(launch, ready_daemon_lets_the_waiting_process_end_with_0)

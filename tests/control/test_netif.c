@@ -323,9 +323,8 @@ Test(netif, route_to_an_interface_that_is_down_names_the_step)
 Test(netif, packets_for_a_full_queue_are_counted)
 {
 	struct prefix p = prefix("10.2.0.1/16");
-	struct sockaddr_in at = {.sin_family = AF_INET,
-	                         .sin_port = htons(9),
-	                         .sin_addr.s_addr = htonl(0x0a020002)};
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0x0a020002)};
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uint64_t before = 0, after = 0;
 	char packet[2048];

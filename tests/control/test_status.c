@@ -130,7 +130,7 @@ Test(status, what_is_not_known_is_null)
 		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
 		"\"handshakes\":0,\"last_handshake\":null,\"unanswered_initiations\":0,"
 		"\"stale_initiations\":0,\"clock_behind_s\":null,\"endpoint\":null,\"allowed_ips\":"
-	        "[],"
+		"[],"
 		"\"rx_packets\":0,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":0,"
 		"\"staged_packets\":0,\"paths\":[]}]}");
 }
@@ -156,7 +156,8 @@ static void fill_links(void)
 	atomic_store(&link->rx_packets, 13);
 	atomic_store(&link->rx_bytes, 14);
 	atomic_store(&link->tx_errors, 15);
-	link->data_fd = link->handshake_fd = -1; /* not open in truth: what was counted before stays */
+	link->data_fd = link->handshake_fd =
+		-1; /* not open in truth: what was counted before stays */
 	link->data_drops.total = 16;
 	link->handshake_drops.total = 17;
 	dsl->state = UPLINK_RESTING;
@@ -218,7 +219,8 @@ static void fill_path(unsigned id, unsigned link, const char *remote)
 
 	path->is_used = true;
 	path->uplink = &control.uplink[link];
-	path->route.link = control.uplink[link].pair[1].link; /* the one of which things are known */
+	path->route.link =
+		control.uplink[link].pair[1].link; /* the one of which things are known */
 	path->route.remote = endpoint(remote);
 	path->health.since_ns = NOW;
 	atomic_store(&peer.dp->path[id].tx_packets, 100 + id);

@@ -382,7 +382,8 @@ Test(aead, wiping_clears_all_bytes_given_and_no_other)
 __attribute__((noinline, no_sanitize("address", "undefined"))) static uintptr_t litter_stack(void)
 {
 	volatile uint8_t litter[SECRET_STACK_LEN / 2];
-	uintptr_t at = (uintptr_t)litter; /* returned at once, it looks like a mistake to compilers */
+	uintptr_t at =
+		(uintptr_t)litter; /* returned at once, it looks like a mistake to compilers */
 
 	for (size_t i = 0; i < sizeof litter; i++)
 		litter[i] = 0xa5;
@@ -394,7 +395,8 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static uintptr_t 
  */
 static size_t litter_left(uintptr_t at)
 {
-	static uint8_t copy[SECRET_STACK_LEN / 2], piece[16]; /* none of it on the stack looked at */
+	static uint8_t copy[SECRET_STACK_LEN / 2],
+		piece[16]; /* none of it on the stack looked at */
 	struct iovec to = {copy, sizeof copy}, from = {(void *)at, sizeof copy};
 	size_t left = 0;
 

@@ -11,8 +11,7 @@
 /* A UDP socket on the loopback device whose buffer holds a few datagrams, and its address. */
 static int small_socket(struct sockaddr_in *ret)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-	                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), bytes = 1;
 	socklen_t len = sizeof *ret;
 
@@ -31,7 +30,8 @@ static unsigned overflow(int fd, const struct sockaddr_in *at, unsigned count)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		cr_assert(eq(long, sendto(out, buf, sizeof buf, 0, (struct sockaddr *)at, sizeof *at),
+		cr_assert(eq(long,
+		             sendto(out, buf, sizeof buf, 0, (struct sockaddr *)at, sizeof *at),
 		             (long)sizeof buf));
 	close(out);
 	while (recv(fd, buf, sizeof buf, MSG_DONTWAIT) > 0)

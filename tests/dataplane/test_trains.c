@@ -539,7 +539,8 @@ Test(trains, device_that_comes_back_gets_its_chance_again)
 	expect_packets(&tun, 20); /* two fragments each */
 	cr_expect(eq(uint, train_limit_max(&path), TOO_LONG - 1));
 	cr_expect(ne(int, take_train_errno(), 0));
-	train_limit_lower(&sender.trains, 0, EIO); /* as one without a checksum offload is found to be */
+	train_limit_lower(&sender.trains, 0,
+	                  EIO); /* as one without a checksum offload is found to be */
 	cr_assert(eq(int, link_follow_device(&sender, &set), 0));
 	cr_expect(eq(uint, train_limit_max(&sender.trains), 0), "the same as before");
 

@@ -5,13 +5,13 @@
  */
 #include "sched/health.h"
 
+#include "../emulation.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "../emulation.h"
 
 #define MS         NS_PER_MS
 #define START      (1000 * NS_PER_S)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/pick.h"
 
+#include "../emulation.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdbool.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "../emulation.h"
 
 #define PACKET_MAX 1500u
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/reseq.h"
 
+#include "../emulation.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <inttypes.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "../emulation.h"
 
 #include "sched/epochs.h"
 

@@ -66,8 +66,10 @@ Test(run, is_a_single_packet_at_low_rates)
 
 		if (rates[i])
 			send_at_rate(&run, rates[i], BEGIN_NS);
-		cr_expect(eq(uint, packets_in_run(&run, &table, 1), 1), "%" PRIu64 " bytes/s", rates[i]);
-		cr_expect(eq(uint, packets_in_run(&run, &table, 0), 1), "%" PRIu64 " bytes/s", rates[i]);
+		cr_expect(eq(uint, packets_in_run(&run, &table, 1), 1), "%" PRIu64 " bytes/s",
+		          rates[i]);
+		cr_expect(eq(uint, packets_in_run(&run, &table, 0), 1), "%" PRIu64 " bytes/s",
+		          rates[i]);
 	}
 }
 
@@ -97,10 +99,10 @@ Test(run, is_what_the_path_carries_in_the_time_of_a_run)
 				/* A run ends with the packet that exceeds it; a window may hold one
 				 * packet more or less.
 				 */
-				cr_expect(le(dbl, bytes * 0.95, got), "rate %" PRIu64 " slot %u", rates[r],
-				          i);
-				cr_expect(le(dbl, got, bytes * 1.05 + PACKET), "rate %" PRIu64 " slot %u",
+				cr_expect(le(dbl, bytes * 0.95, got), "rate %" PRIu64 " slot %u",
 				          rates[r], i);
+				cr_expect(le(dbl, got, bytes * 1.05 + PACKET),
+				          "rate %" PRIu64 " slot %u", rates[r], i);
 			}
 		}
 	}
