@@ -130,13 +130,16 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 		engine_run(self, answer);
 }
 
-/* Of several addresses of ours the peer speaks to another one than we answer from. */
+/* Of several addresses of ours the peer speaks to another one than we answer from. Where the system chooses,
+ * it goes on to: an address that was forgotten must not come back by a late probe.
+ */
 static bool is_spoken_to_elsewhere(const struct delivery *d)
 {
 	const struct path_target *target = rcu_dereference(d->peer->path[d->path_id].target);
 	const struct route *route = &d->b->route;
 
 	return target && route->link->is_wildcard &&
+	       endpoint_family(&target->route.local) != AF_UNSPEC &&
 	       !endpoint_equal(&target->route.local, &route->local);
 }
 
