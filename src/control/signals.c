@@ -51,6 +51,8 @@ int signals_open(void)
 	sigset_t set;
 	int err = ignore_the_rest();
 
+	/* Shells ignore it for what they start in the background, where it is needed most. */
+	signal(SIGQUIT, SIG_DFL);
 	if (err)
 		return err;
 	sigemptyset(&set);

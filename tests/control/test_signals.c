@@ -106,6 +106,7 @@ static int end_of_child(void (*body)(void))
 
 static void quit(void)
 {
+	signal(SIGQUIT, SIG_IGN); /* as a shell does for what it starts in the background */
 	if (signals_open() >= 0)
 		raise(SIGQUIT);
 }
