@@ -530,12 +530,14 @@ Test(log, writer_keeps_the_order_and_writes_what_was_said_before_the_stop)
 	cr_expect(eq(u64, log_lost(), 0));
 }
 
-/* Lines 0 to @count - 1 in order; where some are missing a line tells how many, @lost in all. */
-static void expect_all_lines(unsigned count, uint64_t lost)
+/* Lines @first to @count - 1 in order; where some are missing a line tells how many, @lost in all. Which are
+ * missing depends on when the writer begins to take them.
+ */
+static void expect_all_lines(unsigned first, unsigned count, uint64_t lost)
 {
 	unsigned long long number, missing, told = 0;
 
-	for (unsigned long long next = 0; next < count;) {
+	for (unsigned long long next = first; next < count;) {
 		const char *text = await_line();
 
 		if (sscanf(text, "<4>%llu lines of the log were lost here", &missing) == 1) {
@@ -559,7 +561,7 @@ Test(log, reader_that_stops_holds_up_nobody_and_learns_what_it_missed)
 	cr_expect(ge(u64, lost, 2 * LOG_RING_LINES - 1)); /* the writer may have one in hand */
 	cr_expect(le(u64, lost, 2 * LOG_RING_LINES));
 	take_filler();
-	expect_all_lines(3 * LOG_RING_LINES, lost);
+	expect_all_lines(0, 3 * LOG_RING_LINES, lost);
 	log_info("there again");
 	expect_line("<6>there again");
 	cr_expect(eq(u64, log_lost(), lost), "told once, and no more were lost");
@@ -569,25 +571,27 @@ Test(log, reader_that_stops_holds_up_nobody_and_learns_what_it_missed)
 /* With the ring never empty in between: the place is told, not only the number. */
 Test(log, what_was_lost_is_told_where_it_was_lost)
 {
+	enum {
+		EARLY = 2 * LOG_RING_LINES,
+		TAKEN = 10,
+		LATE = 5
+	};
+	char wanted[32];
+
 	start_stuck(LOG_FORMAT_JOURNAL);
-	for (unsigned i = 0; i < 2 * LOG_RING_LINES; i++)
-		log_info("early");
+	for (unsigned i = 0; i < EARLY; i++)
+		log_info("%u", i);
+	cr_assert(gt(u64, log_lost(), LOG_RING_LINES / 2));
 	take_filler();
-	for (unsigned i = 0; i < 10; i++)
-		await_line(); /* room for some */
-	unsigned late = 0;
-	for (uint64_t lost = log_lost(); lost == log_lost() && late < 5; late++)
-		log_info("late");
-	unsigned early = 0;
-	char *text = await_line();
-	for (; !strcmp(text, "<6>early"); text = await_line())
-		early++;
-	cr_expect(gt(uint, early, LOG_RING_LINES / 2));
-	cr_expect(ne(ptr, strstr(text, "lines of the log were lost here"), NULL), "%s", text);
-	expect_line("<6>late");
+	for (unsigned i = 0; i < TAKEN; i++) { /* room for some */
+		snprintf(wanted, sizeof wanted, "<6>%u", i);
+		expect_line(wanted);
+	}
+	for (unsigned i = EARLY; i < EARLY + LATE; i++)
+		log_info("%u", i);
+	expect_all_lines(TAKEN, EARLY + LATE, log_lost());
 	log_info("the end");
-	for (text = await_line(); strcmp(text, "<6>the end"); text = await_line())
-		cr_assert(eq(str, text, (char *)"<6>late"));
+	expect_line("<6>the end");
 	log_stop();
 }
 
