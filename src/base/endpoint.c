@@ -242,3 +242,10 @@ int endpoint_split(const char *text, char *host, size_t host_len, uint16_t *ret_
 	*ret_port = port;
 	return 0;
 }
+
+bool endpoint_is_wildcard(const struct endpoint *ep)
+{
+	if (endpoint_family(ep) == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&ep->in6.sin6_addr);
+	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
+}

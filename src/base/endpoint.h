@@ -39,6 +39,9 @@ static inline int endpoint_family(const struct endpoint *ep)
 	return ep->sa.sa_family;
 }
 
+/* No address of its own, whatever the port: 0.0.0.0 or [::]. @ep has a family. */
+bool endpoint_is_wildcard(const struct endpoint *ep);
+
 /* Bytes that a system call wants to hear of. */
 socklen_t endpoint_len(const struct endpoint *ep);
 

@@ -66,13 +66,6 @@ static bool families_fit(const struct config_node *link, const struct config_nod
 	       endpoint_family(&ours) == theirs;
 }
 
-static bool is_wildcard(const struct endpoint *ep)
-{
-	if (endpoint_family(ep) == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&ep->in6.sin6_addr);
-	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 /* An address alone picks a device; a mark leaves that to rules. */
 static bool has_device(const struct config_node *link)
 {
@@ -83,7 +76,7 @@ static bool has_device(const struct config_node *link)
 	if (device)
 		return strcmp(device->text, CONFIG_ANY_DEVICE);
 	return bind && !config_tree_good(link, "fwmark") && !config_bind_parse(bind->text, &at) &&
-	       !is_wildcard(&at);
+	       !endpoint_is_wildcard(&at);
 }
 
 /* How many links there are for @endpoint; with @only_led of those that the routing table leads. */

@@ -133,7 +133,7 @@ int config_bind_parse(const char *text, struct endpoint *ret)
 
 bool config_bind_is_any_ipv6(const struct endpoint *bind)
 {
-	return endpoint_family(bind) == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&bind->in6.sin6_addr);
+	return endpoint_family(bind) == AF_INET6 && endpoint_is_wildcard(bind);
 }
 
 bool config_bind_has_ipv4_of(const struct endpoint *other, const struct endpoint *any)

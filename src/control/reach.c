@@ -8,13 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_wildcard(const struct endpoint *ep)
-{
-	if (endpoint_family(ep) == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&ep->in6.sin6_addr);
-	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 static bool is_link_local(const struct sockaddr *address)
 {
 	struct sockaddr_in6 in6;
@@ -51,7 +44,7 @@ static bool prepare(int fd, const struct config_link *from, int family)
 	if (from->has_fwmark &&
 	    setsockopt(fd, SOL_SOCKET, SO_MARK, &from->fwmark, sizeof from->fwmark))
 		return false;
-	if (endpoint_family(&at) != family || is_wildcard(&at))
+	if (endpoint_family(&at) != family || endpoint_is_wildcard(&at))
 		return true;
 	endpoint_set_port(&at, 0);
 	return !bind(fd, &at.sa, endpoint_len(&at));
@@ -63,7 +56,7 @@ static bool has_route(int fd, const struct endpoint *remote)
 	socklen_t len = sizeof source;
 
 	return !connect(fd, &remote->sa, endpoint_len(remote)) &&
-	       !getsockname(fd, &source.sa, &len) && !is_wildcard(&source) &&
+	       !getsockname(fd, &source.sa, &len) && !endpoint_is_wildcard(&source) &&
 	       (!is_link_local(&source.sa) || is_link_local(&remote->sa));
 }
 

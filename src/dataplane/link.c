@@ -113,13 +113,6 @@ static int steer_by_type(int fd)
 	return 0;
 }
 
-static bool is_wildcard(const struct endpoint *ep)
-{
-	if (endpoint_family(ep) == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&ep->in6.sin6_addr);
-	return ep->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 /* Trains in one piece where the kernel can: since Linux 4.18 it sends them, since 5.0 it receives them.
  * The limit of a kernel that cannot is found by asking for one.
  */
@@ -199,7 +192,7 @@ int link_open(struct link *link, const struct link_settings *set)
 {
 	int r;
 
-	link->is_wildcard = is_wildcard(&set->bind);
+	link->is_wildcard = endpoint_is_wildcard(&set->bind);
 	r = open_sockets(link, set);
 	if (r)
 		return r;

@@ -242,3 +242,21 @@ Test(endpoint, split_tells_when_the_host_does_not_fit)
 	strcpy(text + 300, ":1");
 	cr_expect(eq(int, endpoint_split(text, host, sizeof host, &port), -ENAMETOOLONG));
 }
+
+Test(endpoint, wildcard_is_no_address_whatever_the_port)
+{
+	static const struct {
+		const char *text;
+		bool is_wildcard;
+	} table[] = {{"0.0.0.0:0", true},    {"0.0.0.0:51820", true}, {"[::]:0", true},
+	             {"[::]:51820", true},   {"127.0.0.1:0", false},  {"[::1]:0", false},
+	             {"0.0.0.1:0", false},   {"[1::]:0", false}};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct endpoint ep = {0};
+
+		cr_assert(eq(int, endpoint_parse(table[i].text, 0, &ep), 0));
+		cr_expect(eq(int, endpoint_is_wildcard(&ep), table[i].is_wildcard), "%s",
+		          table[i].text);
+	}
+}
