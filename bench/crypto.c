@@ -13,6 +13,7 @@
 #include "bench/vtbench.h"
 #include "crypto/aead.h"
 #include "crypto/cipher.h"
+#include "crypto/init.h"
 #include "vtrunkd/limits.h"
 
 #define SIZE_MAX_BYTES  16384u

@@ -7,6 +7,7 @@
 #include "bench/vtbench.h"
 #include "crypto/aead.h"
 #include "crypto/cookie.h"
+#include "crypto/init.h"
 #include "crypto/noise.h"
 
 #define NOW_NS      1000000000ull

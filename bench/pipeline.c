@@ -13,7 +13,7 @@
 #include "bench/quantile.h"
 #include "bench/traffic.h"
 #include "bench/vtbench.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 
 #define MTU_MIN       1420u
 #define WARM_UP_SHARE 5     /* of the time that is measured, before it */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "base/log.h"
+#include "base/log_level.h"
 
 #define LOG_LINE_LEN 2048u /* bytes, newline included: below PIPE_BUF, so a pipe keeps it whole */
 

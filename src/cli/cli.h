@@ -7,11 +7,6 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-/* Exit statuses, those of the daemon. */
-#define CLI_OK     0
-#define CLI_USAGE  1 /* wrong options, or input that is not what it should be */
-#define CLI_FAILED 2 /* nobody answers, nothing can be written */
-
 /* Runs the subcommand that @argv[0] names, with @argv[1] and on as its options. Returns its exit
  * status, or -1 when there is no such subcommand here. Messages go to standard error.
  */

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
-#include "cli/cli.h"
+#include "cli/exit.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "vtrunkd/wire.h"
 
 #define INPUT_MAX 256 /* bytes: a key and generous blanks around it */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/exit.h"
 #include "cli/ctl_client.h"
 #include "cli/status_text.h"
 #include "vtrunkd/ctl.h"

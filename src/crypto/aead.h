@@ -2,7 +2,7 @@
 /* aead.h - the door to libsodium: ChaCha20-Poly1305 (RFC 8439) and XChaCha20-Poly1305.
  *
  * Nonces of the first are four zero bytes and the counter, little endian (whitepaper 5.4.6).
- * crypto_init() must have succeeded. Any thread.
+ * crypto_init() (init.h) must have succeeded. Any thread.
  */
 #ifndef CRYPTO_AEAD_H
 #define CRYPTO_AEAD_H
@@ -12,12 +12,6 @@
 #include <stdint.h>
 
 #include "vtrunkd/wire.h"
-
-/* Waits for the system's random numbers, starts libsodium and runs known answers (RFC 7693, 7748,
- * 8439, the XChaCha draft) through every primitive; a build that computes wrong must not run.
- * Returns 0, or -EIO when libsodium or an answer failed. Threads: before any other is started.
- */
-int crypto_init(void);
 
 /* @dst takes @len + AEAD_TAG_LEN bytes and may be @src. */
 void aead_seal(uint8_t *dst, const uint8_t *src, size_t len, const void *ad, size_t ad_len,

@@ -12,13 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/cipher_job.h"
 #include "vtrunkd/wire.h"
-
-enum cipher_library {
-	CIPHER_AUTO, /* the fastest that is available */
-	CIPHER_SODIUM,
-	CIPHER_IPSEC_MB,
-};
 
 /* "auto", "sodium", "ipsec-mb": as in the configuration. */
 const char *cipher_library_name(enum cipher_library library);
@@ -43,14 +38,6 @@ struct cipher;
 struct cipher *cipher_create(enum cipher_library library);
 /* NULL is allowed. Leaves no key behind. */
 void cipher_destroy(struct cipher *cipher);
-
-/* One message, handled in place. */
-struct cipher_job {
-	uint8_t *data;     /* of any alignment; sealing writes AEAD_TAG_LEN bytes more than @len */
-	uint32_t len;      /* bytes of plaintext to seal, or of ciphertext and tag to open */
-	bool is_authentic; /* result of opening */
-	uint64_t counter;  /* of the nonce; never twice under one key when sealing */
-};
 
 /* Seals @len messages under @key. */
 void cipher_seal(struct cipher *cipher, const uint8_t key[static KEY_LEN],

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cipher_backend.h - what a library must provide to serve behind cipher.h, and how one is chosen.
- *
- * Private to the room and its tests: a test puts libraries with wrong answers here.
- */
+/* cipher_backend.h - what a library must provide to serve behind cipher.h. Private to the room. */
 #ifndef CRYPTO_CIPHER_BACKEND_H
 #define CRYPTO_CIPHER_BACKEND_H
 
-#include "crypto/cipher.h"
+#include "crypto/cipher_job.h"
+#include "vtrunkd/wire.h"
+
+struct cipher;
 
 /* The calls of cipher.h, which say what they do. */
 struct cipher_backend {
@@ -22,15 +22,8 @@ struct cipher {
 	const struct cipher_backend *backend;
 };
 
-struct cipher_source {
-	enum cipher_library id;
-	/* NULL without memory, or when the CPU is not good enough. */
-	struct cipher *(*create)(void);
-};
-
-/* cipher_choose() among the @len libraries of @sources, the fastest first. */
-int cipher_choose_from(const struct cipher_source *sources, unsigned len,
-                       enum cipher_library wanted, enum cipher_library *ret);
+/* Always there; NULL never. */
+struct cipher *cipher_sodium_create(void);
 
 /* Only there when built with HAVE_IPSEC_MB. */
 struct cipher *cipher_ipsec_mb_create(void);

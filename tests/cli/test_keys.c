@@ -11,8 +11,10 @@
 
 #include "base/key_text.h"
 #include "cli/cli.h"
+#include "cli/exit.h"
 #include "cli/keys.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 
 /* What the subcommand reads, writes and says. */
 struct run {

@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/ctl_client.h"
+#include "cli/exit.h"
 #include "cli/status_text.h"
 #include "vtrunkd/ctl.h"
 

@@ -21,6 +21,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/secret.h"
 
 #define RIG_LINKS 2u

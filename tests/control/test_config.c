@@ -22,6 +22,7 @@
 #include "base/key_text.h"
 #include "control/config.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "vtrunkd/ctl.h"
 
 #define OWN_KEY        "oI6cc7Np6xzQ97Oymb0Z+jbeCClFBz8+PPfSkZnVU00="

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "control/config_check.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "vtrunkd/limits.h"
 
 #define HEAD                                                               \

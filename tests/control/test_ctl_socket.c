@@ -21,7 +21,7 @@
 
 #include "base/rcu.h"
 #include "control/control.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "vtrunkd/ctl.h"
 
 #define STATUS_REQUEST "{\"request\":\"status\"}\n"

@@ -17,6 +17,7 @@
 #include "control/control.h"
 #include "control/netif.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/secret.h"
 
 #define TIMEOUT_NS (5 * NS_PER_S)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "crypto/aead.h"
+#include "crypto/init.h"
 
 #define MS NS_PER_MS
 

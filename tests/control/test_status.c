@@ -12,7 +12,7 @@
 #include "base/key_text.h"
 #include "base/rcu.h"
 #include "control/control.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "version.h"
 
 #define NOW (1000 * NS_PER_S)

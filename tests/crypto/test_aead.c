@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../emulation.h"
+#include "crypto/init.h"
 #include "low_order.h"
 #include "test_bytes.h"
 
@@ -16,11 +17,6 @@ static void init(void)
 }
 
 TestSuite(aead, .init = init);
-
-Test(aead, crypto_init_may_be_called_again)
-{
-	cr_assert(eq(int, crypto_init(), 0));
-}
 
 /* RFC 8439, appendix A.5: its nonce is four zero bytes and 01 .. 08, our counter's place. */
 Test(aead, seals_and_opens_the_vector_of_rfc_8439)

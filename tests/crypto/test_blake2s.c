@@ -2,7 +2,7 @@
 #include "crypto/blake2s.h"
 
 #include "base/bytes.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "test_bytes.h"
 
 #define INPUT_MAX 1100u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/kdf.h"
 
-#include "crypto/aead.h"
 #include "crypto/blake2s.h"
+#include "crypto/init.h"
 #include "test_bytes.h"
 
 static void init(void)

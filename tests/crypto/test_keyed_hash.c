@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "crypto/aead.h"
+#include "crypto/init.h"
 
 static void start(void)
 {

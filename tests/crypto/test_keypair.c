@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/keypair.h"
 
 #define NOW       (1000 * NS_PER_S)

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "crypto/aead.h"
 #include "crypto/cookie.h"
+#include "crypto/init.h"
 #include "low_order.h"
 #include "noise_vectors.h"
 #include "test_bytes.h"

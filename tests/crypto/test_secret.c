@@ -10,7 +10,7 @@
 
 #include "../emulation.h"
 #include "base/thread.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/secret.h"
 
 #define CELLS 1000u /* several chunks */

@@ -26,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "dataplane/engine_private.h"
 
 #define RIG_MTU        1420u

@@ -9,7 +9,7 @@
 
 #include "base/rcu.h"
 #include "base/thread.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/keypair.h"
 #include "dataplane/index.h"
 

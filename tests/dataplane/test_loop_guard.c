@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/rcu.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 #include "vtrunkd/limits.h"
 
 enum {
