@@ -38,8 +38,8 @@ const char *verdict_name(enum bonding_verdict verdict)
 static bool send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
                          size_t len, const struct route *to)
 {
-	return peer->current && engine_send_late(peer->control->engine, peer->dp, peer->current,
-	                                         path_id, lane, payload, len, to);
+	return peer->current && peer->fx->send_payload(peer->fx, peer->dp, peer->current, path_id,
+	                                               lane, payload, len, to);
 }
 
 bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
@@ -93,7 +93,7 @@ static bool send_hello(struct peer *peer, enum frame_type type, struct path *pat
 		return send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len, NULL);
 	if (!path_may_tell(path, told))
 		return true;
-	memcpy(challenge.token, path_challenge(path, &path->route), sizeof challenge.token);
+	memcpy(challenge.token, path_challenge(peer, path, &path->route), sizeof challenge.token);
 	len = frame_append(payload, len, sizeof payload, FRAME_PATH_CHALLENGE, &challenge,
 	                   sizeof challenge);
 	if (send_payload(peer, path_id(peer, path), LANE_ORDERED, payload, len, &path->route))
@@ -110,8 +110,7 @@ static uint16_t send_hellos(struct peer *peer, enum frame_type type, uint16_t ma
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *path = &peer->path[i];
 
-		if (mask & 1u << i && path->is_used &&
-		    uplink_is_usable(path->uplink, path->route.link) &&
+		if (mask & 1u << i && path->is_used && path_can_leave(peer, path) &&
 		    !send_hello(peer, type, path))
 			owed |= (uint16_t)(1u << i);
 	}
@@ -135,10 +134,8 @@ static uint16_t paths_to_greet(const struct peer *peer)
 /* The last that is said: other threads work still, and memory comes home from them. */
 static void send_goodbye(struct peer *peer, unsigned id, const struct frame_goodbye *body)
 {
-	struct engine *engine = peer->control->engine;
-
 	while (!bonding_send_frame(peer, id, FRAME_GOODBYE, body, sizeof *body, NULL)) {
-		if (!peer->current || !engine_await_memory(engine, GOODBYE_PATIENCE_MS))
+		if (!peer->current || !peer->fx->await_memory(peer->fx, GOODBYE_PATIENCE_MS))
 			return;
 	}
 }
@@ -152,7 +149,7 @@ void bonding_say_goodbye(struct peer *peer)
 	memcpy(body.boot_id, peer->control->boot_id, sizeof body.boot_id);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used && peer->path[i].has_target &&
-		    uplink_is_usable(peer->path[i].uplink, peer->path[i].route.link))
+		    path_can_leave(peer, &peer->path[i]))
 			send_goodbye(peer, i, &body);
 	}
 }
@@ -175,8 +172,9 @@ static void be_bonded(struct peer *peer, uint64_t now_ns)
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	peer->verdict = VERDICT_BONDED;
-	if (engine_enable_reorder(peer->dp))
-		log_warning("peer=%s: no memory to put packets in order", peer->name);
+	if (peer->fx->enable_reorder(peer->fx, peer->dp))
+		effects_log(peer->fx, LOG_LEVEL_WARNING,
+		            "peer=%s: no memory to put packets in order", peer->name);
 	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used)
@@ -228,8 +226,9 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
 		         peer->name, remote, is_initiator ? "initiator" : "responder");
 	else
-		log_debug("peer=%s remote=%s: new session, we are the %s", peer->name, remote,
-		          is_initiator ? "initiator" : "responder");
+		effects_log(peer->fx, LOG_LEVEL_DEBUG,
+		            "peer=%s remote=%s: new session, we are the %s", peer->name, remote,
+		            is_initiator ? "initiator" : "responder");
 	peer->is_unreachable = false;
 	peer->hellos = 0;
 	peer->hello_ns = NEVER_NS;
@@ -340,7 +339,7 @@ static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type t
 {
 	if (cause->answered & 1u << type || bytes > cause->answer_bytes ||
 	    !bucket_take(&peer->answers, ANSWER_NS, ANSWERS_BURST * ANSWER_NS, now_ns)) {
-		engine_count_drop(peer->control->engine, DROP_ANSWER_LIMITED);
+		peer->fx->count_drop(peer->fx, DROP_ANSWER_LIMITED);
 		return false;
 	}
 	cause->answered |= 1u << type;

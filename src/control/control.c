@@ -388,6 +388,9 @@ static int create_engine(struct control *control, unsigned workers, const struct
 	for (unsigned i = 0; i < set.workers; i++)
 		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
 	r = engine_create(&set, &control->engine);
+	real_effects_init(&control->effects, control->engine, &control->loop.deadlines,
+	                  control->uplink);
+	control->fx = &control->effects.fx;
 	if (!r)
 		log_info("interface=%s: %u crypto worker%s with %s, %u TUN queue%s",
 		         control->interface, set.workers, set.workers == 1 ? "" : "s",

@@ -19,6 +19,7 @@
 #include "control/own_device.h"
 #include "control/peer.h"
 #include "control/ratelimit.h"
+#include "control/real_effects.h"
 #include "control/resolve.h"
 #include "control/routing_loop.h"
 #include "control/uplink.h"
@@ -32,6 +33,8 @@ struct control {
 	struct config *config;
 	char interface[16];
 	struct engine *engine;
+	struct real_effects effects;
+	struct effects *fx;              /* the same, which peers use */
 	struct noise_identity *identity; /* secret memory */
 	struct cookie_checker checker;
 	struct ratelimit ratelimit;

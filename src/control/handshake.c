@@ -37,7 +37,7 @@
  */
 static void next_timestamp(struct peer *peer, bool with_marker, uint8_t out[TAI64N_LEN])
 {
-	struct timespec now = clock_wall();
+	struct timespec now = peer->fx->wall_clock(peer->fx);
 	uint32_t low = with_marker ? BONDING_MARKER : 0;
 
 	noise_timestamp(out, (uint64_t)now.tv_sec, (uint32_t)now.tv_nsec, low);
@@ -61,8 +61,7 @@ static void next_timestamp(struct peer *peer, bool with_marker, uint8_t out[TAI6
  */
 static bool is_target(const struct peer *peer, const struct path *path, bool everywhere)
 {
-	if (!path->is_used || !path->has_target ||
-	    !uplink_is_usable(path->uplink, path->route.link))
+	if (!path->is_used || !path->has_target || !path_can_leave(peer, path))
 		return false;
 	return everywhere || path_id(peer, path) == peer->active;
 }
@@ -82,7 +81,7 @@ static int send_over(struct peer *peer, const struct route *route, const void *m
 
 	memcpy(&copy, msg, len);
 	cookie_add_macs(&peer->cookie_keys, &peer->jar[route->link->id], &copy, len, now_ns);
-	return link_send_handshake(route->link, route, &copy, len);
+	return peer->fx->send_handshake(peer->fx, route, &copy, len);
 }
 
 static bool send_on_path(struct peer *peer, struct path *path, const void *msg, size_t len,
@@ -136,15 +135,17 @@ static void rotate(struct handshake *hs)
 void handshake_extend(struct peer *peer, uint64_t now_ns)
 {
 	if (peer->handshake.is_pending && send_initiation(peer, now_ns))
-		log_debug("peer=%s: sent the handshake initiation over another path", peer->name);
+		effects_log(peer->fx, LOG_LEVEL_DEBUG,
+		            "peer=%s: sent the handshake initiation over another path", peer->name);
 }
 
 /* Random, so that many that lost the same peer do not come back all at once. */
-static uint64_t next_retry_ns(const struct handshake *hs, uint64_t now_ns)
+static uint64_t next_retry_ns(const struct peer *peer, uint64_t now_ns)
 {
+	const struct handshake *hs = &peer->handshake;
 	uint64_t most_ns = hs->pause_ns / 4 < TIMER_JITTER_NS ? hs->pause_ns / 4 : TIMER_JITTER_NS;
 
-	return now_ns + hs->pause_ns + random_below((uint32_t)most_ns + 1);
+	return now_ns + hs->pause_ns + effects_random_below(peer->fx, (uint32_t)most_ns + 1);
 }
 
 void handshake_expect_return(struct peer *peer, uint64_t now_ns)
@@ -152,7 +153,7 @@ void handshake_expect_return(struct peer *peer, uint64_t now_ns)
 	handshake_abandon(peer);
 	peer->handshake.sent_ns = 0;
 	peer->handshake.pause_ns = RETURN_FIRST_NS;
-	peer->handshake.retry_ns = next_retry_ns(&peer->handshake, now_ns);
+	peer->handshake.retry_ns = next_retry_ns(peer, now_ns);
 }
 
 void handshake_abandon(struct peer *peer)
@@ -160,7 +161,7 @@ void handshake_abandon(struct peer *peer)
 	struct handshake *hs = &peer->handshake;
 
 	if (hs->is_pending)
-		index_release(engine_index(peer->control->engine), hs->noise->local_index);
+		peer->fx->release_index(peer->fx, hs->noise->local_index);
 	secret_wipe(hs->noise, sizeof *hs->noise);
 	hs->is_pending = false;
 	hs->attempts = 0;
@@ -179,19 +180,19 @@ static int create_initiation(struct peer *peer)
 	int r;
 
 	if (hs->is_pending)
-		index_release(engine_index(control->engine), hs->noise->local_index);
+		control->fx->release_index(control->fx, hs->noise->local_index);
 	hs->is_pending = false;
-	r = index_reserve(engine_index(control->engine), peer, &index);
+	r = control->fx->reserve_index(control->fx, peer, &index);
 	if (r)
 		return r;
 	peer->sent_marker = control->config->bonding != BONDING_POLICY_OFF;
 	next_timestamp(peer, peer->sent_marker, timestamp);
-	random_bytes(ephemeral, sizeof ephemeral);
+	peer->fx->random(peer->fx, ephemeral, sizeof ephemeral);
 	r = noise_create_initiation(hs->noise, control->identity, peer->remote, ephemeral,
 	                            timestamp, index, &hs->initiation);
 	secret_wipe(ephemeral, sizeof ephemeral);
 	if (r)
-		index_release(engine_index(control->engine), index);
+		control->fx->release_index(control->fx, index);
 	else
 		hs->is_pending = true;
 	hs->tried_paths = 0;
@@ -239,9 +240,10 @@ bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 	rotate(hs);
 	hs->attempts++;
 	hs->pause_ns = hs->pause_ns * 3 / 2 < REKEY_TIMEOUT ? hs->pause_ns * 3 / 2 : REKEY_TIMEOUT;
-	hs->retry_ns = next_retry_ns(hs, now_ns);
+	hs->retry_ns = next_retry_ns(peer, now_ns);
 	dp_peer_sent(peer->dp, false, now_ns);
-	log_debug("peer=%s: sent handshake initiation %u", peer->name, hs->attempts);
+	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s: sent handshake initiation %u", peer->name,
+	            hs->attempts);
 	return true;
 }
 
@@ -281,7 +283,7 @@ static bool passes_macs(struct control *control, const struct route *route, cons
 	struct message_cookie_reply reply;
 
 	if (verdict == COOKIE_BAD_MAC1) {
-		engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+		control->fx->count_drop(control->fx, DROP_HANDSHAKE_INVALID);
 		return false;
 	}
 	if (is_awaited || now_ns >= control->loaded_until_ns)
@@ -289,13 +291,13 @@ static bool passes_macs(struct control *control, const struct route *route, cons
 	if (verdict == COOKIE_MAC2_GOOD) {
 		if (ratelimit_pass(&control->ratelimit, &route->remote, now_ns))
 			return true;
-		engine_count_drop(control->engine, DROP_HANDSHAKE_LIMITED);
+		control->fx->count_drop(control->fx, DROP_HANDSHAKE_LIMITED);
 		return false;
 	}
-	engine_count_drop(control->engine, DROP_HANDSHAKE_LIMITED);
+	control->fx->count_drop(control->fx, DROP_HANDSHAKE_LIMITED);
 	cookie_reply_create(&control->checker, msg, len, sender_index, source, source_len, now_ns,
 	                    &reply);
-	link_send_handshake(route->link, route, &reply, sizeof reply);
+	control->fx->send_handshake(control->fx, route, &reply, sizeof reply);
 	return false;
 }
 
@@ -305,11 +307,12 @@ static void refuse(struct control *control, const char *what, const struct route
 	char text[ENDPOINT_TEXT_LEN];
 	uint64_t suppressed;
 
-	engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+	control->fx->count_drop(control->fx, DROP_HANDSHAKE_INVALID);
 	if (log_limit_pass(&control->log_limit, now_ns, &suppressed))
-		log_info("link=%s: %s from %s, dropped (%llu such lines held back)",
-		         route->link->name, what, endpoint_format(&route->remote, text),
-		         (unsigned long long)suppressed);
+		effects_log(control->fx, LOG_LEVEL_INFO,
+		            "link=%s: %s from %s, dropped (%llu such lines held back)",
+		            route->link->name, what, endpoint_format(&route->remote, text),
+		            (unsigned long long)suppressed);
 }
 
 /* A public key is no secret, and the one that came is what has to stand in the configuration. */
@@ -319,15 +322,17 @@ static void refuse_unknown(struct control *control, const uint8_t key[static KEY
 	char from[ENDPOINT_TEXT_LEN], text[KEY_TEXT_LEN];
 	uint64_t suppressed;
 
-	engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+	control->fx->count_drop(control->fx, DROP_HANDSHAKE_INVALID);
 	if (!log_limit_pass(&control->log_limit, now_ns, &suppressed))
 		return;
 	key_to_base64(text, key);
-	log_info("link=%s: a handshake initiation of an unknown peer from %s, dropped; its public "
-	         "key is %s: if it is one of yours, give this key to peer_public_key or to an "
-	         "entry of peers (%llu such lines held back)",
-	         route->link->name, endpoint_format(&route->remote, from), text,
-	         (unsigned long long)suppressed);
+	effects_log(
+		control->fx, LOG_LEVEL_INFO,
+		"link=%s: a handshake initiation of an unknown peer from %s, dropped; its public "
+		"key is %s: if it is one of yours, give this key to peer_public_key or to an "
+		"entry of peers (%llu such lines held back)",
+		route->link->name, endpoint_format(&route->remote, from), text,
+		(unsigned long long)suppressed);
 }
 
 /* New enough, and not one of a flood of replays or of a peer run wild. */
@@ -387,23 +392,23 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	peer->stale_initiations = 0;
 	peer->saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
 	                   noise_timestamp_low24(timestamp) == BONDING_MARKER;
-	if (index_reserve(engine_index(control->engine), peer, &index))
+	if (control->fx->reserve_index(control->fx, peer, &index))
 		return;
-	random_bytes(ephemeral, sizeof ephemeral);
+	peer->fx->random(peer->fx, ephemeral, sizeof ephemeral);
 	r = noise_create_response(&init->handshake, peer->remote, ephemeral, index, &response);
 	secret_wipe(ephemeral, sizeof ephemeral);
 	if (!r)
 		r = session_begin(peer, &init->handshake, false, route, now_ns);
 	if (r) {
-		index_release(engine_index(control->engine), index);
+		control->fx->release_index(control->fx, index);
 		return;
 	}
 	dp_peer_heard(peer->dp, false, now_ns);
 	answered_remember(&peer->answered, msg, &response, now_ns);
 	note_origin(peer, route, now_ns);
 	send_response(peer, route, &response, now_ns);
-	log_debug("peer=%s link=%s: answered a handshake initiation%s", peer->name,
-	          route->link->name, peer->saw_marker ? " of a vtrunkd" : "");
+	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s link=%s: answered a handshake initiation%s",
+	            peer->name, route->link->name, peer->saw_marker ? " of a vtrunkd" : "");
 }
 
 /* It came over another link, or the network doubled it. */
@@ -412,8 +417,9 @@ static void answer_copy(struct peer *peer, const struct message_response *respon
 {
 	note_origin(peer, route, now_ns);
 	send_over(peer, route, response, sizeof *response, now_ns);
-	log_debug("peer=%s link=%s: answered a copy of the handshake initiation", peer->name,
-	          route->link->name);
+	effects_log(peer->fx, LOG_LEVEL_DEBUG,
+	            "peer=%s link=%s: answered a copy of the handshake initiation", peer->name,
+	            route->link->name);
 }
 
 /* New enough or not, and what is too old may be so because of a clock, which people have to be told. */
@@ -422,13 +428,14 @@ static void refuse_stale(struct peer *peer, const uint8_t timestamp[TAI64N_LEN],
 	int64_t by_s = (int64_t)(load_be64(peer->newest_timestamp) - load_be64(timestamp));
 	uint64_t suppressed;
 
-	engine_count_drop(peer->control->engine, DROP_REPLAY);
+	peer->fx->count_drop(peer->fx, DROP_REPLAY);
 	if (by_s < STALE_S)
 		return;
 	peer->stale_initiations++;
 	peer->stale_by_s = by_s;
 	if (log_limit_pass(&peer->stale_limit, now_ns, &suppressed))
-		log_warning(
+		effects_log(
+			peer->fx, LOG_LEVEL_WARNING,
 			"peer=%s: refused a handshake initiation of a time %lld s before that of "
 			"the newest: the peer's clock was set back, or somebody replays old "
 			"ones; it gets in when its clock has passed that time, or when this "
@@ -484,7 +491,7 @@ static void receive_initiation(struct control *control, const struct route *rout
 static bool is_known_response(struct control *control, const struct message_response *msg)
 {
 	const struct keypair *kp =
-		index_lookup(engine_index(control->engine), load_le32(msg->receiver_index));
+		control->fx->keypair_of_index(control->fx, load_le32(msg->receiver_index));
 
 	return kp && kp->is_initiator && kp->remote_index == load_le32(msg->sender_index);
 }
@@ -493,7 +500,7 @@ static void receive_response(struct control *control, const struct route *route,
                              const struct message_response *msg, uint64_t now_ns)
 {
 	uint32_t index = load_le32(msg->receiver_index);
-	struct peer *peer = index_handshake_owner(engine_index(control->engine), index);
+	struct peer *peer = control->fx->owner_of_index(control->fx, index);
 	bool is_awaited = peer && peer->handshake.is_pending;
 	int r;
 
@@ -502,7 +509,7 @@ static void receive_response(struct control *control, const struct route *route,
 		return;
 	if (!is_awaited) {
 		if (!is_known_response(control, msg))
-			engine_count_drop(control->engine, DROP_UNKNOWN_INDEX);
+			control->fx->count_drop(control->fx, DROP_UNKNOWN_INDEX);
 		return;
 	}
 	r = noise_consume_response(peer->handshake.noise, control->identity, peer->remote, msg);
@@ -514,8 +521,9 @@ static void receive_response(struct control *control, const struct route *route,
 	r = session_begin(peer, peer->handshake.noise, true, route, now_ns);
 	handshake_abandon(peer);
 	if (r) {
-		index_release(engine_index(control->engine), index);
-		log_error("peer=%s: no session, %s", peer->name, strerror(-r));
+		control->fx->release_index(control->fx, index);
+		effects_log(peer->fx, LOG_LEVEL_ERROR, "peer=%s: no session, %s", peer->name,
+		            strerror(-r));
 		return;
 	}
 	atomic_store(&peer->dp->session_wanted, false);
@@ -527,20 +535,19 @@ static void receive_response(struct control *control, const struct route *route,
 static void receive_cookie(struct control *control, const struct route *route,
                            const struct message_cookie_reply *msg, uint64_t now_ns)
 {
-	struct index_table *table = engine_index(control->engine);
 	uint32_t index = load_le32(msg->receiver_index);
-	struct peer *peer = index_handshake_owner(table, index);
+	struct peer *peer = control->fx->owner_of_index(control->fx, index);
 
 	if (!peer) {
 		/* It may also answer a response of ours, whose index has a keypair by now. */
-		struct keypair *kp = index_lookup(table, index);
+		struct keypair *kp = control->fx->keypair_of_index(control->fx, index);
 
 		peer = kp ? ((struct dp_peer *)kp->owner)->control : NULL;
 	}
 	/* The next message carries it; none is sent because of it (whitepaper 6.6). */
 	if (!peer ||
 	    !cookie_reply_consume(&peer->cookie_keys, &peer->jar[route->link->id], msg, now_ns))
-		engine_count_drop(control->engine, DROP_HANDSHAKE_INVALID);
+		control->fx->count_drop(control->fx, DROP_HANDSHAKE_INVALID);
 }
 
 void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,
@@ -555,5 +562,5 @@ void handshake_receive(struct control *control, const struct route *route, const
 	else if (type == MESSAGE_COOKIE_REPLY && len == sizeof(struct message_cookie_reply))
 		receive_cookie(control, route, (const void *)msg, now_ns);
 	else
-		engine_count_drop(control->engine, DROP_MALFORMED);
+		control->fx->count_drop(control->fx, DROP_MALFORMED);
 }

@@ -58,6 +58,11 @@ struct path *path_find(struct peer *peer, const struct route *route)
 	return NULL;
 }
 
+bool path_can_leave(const struct peer *peer, const struct path *path)
+{
+	return peer->fx->can_send(peer->fx, path->route.link);
+}
+
 bool path_is_any_known(const struct peer *peer)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
@@ -67,10 +72,10 @@ bool path_is_any_known(const struct peer *peer)
 	return false;
 }
 
-static bool can_carry(const struct path *path, uint64_t now_ns)
+static bool can_carry(const struct peer *peer, const struct path *path, uint64_t now_ns)
 {
-	return path->is_used && path->has_target &&
-	       uplink_is_usable(path->uplink, path->route.link) && path->rest_until_ns <= now_ns;
+	return path->is_used && path->has_target && path_can_leave(peer, path) &&
+	       path->rest_until_ns <= now_ns;
 }
 
 /* "peer=NAME path=LINK[ENDPOINT]: ..." */
@@ -122,7 +127,7 @@ static struct path *find_slot(struct peer *peer, bool is_for_copy)
 static void free_slot(struct peer *peer, struct path *path)
 {
 	if (path->has_target)
-		engine_publish_target(peer->dp, path_id(peer, path), NULL);
+		peer->fx->publish_target(peer->fx, peer->dp, path_id(peer, path), NULL);
 	path->is_used = path->has_target = path->is_in_table = false;
 }
 
@@ -193,7 +198,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 
 	if (is_same && endpoint_equal(&path->route.local, &route->local))
 		return;
-	if (engine_publish_target(peer->dp, path_id(peer, path), route))
+	if (peer->fx->publish_target(peer->fx, peer->dp, path_id(peer, path), route))
 		return; /* without memory it stays where it was */
 	path->route = *route;
 	peer->control->has_new_targets = true;
@@ -284,10 +289,10 @@ static struct path *find_by_remote_id(struct peer *peer, const struct link *link
 }
 
 /* The same token goes with all greetings: whichever of them arrives, its answer proves the address. */
-const uint8_t *path_challenge(struct path *path, const struct route *route)
+const uint8_t *path_challenge(struct peer *peer, struct path *path, const struct route *route)
 {
 	if (!path->has_challenge || !route_is_same_way(&path->challenge_route, route))
-		random_bytes(path->challenge, sizeof path->challenge);
+		peer->fx->random(peer->fx, path->challenge, sizeof path->challenge);
 	path->has_challenge = true;
 	path->challenge_route = *route;
 	return path->challenge;
@@ -304,7 +309,7 @@ static void send_challenge(struct peer *peer, struct path *path, const struct ro
 {
 	struct frame_path_challenge body = {.path_id = (uint8_t)path_id(peer, path)};
 
-	memcpy(body.token, path_challenge(path, route), sizeof body.token);
+	memcpy(body.token, path_challenge(peer, path, route), sizeof body.token);
 	if (bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
 	                       route))
 		peer->challenge_ns = now_ns;
@@ -395,7 +400,7 @@ static unsigned collect_doubtful(const struct peer *peer,
 		const struct path *path = &peer->path[i];
 		uint64_t heard_ns = counter_read(&peer->dp->path[i].heard_ns);
 
-		if (!can_carry(path, now_ns))
+		if (!can_carry(peer, path, now_ns))
 			continue;
 		if (health_answers(&path->health))
 			candidates[n++] = candidate(peer, i);
@@ -421,10 +426,10 @@ static unsigned collect(struct peer *peer, struct path_candidate candidates[PATH
 	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
 		const struct path *path = &peer->path[i];
 
-		if (can_carry(path, now_ns) && health_carries_data(&path->health))
+		if (can_carry(peer, path, now_ns) && health_carries_data(&path->health))
 			candidates[n++] = candidate(peer, i);
 	}
-	if (n == 0 && active && can_carry(active, now_ns) &&
+	if (n == 0 && active && can_carry(peer, active, now_ns) &&
 	    (peer->verdict != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
 		candidates[n++] = candidate(peer, peer->active);
 	if (n == 0 && peer->verdict == VERDICT_BONDED)
@@ -454,14 +459,15 @@ void path_publish(struct peer *peer, uint64_t now_ns)
 		if (!table)
 			return; /* without memory the old one stays, and the next change tries again */
 		mark_in_table(peer, table);
-		engine_publish_paths(peer->dp, table);
+		peer->fx->publish_paths(peer->fx, peer->dp, table);
 		if (!mask && peer->published_mask)
-			log_warning("peer=%s: no path left, packets wait for one", peer->name);
+			effects_log(peer->fx, LOG_LEVEL_WARNING,
+			            "peer=%s: no path left, packets wait for one", peer->name);
 		peer->published_mask = mask;
 		peer->has_table = true;
 	}
 	if (mask && session_is_alive(peer, now_ns) && dp_peer_staged(peer->dp))
-		engine_kick(peer->dp);
+		peer->fx->kick(peer->fx, peer->dp);
 }
 
 /* ---- probes ---- */
@@ -497,8 +503,9 @@ static void note_activity(struct peer *peer, uint64_t now_ns)
 static void log_state(struct peer *peer, const struct path *path, uint64_t now_ns)
 {
 	if (path->health.state == PATH_SUSPECT)
-		log_debug("peer=%s path=%u link=%s: suspect, %s", peer->name, path_id(peer, path),
-		          path->uplink->config->name, path->health.reason);
+		effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s path=%u link=%s: suspect, %s",
+		            peer->name, path_id(peer, path), path->uplink->config->name,
+		            path->health.reason);
 	else
 		log_path(peer, path, path_state_name(path->health.state), path->health.reason,
 		         now_ns);
@@ -612,7 +619,7 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 			struct path *path = &peer->path[i];
 			uint64_t due;
 
-			if (!path->is_used || !uplink_is_usable(path->uplink, path->route.link))
+			if (!path->is_used || !path_can_leave(peer, path))
 				continue;
 			due = path->has_target ? service_one(peer, path, now_ns)
 			                       : service_candidate(peer, path, now_ns);
@@ -643,7 +650,7 @@ static bool has_alternative(const struct peer *peer, const struct path *path, ui
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = &peer->path[i];
 
-		if (other != path && can_carry(other, now_ns) &&
+		if (other != path && can_carry(peer, other, now_ns) &&
 		    (peer->verdict != VERDICT_BONDED || health_carries_data(&other->health)))
 			return true;
 	}
@@ -704,7 +711,7 @@ void path_try_again(struct peer *peer, uint64_t now_ns)
 		if (!path->is_used || path->rest_until_ns <= now_ns)
 			continue;
 		path->rest_until_ns = now_ns;
-		deadline_set(&peer->control->loop.deadlines, &peer->deadline, now_ns);
+		peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
 	}
 }
 
@@ -755,10 +762,11 @@ static void tell_path_trains(struct peer *peer, struct path *path, struct train_
 	if (error) {
 		path->trains_since_ns = now_ns;
 		if (error != path->trains_told)
-			log_info("peer=%s path=%u link=%s: trains of datagrams are refused, %s; "
-			         "those above %u bytes leave one by one",
-			         peer->name, path_id(peer, path), path->uplink->config->name,
-			         strerror(error), max);
+			effects_log(peer->fx, LOG_LEVEL_INFO,
+			            "peer=%s path=%u link=%s: trains of datagrams are refused, %s; "
+			            "those above %u bytes leave one by one",
+			            peer->name, path_id(peer, path), path->uplink->config->name,
+			            strerror(error), max);
 		path->trains_told = error;
 	} else if (max < TRAIN_ANY && now_ns >= path->trains_since_ns + TRAINS_RETRY_NS) {
 		train_limit_set(limit, TRAIN_ANY);

@@ -45,6 +45,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	if (!peer)
 		return -ENOMEM;
 	peer->control = control;
+	peer->fx = control->fx;
 	peer->config = config;
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
@@ -74,12 +75,12 @@ void peer_destroy(struct peer *peer)
 {
 	if (!peer)
 		return;
-	deadline_cancel(&peer->control->loop.deadlines, &peer->deadline);
+	peer->fx->wake_at(peer->fx, &peer->deadline, NEVER_NS);
 	if (peer->dp) {
 		session_end(peer);
-		engine_publish_paths(peer->dp, NULL);
+		peer->fx->publish_paths(peer->fx, peer->dp, NULL);
 		for (unsigned i = 0; i < PATHS_MAX; i++)
-			engine_publish_target(peer->dp, i, NULL);
+			peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
 		dp_peer_put(peer->dp);
 	}
 	secret_free(peer->handshake.noise);
@@ -102,7 +103,7 @@ void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
 	if (suppressed)
 		snprintf(held_back, sizeof held_back, " (%llu lines held back before)",
 		         (unsigned long long)suppressed);
-	log_info("%s%s", line, held_back);
+	effects_log(peer->fx, LOG_LEVEL_INFO, "%s%s", line, held_back);
 }
 
 void peer_service(struct peer *peer, uint64_t now_ns)
@@ -123,10 +124,9 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = timers_service(peer, now_ns);
 	next = due < next ? due : next;
-	due = engine_serve_reorder(peer->dp, now_ns);
+	due = peer->fx->serve_reorder(peer->fx, peer->dp, now_ns);
 	next = due < next ? due : next;
 	if (bonding_owes(peer) && now_ns + MEMORY_RETRY_NS < next)
 		next = now_ns + MEMORY_RETRY_NS;
-	/* Cannot fail: room for every peer was reserved at the start. */
-	deadline_set(&peer->control->loop.deadlines, &peer->deadline, next);
+	peer->fx->wake_at(peer->fx, &peer->deadline, next);
 }

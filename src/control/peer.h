@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/answered.h"
 #include "control/config.h"
+#include "control/effects.h"
 #include "crypto/cookie.h"
 #include "crypto/keypair.h"
 #include "crypto/noise.h"
@@ -100,6 +101,7 @@ enum bonding_verdict {
 
 struct peer {
 	struct control *control;
+	struct effects *fx;
 	const struct config_peer *config;
 	char name[NAME_LEN];
 	struct dp_peer *dp;
@@ -280,7 +282,7 @@ struct path *path_add_origin(struct peer *peer, const struct route *route, size_
 bool path_may_tell(struct path *path, size_t bytes);
 
 /* The token that proves the address of candidate @path when it comes back from @route. */
-const uint8_t *path_challenge(struct path *path, const struct route *route);
+const uint8_t *path_challenge(struct peer *peer, struct path *path, const struct route *route);
 
 /* The peer is plain after all: it is where its handshake came from, not where copies of it did. */
 void path_settle(struct peer *peer, uint64_t now_ns);
@@ -289,6 +291,9 @@ void path_settle(struct peer *peer, uint64_t now_ns);
 unsigned path_id(const struct peer *peer, const struct path *path);
 
 struct path *path_find(struct peer *peer, const struct route *route);
+
+/* Whether the sockets of its link are there to send on. */
+bool path_can_leave(const struct peer *peer, const struct path *path);
 
 /* Whether there is any address to try. */
 bool path_is_any_known(const struct peer *peer);

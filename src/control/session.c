@@ -21,7 +21,7 @@ static void drop(struct peer *peer, struct keypair **kp)
 {
 	if (!*kp)
 		return;
-	index_remove(engine_index(peer->control->engine), *kp);
+	peer->fx->remove_keypair(peer->fx, *kp);
 	keypair_put(*kp);
 	*kp = NULL;
 }
@@ -30,7 +30,7 @@ static void publish_current(struct peer *peer)
 {
 	if (peer->current && !keypair_get(peer->current))
 		return;
-	engine_publish_keypair(peer->dp, peer->current);
+	peer->fx->publish_keypair(peer->fx, peer->dp, peer->current);
 }
 
 /* @kp is no session any more for who has the newer one; what is on its way under it still counts for a
@@ -131,7 +131,7 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 	if (maybe_bonded)
 		r = keypair_accept_lanes(kp);
 	if (!r)
-		r = index_insert(engine_index(peer->control->engine), kp);
+		r = peer->fx->insert_keypair(peer->fx, kp);
 	if (r) {
 		keypair_put(kp);
 		return r;
@@ -142,7 +142,7 @@ int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiat
 	else
 		begin_as_responder(peer, kp);
 	peer->session_ns = now_ns;
-	peer->session_wall_s = clock_wall().tv_sec;
+	peer->session_wall_s = peer->fx->wall_clock(peer->fx).tv_sec;
 	peer->handshakes++;
 	peer->asked_late = false;
 	follow(peer, route, maybe_bonded, is_initiator, now_ns);

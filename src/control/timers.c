@@ -50,13 +50,14 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 	bool is_ours_to_reach = peer->config->endpoint_count > 0;
 
 	if (!peer->is_unreachable)
-		log_warning("peer=%s: no answer to %u handshake initiations, %s", peer->name,
+		effects_log(peer->fx, LOG_LEVEL_WARNING,
+		            "peer=%s: no answer to %u handshake initiations, %s", peer->name,
 		            peer->handshake.attempts,
 		            is_ours_to_reach ? "trying again every 30 s"
 		                             : "waiting for data or the peer");
 	peer->is_unreachable = true;
 	handshake_abandon(peer);
-	engine_drop_staged(peer->dp);
+	peer->fx->drop_staged(peer->fx, peer->dp);
 	atomic_store(&peer->dp->session_wanted, false);
 	atomic_store(&peer->dp->data_tx_since_ns, 0);
 	if (is_ours_to_reach)
@@ -66,9 +67,9 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 /* What this machine takes for the time: an end whose clock was set back is refused without a word, as the
  * protocol has it, and only the other end knows.
  */
-static const char *clock_text(char buf[static CLOCK_TEXT_LEN])
+static const char *clock_text(struct effects *fx, char buf[static CLOCK_TEXT_LEN])
 {
-	struct timespec now = clock_wall();
+	struct timespec now = fx->wall_clock(fx);
 	struct tm tm;
 
 	gmtime_r(&now.tv_sec, &tm);
@@ -83,9 +84,10 @@ static void tell_unanswered(const struct peer *peer)
 	const char *at = config->endpoint_count ? config->endpoints[0].address : "its last address";
 	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
 
-	clock_text(now);
+	clock_text(peer->fx, now);
 	if (peer->handshakes) {
-		log_warning("peer=%s: no answer to %u handshake initiations, trying on; it "
+		effects_log(peer->fx, LOG_LEVEL_WARNING,
+		            "peer=%s: no answer to %u handshake initiations, trying on; it "
 		            "answered before: look at its links, its address and its log, and "
 		            "whether this clock (%s) was set back",
 		            peer->name, peer->handshake.attempts, now);
@@ -93,7 +95,8 @@ static void tell_unanswered(const struct peer *peer)
 	}
 	key_to_base64(ours, peer->control->identity->public_key);
 	key_to_base64(theirs, config->public_key);
-	log_warning("peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
+	effects_log(peer->fx, LOG_LEVEL_WARNING,
+	            "peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
 	            "end has to know our public key %s, its own must be %s (vtrunkd pubkey -c FILE "
 	            "prints it there), UDP has to reach it at %s%s, and this clock (%s) must not "
 	            "be behind a time at which the key was used before",
@@ -141,7 +144,7 @@ static uint64_t service_silence(struct peer *peer, uint64_t now_ns)
 		return NEVER_NS;
 	if (now_ns < due)
 		return due;
-	peer->new_handshake_jitter_ns = random_below(TIMER_JITTER_NS + 1);
+	peer->new_handshake_jitter_ns = effects_random_below(peer->fx, TIMER_JITTER_NS + 1);
 	if (handshake_initiate(peer, false, now_ns))
 		peer_log(peer, now_ns, "peer=%s: silent for %.1f s, making a new session",
 		         peer->name, (double)(now_ns - since) / NS_PER_S);
@@ -209,7 +212,8 @@ static uint64_t service_zeroing(struct peer *peer, uint64_t now_ns)
 		return NEVER_NS;
 	if (now_ns < due)
 		return due;
-	log_info("peer=%s: session ended, its keys were too old", peer->name);
+	effects_log(peer->fx, LOG_LEVEL_INFO, "peer=%s: session ended, its keys were too old",
+	            peer->name);
 	session_end(peer);
 	return NEVER_NS;
 }

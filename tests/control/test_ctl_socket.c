@@ -44,6 +44,9 @@ static void create_control(void)
 		.tun = {.queues = 1}, .mtu = 1420, .workers = 1, .cipher = CIPHER_SODIUM};
 
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
+	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
+	                  control.uplink);
+	control.fx = &control.effects.fx;
 	control.config = &config;
 	control.identity = &identity;
 	control.peers = peers;
@@ -52,6 +55,7 @@ static void create_control(void)
 	strcpy(peer.name, "office");
 	peer.config = &config_peer;
 	peer.active = PATH_NONE;
+	peer.fx = control.fx;
 	peer.dp = dp_peer_create(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));
 	config_peer.allowed_ips = calloc(LONG_LIST, sizeof *config_peer.allowed_ips);

@@ -83,6 +83,9 @@ static void start(void)
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	now_ns = control.loop.now_ns;
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
+	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
+	                  control.uplink);
+	control.fx = &control.effects.fx;
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
 	uplinks_init(&control);

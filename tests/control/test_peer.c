@@ -563,7 +563,7 @@ Test(peer, challenge_answered_too_late_proves_nothing)
 	elsewhere.remote = rig.remote[1];
 	rig.peer->challenge_ns = rig.now_ns;
 	body.path_id = (uint8_t)path_id(rig.peer, path);
-	memcpy(body.token, path_challenge(path, &elsewhere), sizeof body.token);
+	memcpy(body.token, path_challenge(rig.peer, path, &elsewhere), sizeof body.token);
 	path_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
 	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 	r->route = elsewhere;

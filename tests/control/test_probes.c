@@ -39,6 +39,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	peers[i] = p;
 	store_le32(config_peer[i].public_key, i * 0x9e3779b1u + 1);
 	*p = (struct peer){.control = &control,
+	                   .fx = control.fx,
 	                   .config = &config_peer[i],
 	                   .name = "office",
 	                   .verdict = VERDICT_BONDED,
@@ -67,6 +68,9 @@ static void setup(void)
 	                           .peers = peers,
 	                           .peer_count = PEERS,
 	                           .uplink_count = 1};
+	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
+	                  control.uplink);
+	control.fx = &control.effects.fx;
 	control.uplink[0] = (struct uplink){.control = &control, .config = &config_link};
 	control.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplink[0],
 	                                                 .link = engine_link(end.engine, 0),

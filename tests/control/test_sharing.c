@@ -15,7 +15,10 @@ static struct peer peer, *peers[1] = {&peer};
 static void setup(void)
 {
 	control = (struct control){.peers = peers, .peer_count = 1, .uplink_count = 2};
-	peer = (struct peer){.control = &control, .config = &config_peer, .name = "gw"};
+	real_effects_init(&control.effects, NULL, &control.loop.deadlines, control.uplink);
+	control.fx = &control.effects.fx;
+	peer = (struct peer){
+		.control = &control, .fx = control.fx, .config = &config_peer, .name = "gw"};
 	for (unsigned i = 0; i < 2; i++) {
 		control.uplink[i] = (struct uplink){.control = &control, .config = &config_link[i]};
 		link_[i].is_wildcard = true;

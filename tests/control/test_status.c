@@ -42,6 +42,9 @@ static void start(void)
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
+	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
+	                  control.uplink);
+	control.fx = &control.effects.fx;
 	control.config = &config;
 	control.identity = &identity;
 	control.peers = peers;
@@ -61,6 +64,7 @@ static void start(void)
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;
 	peer.active = PATH_NONE;
+	peer.fx = control.fx;
 	peer.dp = dp_peer_create(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));
 }
