@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/peer_session.h"
 #include "crypto/aead.h"
 
 #define HELLO_INTERVAL_NS (NS_PER_S / 2) /* until it is acknowledged */
@@ -38,8 +39,9 @@ const char *verdict_name(enum bonding_verdict verdict)
 static bool send_payload(struct peer *peer, unsigned path_id, unsigned lane, const void *payload,
                          size_t len, const struct route *to)
 {
-	return peer->current && peer->fx->send_payload(peer->fx, peer->dp, peer->current, path_id,
-	                                               lane, payload, len, to);
+	return peer->session.current &&
+	       peer->fx->send_payload(peer->fx, peer->dp, peer->session.current, path_id, lane,
+	                              payload, len, to);
 }
 
 bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
@@ -55,7 +57,7 @@ void bonding_send_keepalive(struct peer *peer)
 {
 	unsigned id = path_to_speak(peer);
 
-	peer->owes_keepalive = peer->current && id != PATH_NONE &&
+	peer->owes_keepalive = peer->session.current && id != PATH_NONE &&
 	                       !send_payload(peer, id, LANE_ORDERED, NULL, 0, NULL);
 }
 
@@ -86,7 +88,7 @@ static bool send_hello(struct peer *peer, enum frame_type type, struct path *pat
 	const uint32_t told = sizeof payload + PADDING_MULTIPLE + TRANSPORT_OVERHEAD;
 	size_t len;
 
-	if (!peer->current)
+	if (!peer->session.current)
 		return true; /* memory would not help */
 	len = append_hello(peer, type, payload, sizeof payload);
 	if (path->has_target)
@@ -135,7 +137,8 @@ static uint16_t paths_to_greet(const struct peer *peer)
 static void send_goodbye(struct peer *peer, unsigned id, const struct frame_goodbye *body)
 {
 	while (!bonding_send_frame(peer, id, FRAME_GOODBYE, body, sizeof *body, NULL)) {
-		if (!peer->current || !peer->fx->await_memory(peer->fx, GOODBYE_PATIENCE_MS))
+		if (!peer->session.current ||
+		    !peer->fx->await_memory(peer->fx, GOODBYE_PATIENCE_MS))
 			return;
 	}
 }
@@ -167,8 +170,8 @@ static void refuse_data(struct peer *peer)
 static void be_bonded(struct peer *peer, uint64_t now_ns)
 {
 	peer->verdict_ns = NEVER_NS;
-	if (peer->current)
-		atomic_store(&peer->current->send_lanes, true);
+	if (peer->session.current)
+		atomic_store(&peer->session.current->send_lanes, true);
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	peer->verdict = VERDICT_BONDED;
@@ -189,8 +192,8 @@ static void be_stock(struct peer *peer, uint64_t now_ns)
 	enum bonding_verdict before = peer->verdict;
 
 	peer->verdict_ns = peer->hello_ns = NEVER_NS;
-	if (peer->current)
-		atomic_store(&peer->current->send_lanes, false);
+	if (peer->session.current)
+		atomic_store(&peer->session.current->send_lanes, false);
 	path_settle(peer, now_ns);
 	peer->verdict = VERDICT_STOCK;
 	atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
@@ -222,7 +225,7 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 
 	if (peer->active != PATH_NONE)
 		endpoint_format(&peer->path[peer->active].route.remote, remote);
-	if (peer->handshakes == 1 || peer->is_unreachable)
+	if (peer->session.count == 1 || peer->is_unreachable)
 		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
 		         peer->name, remote, is_initiator ? "initiator" : "responder");
 	else
@@ -236,7 +239,7 @@ void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns
 		be_stock(peer, now_ns);
 	} else {
 		go_on(peer, now_ns);
-		if (!is_initiator || peer->both_initiated)
+		if (!is_initiator || peer->session.has_crossed)
 			peer->hello_ns = now_ns;
 	}
 	refuse_data(peer);
@@ -266,8 +269,9 @@ static uint16_t origins_to_greet(const struct peer *peer)
 {
 	uint16_t mask = 0;
 
-	if (!peer->current || !peer->current->accepts_lanes || peer->current->is_initiator ||
-	    peer->next || peer->verdict == VERDICT_STOCK)
+	if (!peer->session.current || !peer->session.current->accepts_lanes ||
+	    peer->session.current->is_initiator || peer->session.next ||
+	    peer->verdict == VERDICT_STOCK)
 		return 0;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *path = &peer->path[i];
@@ -471,7 +475,7 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 		return; /* of an earlier life of the peer */
 	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
 	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
-	session_end(peer);
+	peer_end_session(peer);
 	handshake_abandon(peer);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used)
@@ -488,7 +492,7 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 	switch (f->type) {
 	case FRAME_HELLO:
 	case FRAME_HELLO_ACK:
-		if (session_is_newest(peer, cause->report->keypair))
+		if (session_is_newest(&peer->session, cause->report->keypair))
 			take_hello(peer, cause, f, now_ns);
 		break;
 	case FRAME_PROBE:
@@ -501,7 +505,7 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 		path_proved(peer, &cause->report->route, (const void *)f->body, now_ns);
 		break;
 	case FRAME_GOODBYE:
-		if (session_is_newest(peer, cause->report->keypair))
+		if (session_is_newest(&peer->session, cause->report->keypair))
 			take_goodbye(peer, f, now_ns);
 		break;
 	default:
@@ -517,7 +521,7 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 	if (peer->verdict == VERDICT_BONDED)
 		return;
 	path = path_find(peer, &r->route);
-	if (peer->verdict != VERDICT_STOCK && session_maybe_bonded(peer) &&
+	if (peer->verdict != VERDICT_STOCK && session_maybe_bonded(&peer->session) &&
 	    !(path && path->has_target))
 		return;
 	if (!path && peer->active != PATH_NONE &&
@@ -534,18 +538,6 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 		health_assume_up(&path->health, "the peer has moved here", now_ns);
 }
 
-/* Under a keypair that is no more, what came is as old as it. */
-static bool has_key(const struct peer *peer, uint32_t index)
-{
-	const struct keypair *const kp[] = {peer->current, peer->next, peer->previous};
-
-	for (unsigned i = 0; i < sizeof kp / sizeof *kp; i++) {
-		if (kp[i] && kp[i]->local_index == index)
-			return true;
-	}
-	return false;
-}
-
 static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 {
 	struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
@@ -553,11 +545,11 @@ static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 	struct life_sign sign;
 
 	while (signs_take(&dp->probes, &path->probes_taken, &sign)) {
-		if (is_bonded && has_key(peer, sign.key))
+		if (is_bonded && session_has_key(&peer->session, sign.key))
 			take_probe(peer, path, &sign);
 	}
 	while (signs_take(&dp->answers, &path->answers_taken, &sign)) {
-		if (is_bonded && has_key(peer, sign.key))
+		if (is_bonded && session_has_key(&peer->session, sign.key))
 			take_answer(peer, path, &sign, now_ns);
 	}
 }
@@ -581,11 +573,11 @@ void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_
 		take_origin(peer, r, now_ns);
 		return;
 	}
-	if (r->keypair && !has_key(peer, r->keypair->local_index))
+	if (r->keypair && !session_has_key(&peer->session, r->keypair->local_index))
 		return;
 	if (!r->keypair || !keypair_is_fresh(r->keypair, now_ns))
 		return;
-	session_confirmed(peer, now_ns);
+	peer_session_confirmed(peer, now_ns);
 	payload = segment_payload(r, &r->segment[0]);
 	while (frame_next(payload, r->segment[0].len, &offset, &frame) == FRAME_FOUND)
 		take_frame(peer, &cause, &frame, now_ns);

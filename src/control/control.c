@@ -55,11 +55,7 @@ static void on_signal(struct event_source *source, uint32_t events, uint64_t now
 /* A round of the dispatcher may have asked with the keypair before in hand. */
 static void answer_want(struct peer *peer, uint64_t now_ns)
 {
-	const struct keypair *kp = peer->current;
-
-	if (session_is_alive(peer, now_ns) && (!kp->is_initiator || now_ns < kp->rekey_ns) &&
-	    atomic_load(&kp->sent[LANE_ORDERED]) < REKEY_AFTER_MESSAGES &&
-	    atomic_load(&kp->sent[LANE_UNORDERED]) < REKEY_AFTER_MESSAGES)
+	if (session_is_young(&peer->session, now_ns))
 		atomic_store(&peer->dp->session_wanted, false);
 	else if (!peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);

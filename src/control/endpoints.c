@@ -55,7 +55,7 @@ static bool is_peer_silent(const struct peer *peer)
 /* A plain peer is known to be at one place only. */
 static bool is_answered(const struct peer *peer, const struct path *path, uint64_t now_ns)
 {
-	if (!session_is_alive(peer, now_ns))
+	if (!session_is_alive(&peer->session, now_ns))
 		return false;
 	if (peer->verdict == VERDICT_BONDED)
 		return health_carries_data(&path->health) || health_answers(&path->health);
@@ -262,7 +262,7 @@ static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	struct control *control = peer->control;
 
-	if (session_is_alive(peer, now_ns) && peer->verdict != VERDICT_BONDED)
+	if (session_is_alive(&peer->session, now_ns) && peer->verdict != VERDICT_BONDED)
 		return is_peer_silent(peer);
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		const struct path *path = path_of(peer, e, &control->uplink[i]);
@@ -322,8 +322,8 @@ static void take(struct peer *peer, unsigned e, const struct resolve_answer *ans
 		return;
 	}
 	learn(&peer->endpoint[e], answer);
-	if (place(peer, e, now_ns) && !session_is_alive(peer, now_ns) && !peer->next &&
-	    !peer->handshake.is_pending)
+	if (place(peer, e, now_ns) && !session_is_alive(&peer->session, now_ns) &&
+	    !peer->session.next && !peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);
 }
 

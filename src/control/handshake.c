@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/key_text.h"
 #include "control/control.h"
+#include "control/peer_session.h"
 #include "control/source.h"
 #include "crypto/aead.h"
 
@@ -68,7 +69,7 @@ static bool is_target(const struct peer *peer, const struct path *path, bool eve
 
 static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
 {
-	return peer->verdict != VERDICT_STOCK || !session_is_alive(peer, now_ns) ||
+	return peer->verdict != VERDICT_STOCK || !session_is_alive(&peer->session, now_ns) ||
 	       peer->handshake.attempts > 0 || counter_read(&peer->dp->data_tx_since_ns) ||
 	       peer->active == PATH_NONE;
 }
@@ -398,7 +399,7 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	r = noise_create_response(&init->handshake, peer->remote, ephemeral, index, &response);
 	secret_wipe(ephemeral, sizeof ephemeral);
 	if (!r)
-		r = session_begin(peer, &init->handshake, false, route, now_ns);
+		r = peer_begin_session(peer, &init->handshake, false, route, now_ns);
 	if (r) {
 		control->fx->release_index(control->fx, index);
 		return;
@@ -518,7 +519,7 @@ static void receive_response(struct control *control, const struct route *route,
 		return;
 	}
 	peer->handshake.is_pending = false; /* its index becomes the session's */
-	r = session_begin(peer, peer->handshake.noise, true, route, now_ns);
+	r = peer_begin_session(peer, peer->handshake.noise, true, route, now_ns);
 	handshake_abandon(peer);
 	if (r) {
 		control->fx->release_index(control->fx, index);

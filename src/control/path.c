@@ -340,7 +340,7 @@ void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 /* The active path may be of an earlier life of the peer. */
 static bool was_heard_in_session(const struct peer *peer, unsigned id)
 {
-	return counter_read(&peer->dp->path[id].heard_ns) >= peer->session_ns;
+	return counter_read(&peer->dp->path[id].heard_ns) >= peer->session.made_ns;
 }
 
 void path_proved(struct peer *peer, const struct route *route, const struct frame_path_challenge *f,
@@ -373,7 +373,8 @@ void path_settle(struct peer *peer, uint64_t now_ns)
 		    (!newest || path->health.since_ns > newest->health.since_ns))
 			newest = path;
 	}
-	if (!newest || (peer->active != PATH_NONE && newest->health.since_ns < peer->session_ns))
+	if (!newest ||
+	    (peer->active != PATH_NONE && newest->health.since_ns < peer->session.made_ns))
 		return;
 	path_set_route(peer, newest, &newest->route, now_ns);
 	path_set_active(peer, newest, now_ns);
@@ -466,7 +467,7 @@ void path_publish(struct peer *peer, uint64_t now_ns)
 		peer->published_mask = mask;
 		peer->has_table = true;
 	}
-	if (mask && session_is_alive(peer, now_ns) && dp_peer_staged(peer->dp))
+	if (mask && session_is_alive(&peer->session, now_ns) && dp_peer_staged(peer->dp))
 		peer->fx->kick(peer->fx, peer->dp);
 }
 
@@ -613,7 +614,7 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next = forget_dead(peer, now_ns);
 
-	if (peer->verdict == VERDICT_BONDED && session_is_alive(peer, now_ns)) {
+	if (peer->verdict == VERDICT_BONDED && session_is_alive(&peer->session, now_ns)) {
 		note_activity(peer, now_ns);
 		for (unsigned i = 0; i < PATHS_MAX; i++) {
 			struct path *path = &peer->path[i];

@@ -9,6 +9,7 @@
 
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_session.h"
 #include "crypto/secret.h"
 
 /* Probes while data flows: ten per second find a dead path in about half a second, at 16 kbit/s. */
@@ -77,7 +78,7 @@ void peer_destroy(struct peer *peer)
 		return;
 	peer->fx->wake_at(peer->fx, &peer->deadline, NEVER_NS);
 	if (peer->dp) {
-		session_end(peer);
+		peer_end_session(peer);
 		peer->fx->publish_paths(peer->fx, peer->dp, NULL);
 		for (unsigned i = 0; i < PATHS_MAX; i++)
 			peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
@@ -110,7 +111,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next, due;
 
-	session_confirmed(peer, now_ns);
+	peer_session_confirmed(peer, now_ns);
 	/* Before the paths are looked at: after a pause of this process answers that are here would look
 	 * overdue.
 	 */

@@ -13,6 +13,7 @@
 #include "control/answered.h"
 #include "control/config.h"
 #include "control/effects.h"
+#include "control/session.h"
 #include "crypto/cookie.h"
 #include "crypto/keypair.h"
 #include "crypto/noise.h"
@@ -118,13 +119,8 @@ struct peer {
 		stale_initiations; /* refused since: authentic, but of an older time than the newest */
 	int64_t stale_by_s;        /* by how much the last of them was older */
 
-	struct keypair *previous, *current, *next; /* a reference each */
-	uint64_t session_ns;                       /* when the newest keypair was made; 0 none */
-	int64_t session_wall_s;                    /* the same in unix time, for people */
-	uint64_t handshakes;                       /* sessions made so far */
-	bool asked_late; /* initiated because of a key about to expire on receive; once per key */
+	struct session session;
 	uint64_t new_handshake_jitter_ns;
-	bool both_initiated; /* the current session crossed `previous`, which the peer, a vtrunkd, began */
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
 	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
@@ -168,34 +164,6 @@ void peer_service(struct peer *peer, uint64_t now_ns);
  */
 void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* ---- session.c ---- */
-
-/* A new session from a finished handshake, whose noise state is consumed. @local_index is reserved.
- * As responder it becomes `next`, as initiator `current`. Returns 0 or a negative errno.
- */
-int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
-                  const struct route *route, uint64_t now_ns);
-
-/* The first packet under `next` came: promotes it. */
-void session_confirmed(struct peer *peer, uint64_t now_ns);
-
-/* Whether @kp is of the newest session, also of one that crossed it. Only what comes under such a keypair
- * says something about the session.
- */
-bool session_is_newest(const struct peer *peer, const struct keypair *kp);
-
-/* The newest session is with a host that showed the marker: perhaps a vtrunkd. */
-bool session_maybe_bonded(const struct peer *peer);
-
-/* Wipes all keypairs; data is staged until there is a new session. */
-void session_end(struct peer *peer);
-
-/* "established", "handshake" or "none". */
-const char *session_name(const struct peer *peer, uint64_t now_ns);
-
-/* Whether a keypair exists that can still send. */
-bool session_is_alive(const struct peer *peer, uint64_t now_ns);
 
 /* ---- handshake.c ---- */
 

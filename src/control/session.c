@@ -1,201 +1,115 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - the keypairs of a peer: previous, current, next (whitepaper 6.3, docs/protocol.md).
- *
- *   initiator, session made:            previous = next or current; current = the new one
- *   responder, session made:            previous and next are dropped; next = the new one
- *   responder, first packet under next: previous = current; current = next
- *
- * The index table holds every keypair that may receive; the data plane's peer holds the one to send
- * with. Both hold references of their own.
- */
-#include <errno.h>
-#include <string.h>
-
-#include "base/clock.h"
-#include "control/control.h"
-
-#define REKEY_TIE_NS (3 * NS_PER_S)
+#include "control/session.h"
 
 /* Nothing is received under it any more. */
-static void drop(struct peer *peer, struct keypair **kp)
+static void drop(struct keypair **kp, struct session_retired *ret)
 {
-	if (!*kp)
-		return;
-	peer->fx->remove_keypair(peer->fx, *kp);
-	keypair_put(*kp);
+	if (*kp)
+		ret->kp[ret->len++] = *kp;
 	*kp = NULL;
-}
-
-static void publish_current(struct peer *peer)
-{
-	if (peer->current && !keypair_get(peer->current))
-		return;
-	peer->fx->publish_keypair(peer->fx, peer->dp, peer->current);
 }
 
 /* @kp is no session any more for who has the newer one; what is on its way under it still counts for a
  * while (keypair_is_fresh()).
  */
-static void supersede(struct peer *peer, struct keypair *kp, uint64_t now_ns)
+static void supersede(struct session *s, struct keypair *kp, uint64_t now_ns)
 {
-	peer->previous = kp;
+	s->previous = kp;
 	if (kp)
 		keypair_supersede(kp, now_ns);
 }
 
-static void begin_as_initiator(struct peer *peer, struct keypair *kp, uint64_t now_ns)
+static void add_as_initiator(struct session *s, struct keypair *kp, uint64_t now_ns,
+                             struct session_retired *ret)
 {
-	drop(peer, &peer->previous);
-	peer->both_initiated = peer->next && peer->next->accepts_lanes;
-	if (peer->next) {
+	drop(&s->previous, ret);
+	s->has_crossed = s->next && s->next->accepts_lanes;
+	if (s->next) {
 		/* They crossed: the peer, which made them in the other order, sends under that one. */
-		peer->previous = peer->next;
-		peer->next = NULL;
-		drop(peer, &peer->current);
+		s->previous = s->next;
+		s->next = NULL;
+		drop(&s->current, ret);
 	} else {
-		supersede(peer, peer->current, now_ns);
+		supersede(s, s->current, now_ns);
 	}
-	peer->current = kp;
-	publish_current(peer);
+	s->current = kp;
 }
 
-static void begin_as_responder(struct peer *peer, struct keypair *kp)
+static void add_as_responder(struct session *s, struct keypair *kp, struct session_retired *ret)
 {
-	drop(peer, &peer->previous);
-	drop(peer, &peer->next);
-	peer->next = kp;
+	drop(&s->previous, ret);
+	drop(&s->next, ret);
+	s->next = kp;
 }
 
-/* A path to an address already proved, if possible over the link of @route; or NULL. */
-static struct path *find_proved(struct peer *peer, const struct route *route)
+void session_add(struct session *s, struct keypair *kp, int64_t wall_s, uint64_t now_ns,
+                 struct session_retired *ret)
 {
-	struct path *any = NULL;
-
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
-
-		if (!path->is_used || !path->has_target)
-			continue;
-		if (path->route.link == route->link)
-			return path;
-		any = any ? any : path;
-	}
-	return any;
-}
-
-/* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to prove first
- * that it is there (path_add_origin()): a response names no address, so anybody who has the key could lead our
- * data to a victim. Until then it goes where an initiation of ours went, if anywhere.
- */
-static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
-                   bool is_initiator, uint64_t now_ns)
-{
-	struct uplink *uplink = uplink_of(peer->control, route->link);
-	struct path *path = path_find(peer, route);
-
-	if (maybe_bonded && !(path && path->has_target))
-		path = is_initiator ? find_proved(peer, route) : NULL;
-	else if (!path)
-		path = path_add(peer, uplink, route, -1, now_ns);
-	if (!path)
-		return;
-	if (!maybe_bonded || route_is_same_way(&path->route, route))
-		path_set_route(peer, path, route, now_ns);
-	path_set_active(peer, path, now_ns);
-}
-
-/* Where both sides initiate, their sessions are born within a round trip and would be renewed so for
- * ever; of two vtrunkd the one with the greater key waits a little longer.
- */
-static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
-{
-	const uint8_t *ours = peer->control->identity->public_key;
-
-	return maybe_bonded && memcmp(ours, peer->config->public_key, KEY_LEN) > 0 ? REKEY_TIE_NS
-	                                                                           : 0;
-}
-
-int session_begin(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
-                  const struct route *route, uint64_t now_ns)
-{
-	bool maybe_bonded = is_initiator ? peer->sent_marker : peer->saw_marker;
-	struct keypair *kp =
-		keypair_create(is_initiator, hs->local_index, hs->remote_index, now_ns);
-	int r = 0;
-
-	if (!kp)
-		return -ENOMEM;
-	kp->owner = peer->dp;
-	kp->rekey_ns += rekey_delay_ns(peer, maybe_bonded);
-	noise_split(hs, is_initiator, kp->keys->send, kp->keys->receive);
-	if (maybe_bonded)
-		r = keypair_accept_lanes(kp);
-	if (!r)
-		r = peer->fx->insert_keypair(peer->fx, kp);
-	if (r) {
-		keypair_put(kp);
-		return r;
-	}
-	atomic_store(&peer->dp->frames_allowed, maybe_bonded);
-	if (is_initiator)
-		begin_as_initiator(peer, kp, now_ns);
+	ret->len = 0;
+	if (kp->is_initiator)
+		add_as_initiator(s, kp, now_ns, ret);
 	else
-		begin_as_responder(peer, kp);
-	peer->session_ns = now_ns;
-	peer->session_wall_s = peer->fx->wall_clock(peer->fx).tv_sec;
-	peer->handshakes++;
-	peer->asked_late = false;
-	follow(peer, route, maybe_bonded, is_initiator, now_ns);
-	return 0;
+		add_as_responder(s, kp, ret);
+	s->made_ns = now_ns;
+	s->made_wall_s = wall_s;
+	s->count++;
+	s->is_renewal_asked = false;
 }
 
-void session_confirmed(struct peer *peer, uint64_t now_ns)
+bool session_confirm(struct session *s, uint64_t now_ns, struct session_retired *ret)
 {
-	if (!peer->next || !atomic_load_explicit(&peer->next->is_confirmed, memory_order_acquire))
-		return;
-	drop(peer, &peer->previous);
-	supersede(peer, peer->current, now_ns);
-	peer->current = peer->next;
-	peer->next = NULL;
-	peer->both_initiated = false;
-	publish_current(peer);
-	atomic_store(&peer->dp->session_wanted, false);
-	handshake_abandon(peer);
-	bonding_session_began(peer, false, now_ns);
+	ret->len = 0;
+	if (!s->next || !atomic_load_explicit(&s->next->is_confirmed, memory_order_acquire))
+		return false;
+	drop(&s->previous, ret);
+	supersede(s, s->current, now_ns);
+	s->current = s->next;
+	s->next = NULL;
+	s->has_crossed = false;
+	return true;
 }
 
-bool session_is_newest(const struct peer *peer, const struct keypair *kp)
+void session_end(struct session *s, struct session_retired *ret)
 {
-	return kp && (kp == peer->current || kp == peer->next ||
-	              (kp == peer->previous && peer->both_initiated));
+	ret->len = 0;
+	drop(&s->previous, ret);
+	drop(&s->next, ret);
+	drop(&s->current, ret);
 }
 
-bool session_maybe_bonded(const struct peer *peer)
+bool session_is_newest(const struct session *s, const struct keypair *kp)
 {
-	const struct keypair *kp = peer->next ? peer->next : peer->current;
+	return kp && (kp == s->current || kp == s->next || (kp == s->previous && s->has_crossed));
+}
+
+bool session_has_key(const struct session *s, uint32_t index)
+{
+	const struct keypair *const kp[] = {s->current, s->next, s->previous};
+
+	for (unsigned i = 0; i < sizeof kp / sizeof *kp; i++) {
+		if (kp[i] && kp[i]->local_index == index)
+			return true;
+	}
+	return false;
+}
+
+bool session_maybe_bonded(const struct session *s)
+{
+	const struct keypair *kp = s->next ? s->next : s->current;
 
 	return kp && kp->accepts_lanes;
 }
 
-void session_end(struct peer *peer)
+bool session_is_alive(const struct session *s, uint64_t now_ns)
 {
-	drop(peer, &peer->previous);
-	drop(peer, &peer->next);
-	drop(peer, &peer->current);
-	publish_current(peer);
-	atomic_store(&peer->dp->session_wanted, false);
-	peer->owed_hellos = peer->owed_acks = 0;
-	peer->owes_keepalive = false;
+	return s->current && keypair_can_send(s->current, now_ns, LANE_ORDERED);
 }
 
-bool session_is_alive(const struct peer *peer, uint64_t now_ns)
+bool session_is_young(const struct session *s, uint64_t now_ns)
 {
-	return peer->current && keypair_can_send(peer->current, now_ns, LANE_ORDERED);
-}
+	const struct keypair *kp = s->current;
 
-const char *session_name(const struct peer *peer, uint64_t now_ns)
-{
-	if (session_is_alive(peer, now_ns))
-		return "established";
-	return peer->handshake.is_pending || peer->next ? "handshake" : "none";
+	return session_is_alive(s, now_ns) && (!kp->is_initiator || now_ns < kp->rekey_ns) &&
+	       atomic_load(&kp->sent[LANE_ORDERED]) < REKEY_AFTER_MESSAGES &&
+	       atomic_load(&kp->sent[LANE_UNORDERED]) < REKEY_AFTER_MESSAGES;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/netif.h"
+#include "control/peer_session.h"
 #include "control/sharing.h"
 #include "version.h"
 
@@ -265,15 +266,16 @@ static const struct path *main_path(const struct peer *peer)
 
 static bool put_session(json_t *o, const struct peer *peer, uint64_t now_ns)
 {
-	const struct keypair *kp = session_is_alive(peer, now_ns) ? peer->current : NULL;
+	const struct keypair *kp =
+		session_is_alive(&peer->session, now_ns) ? peer->session.current : NULL;
 	const char *role = !kp ? NULL : kp->is_initiator ? "initiator" : "responder";
 
-	return put(o, "session", json_string(session_name(peer, now_ns))) &&
+	return put(o, "session", json_string(peer_session_name(peer, now_ns))) &&
 	       put(o, "session_age_s", kp ? seconds_since(kp->born_ns, now_ns) : json_null()) &&
 	       put(o, "session_role", text(role)) &&
-	       put(o, "handshakes", number(peer->handshakes)) &&
+	       put(o, "handshakes", number(peer->session.count)) &&
 	       put(o, "last_handshake",
-	           peer->handshakes ? json_integer(peer->session_wall_s) : json_null()) &&
+	           peer->session.count ? json_integer(peer->session.made_wall_s) : json_null()) &&
 	       put(o, "unanswered_initiations", number(peer->handshake.attempts)) &&
 	       put(o, "stale_initiations", number(peer->stale_initiations)) &&
 	       put(o, "clock_behind_s",

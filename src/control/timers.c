@@ -9,6 +9,7 @@
 #include "base/key_text.h"
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_session.h"
 #include "crypto/aead.h"
 
 /* A series of initiations that nobody answered is begun again after this, where the configuration
@@ -40,8 +41,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void send_keepalive(struct peer *peer, uint64_t now_ns)
 {
 	bonding_send_keepalive(peer);
-	if (peer->current && peer->current->is_initiator && now_ns >= peer->current->rekey_ns &&
-	    !peer->handshake.is_pending)
+	if (peer->session.current && peer->session.current->is_initiator &&
+	    now_ns >= peer->session.current->rekey_ns && !peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);
 }
 
@@ -85,7 +86,7 @@ static void tell_unanswered(const struct peer *peer)
 	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
 
 	clock_text(peer->fx, now);
-	if (peer->handshakes) {
+	if (peer->session.count) {
 		effects_log(peer->fx, LOG_LEVEL_WARNING,
 		            "peer=%s: no answer to %u handshake initiations, trying on; it "
 		            "answered before: look at its links, its address and its log, and "
@@ -159,7 +160,7 @@ static uint64_t service_passive_keepalive(struct peer *peer, uint64_t now_ns)
 		return NEVER_NS;
 	if (now_ns < since + KEEPALIVE_TIMEOUT)
 		return since + KEEPALIVE_TIMEOUT;
-	if (session_is_alive(peer, now_ns))
+	if (session_is_alive(&peer->session, now_ns))
 		send_keepalive(peer, now_ns);
 	else
 		atomic_store(&peer->dp->data_rx_since_ns, 0);
@@ -176,7 +177,7 @@ static uint64_t service_persistent_keepalive(struct peer *peer, uint64_t now_ns)
 		return NEVER_NS;
 	if (now_ns < last + interval)
 		return last + interval;
-	if (session_is_alive(peer, now_ns))
+	if (session_is_alive(&peer->session, now_ns))
 		send_keepalive(peer, now_ns);
 	else if (!peer->handshake.is_pending && peer->handshake.retry_ns == NEVER_NS)
 		handshake_initiate(peer, false, now_ns);
@@ -188,17 +189,17 @@ static uint64_t service_persistent_keepalive(struct peer *peer, uint64_t now_ns)
  */
 static uint64_t service_key_age(struct peer *peer, uint64_t now_ns)
 {
-	const struct keypair *kp = peer->current;
+	const struct keypair *kp = peer->session.current;
 	uint64_t due;
 
-	if (!kp || !kp->is_initiator || peer->asked_late)
+	if (!kp || !kp->is_initiator || peer->session.is_renewal_asked)
 		return NEVER_NS;
 	due = peer->verdict == VERDICT_BONDED ? kp->rekey_ns : kp->born_ns + REKEY_ON_RECEIVE_NS;
 	if (now_ns < due)
 		return due;
 	if (peer->verdict != VERDICT_BONDED && counter_read(&peer->dp->heard_ns) < due)
 		return NEVER_NS; /* data heard later arms us again */
-	peer->asked_late = true;
+	peer->session.is_renewal_asked = true;
 	if (!peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);
 	return NEVER_NS;
@@ -206,15 +207,15 @@ static uint64_t service_key_age(struct peer *peer, uint64_t now_ns)
 
 static uint64_t service_zeroing(struct peer *peer, uint64_t now_ns)
 {
-	uint64_t due = peer->session_ns + 3 * REJECT_AFTER_TIME;
+	uint64_t due = peer->session.made_ns + 3 * REJECT_AFTER_TIME;
 
-	if (!peer->session_ns || (!peer->previous && !peer->current && !peer->next))
+	if (!peer->session.made_ns || !session_has_keys(&peer->session))
 		return NEVER_NS;
 	if (now_ns < due)
 		return due;
 	effects_log(peer->fx, LOG_LEVEL_INFO, "peer=%s: session ended, its keys were too old",
 	            peer->name);
-	session_end(peer);
+	peer_end_session(peer);
 	return NEVER_NS;
 }
 

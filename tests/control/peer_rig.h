@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_session.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
@@ -207,13 +208,14 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 	cr_assert(eq(int,
 	             index_reserve(engine_index(rig->control.engine), rig->peer, &hs.local_index),
 	             0));
-	cr_assert(eq(int, session_begin(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
-	kp = is_initiator ? rig->peer->current : rig->peer->next;
+	cr_assert(
+		eq(int, peer_begin_session(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
+	kp = is_initiator ? rig->peer->session.current : rig->peer->session.next;
 	if (is_initiator) {
 		bonding_session_began(rig->peer, true, rig->now_ns);
 	} else {
 		atomic_store(&kp->is_confirmed, true);
-		session_confirmed(rig->peer, rig->now_ns);
+		peer_session_confirmed(rig->peer, rig->now_ns);
 	}
 	return kp;
 }

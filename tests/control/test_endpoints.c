@@ -144,15 +144,15 @@ static const char *address_of(unsigned e)
 static void begin_session(enum bonding_verdict verdict)
 {
 	handshake_abandon(peer);
-	peer->current = keypair_create(true, 1, 2, now_ns);
+	peer->session.current = keypair_create(true, 1, 2, now_ns);
 	peer->verdict = verdict;
 	path_set_active(peer, path_of(0), now_ns);
 }
 
 static void end_session(void)
 {
-	keypair_put(peer->current);
-	peer->current = NULL;
+	keypair_put(peer->session.current);
+	peer->session.current = NULL;
 }
 
 /* As service_retry() does @ns after the initiation before. */

@@ -126,7 +126,7 @@ Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
 
 	rig.peer->handshake.sent_ns = rig.now_ns;
 	rig_frame(&rig, kp, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
-	cr_expect(eq(ptr, rig.peer->current, NULL));
+	cr_expect(eq(ptr, rig.peer->session.current, NULL));
 	cr_expect(le(u64, rig.peer->handshake.retry_ns, rig.now_ns + 315 * NS_PER_MS));
 	for (unsigned i = 0; i < 12; i++) {
 		pause_ns = rig.peer->handshake.retry_ns - at_ns;
@@ -149,9 +149,9 @@ Test(peer, late_goodbye_of_the_session_before_is_ignored)
 
 	now = rig_session(&rig, false, true, 0);
 	rig_frame(&rig, before, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
-	cr_expect(eq(ptr, rig.peer->current, now));
+	cr_expect(eq(ptr, rig.peer->session.current, now));
 	rig_frame(&rig, now, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
-	cr_expect(eq(ptr, rig.peer->current, NULL));
+	cr_expect(eq(ptr, rig.peer->session.current, NULL));
 }
 
 Test(peer, late_greeting_of_the_session_before_decides_nothing)
@@ -176,10 +176,10 @@ Test(peer, greeting_under_the_session_that_crossed_counts)
 	cr_assert(eq(int,
 	             index_reserve(engine_index(rig.control.engine), rig.peer, &hs.local_index),
 	             0));
-	cr_assert(eq(int, session_begin(rig.peer, &hs, false, &route, rig.now_ns), 0));
-	theirs = rig.peer->next;
+	cr_assert(eq(int, peer_begin_session(rig.peer, &hs, false, &route, rig.now_ns), 0));
+	theirs = rig.peer->session.next;
 	rig_session(&rig, true, true, 0);
-	cr_assert(eq(ptr, rig.peer->previous, theirs));
+	cr_assert(eq(ptr, rig.peer->session.previous, theirs));
 	greet(theirs, boot_id);
 	cr_expect(eq(int, rig.peer->verdict, VERDICT_BONDED));
 	cr_expect(keypair_is_fresh(theirs, rig.now_ns + REJECT_AFTER_TIME));
@@ -327,7 +327,7 @@ Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
 {
 	repeat_from_elsewhere();
 	rig_session(&rig, false, true, 0);
-	rig.peer->session_ns = rig.peer->initiation_ns;
+	rig.peer->session.made_ns = rig.peer->initiation_ns;
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
 	cr_expect(eq(int, rig.peer->verdict, VERDICT_STOCK));
 	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
@@ -490,7 +490,7 @@ Test(peer, copies_get_the_same_response_over_their_own_links)
 	cr_assert(rig_sent(&rig, 0, MESSAGE_RESPONSE, &first, sizeof first));
 	cr_assert(rig_sent(&rig, 1, MESSAGE_RESPONSE, &second, sizeof second));
 	cr_expect(eq(int, memcmp(&first, &second, offsetof(struct message_response, macs)), 0));
-	cr_expect(eq(u64, rig.peer->handshakes, 1));
+	cr_expect(eq(u64, rig.peer->session.count, 1));
 	cr_expect(eq(u64, engine_drops(rig.control.engine, DROP_REPLAY), 0));
 }
 

@@ -51,7 +51,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	                                       .slack_ns = 150 * NS_PER_MS},
 	                   .log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
 	p->dp = dp_peer_create(end.engine, p);
-	p->current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
+	p->session.current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
 	add_paths(p, PATHS_MAX, now_ns);
 }
 
@@ -87,7 +87,7 @@ static void teardown(void)
 	engine_stop(end.engine);
 	rig_expect_all_home(&end);
 	for (unsigned i = 0; i < PEERS; i++)
-		rig_strip_peer(&end, peer[i].dp, peer[i].current);
+		rig_strip_peer(&end, peer[i].dp, peer[i].session.current);
 	rig_destroy(&end);
 	for (unsigned i = 0; i < PEERS; i++)
 		rig_put_peer(peer[i].dp);
@@ -122,8 +122,8 @@ static unsigned count_arrived(void)
 
 static void use_up_memory(void)
 {
-	while (engine_send_late(end.engine, peer[0].dp, peer[0].current, 0, LANE_ORDERED, NULL, 0,
-	                        NULL))
+	while (engine_send_late(end.engine, peer[0].dp, peer[0].session.current, 0, LANE_ORDERED,
+	                        NULL, 0, NULL))
 		;
 }
 
@@ -206,7 +206,7 @@ Test(probes, path_is_up_after_answers_in_a_row_though_older_ones_were_overwritte
 {
 	struct path *path = &peer[0].path[2];
 	uint64_t now_ns = clock_boot_ns();
-	uint32_t key = peer[0].current->local_index;
+	uint32_t key = peer[0].session.current->local_index;
 
 	health_probe_sent(&path->health, &peer[0].health_settings, now_ns);
 	answer(2, key, 0);
@@ -233,7 +233,7 @@ Test(probes, answers_under_a_key_that_is_no_more_prove_nothing)
 	answer(2, 0xdead, 0);
 	bonding_take_signs(&peer[0], now_ns);
 	cr_expect(eq(int, path->health.state, PATH_UNPROVEN));
-	answer(2, peer[0].current->local_index, 0);
+	answer(2, peer[0].session.current->local_index, 0);
 	bonding_take_signs(&peer[0], now_ns);
 	cr_expect(eq(int, path->health.state, PATH_UP));
 }
@@ -280,8 +280,8 @@ static void take_mixed(struct peer *p, enum frame_type first, enum frame_type se
 	r->path_id = is_on_path ? 0 : PATH_NONE;
 	r->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
 	r->answer_bytes = answer_bytes;
-	cr_assert(keypair_get(p->current));
-	r->keypair = p->current;
+	cr_assert(keypair_get(p->session.current));
+	r->keypair = p->session.current;
 	bonding_take_report(p, r, now_ns);
 	batch_free(r);
 	batch_pool_fini(&pool);
@@ -325,7 +325,7 @@ Test(probes, greeting_is_answered_whole_and_by_no_more_than_it_weighs)
 
 	take_mixed(&peer[0], FRAME_HELLO, FRAME_PATH_CHALLENGE, 2, true, 80, clock_boot_ns());
 	rig_start(&end);
-	len = rig_unseal(far[0], peer[0].current->remote_index, &counter, payload);
+	len = rig_unseal(far[0], peer[0].session.current->remote_index, &counter, payload);
 	cr_expect(eq(sz, len + TRANSPORT_OVERHEAD, 80));
 	cr_assert(eq(int, frame_next(payload, len, &offset, &f), FRAME_FOUND));
 	cr_expect(eq(int, f.type, FRAME_HELLO_ACK));

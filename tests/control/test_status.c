@@ -71,7 +71,7 @@ static void start(void)
 
 static void stop(void)
 {
-	keypair_put(peer.current);
+	keypair_put(peer.session.current);
 	dp_peer_put(peer.dp);
 	engine_destroy(control.engine);
 	rcu_barrier();
@@ -241,12 +241,12 @@ static void fill_peer(void)
 	config_peer.allowed_ip_count = 2;
 	config_peer.mode = BONDING_FAILOVER;
 	peer.verdict = VERDICT_BONDED;
-	peer.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
-	peer.handshakes = 4;
+	peer.session.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
+	peer.session.count = 4;
 	peer.handshake.attempts = 3;
 	peer.stale_initiations = 2;
 	peer.stale_by_s = 86400;
-	peer.session_wall_s = 1700000000;
+	peer.session.made_wall_s = 1700000000;
 	atomic_store(&peer.dp->out[0].staged.len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
@@ -352,7 +352,7 @@ Test(status, endpoint_is_where_data_goes_or_went)
 
 Test(status, session_that_is_too_old_is_none)
 {
-	peer.current = keypair_create(true, 1, 2, NOW - REJECT_AFTER_TIME);
+	peer.session.current = keypair_create(true, 1, 2, NOW - REJECT_AFTER_TIME);
 	json_t *status = status_build(&control, NOW);
 	json_t *object = json_array_get(json_object_get(status, "peers"), 0);
 	const char *session = json_string_value(json_object_get(object, "session"));

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/peer_session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/control.h"
+
+#define REKEY_TIE_NS (3 * NS_PER_S)
+
+/* Nothing is received under them any more. */
+static void retire(struct peer *peer, const struct session_retired *retired)
+{
+	for (unsigned i = 0; i < retired->len; i++) {
+		peer->fx->remove_keypair(peer->fx, retired->kp[i]);
+		keypair_put(retired->kp[i]);
+	}
+}
+
+/* The index table holds every keypair that may receive; the data plane's peer holds the one to send with.
+ * Both have references of their own.
+ */
+static void publish_current(struct peer *peer)
+{
+	struct keypair *kp = peer->session.current;
+
+	if (kp && !keypair_get(kp))
+		return;
+	peer->fx->publish_keypair(peer->fx, peer->dp, kp);
+}
+
+/* A path to an address already proved, if possible over the link of @route; or NULL. */
+static struct path *find_proved(struct peer *peer, const struct route *route)
+{
+	struct path *any = NULL;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (!path->is_used || !path->has_target)
+			continue;
+		if (path->route.link == route->link)
+			return path;
+		any = any ? any : path;
+	}
+	return any;
+}
+
+/* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to prove first
+ * that it is there (path_add_origin()): a response names no address, so anybody who has the key could lead our
+ * data to a victim. Until then it goes where an initiation of ours went, if anywhere.
+ */
+static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
+                   bool is_initiator, uint64_t now_ns)
+{
+	struct uplink *uplink = uplink_of(peer->control, route->link);
+	struct path *path = path_find(peer, route);
+
+	if (maybe_bonded && !(path && path->has_target))
+		path = is_initiator ? find_proved(peer, route) : NULL;
+	else if (!path)
+		path = path_add(peer, uplink, route, -1, now_ns);
+	if (!path)
+		return;
+	if (!maybe_bonded || route_is_same_way(&path->route, route))
+		path_set_route(peer, path, route, now_ns);
+	path_set_active(peer, path, now_ns);
+}
+
+/* Where both sides initiate, their sessions are born within a round trip and would be renewed so for
+ * ever; of two vtrunkd the one with the greater key waits a little longer.
+ */
+static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
+{
+	const uint8_t *ours = peer->control->identity->public_key;
+
+	return maybe_bonded && memcmp(ours, peer->config->public_key, KEY_LEN) > 0 ? REKEY_TIE_NS
+	                                                                           : 0;
+}
+
+int peer_begin_session(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
+                       const struct route *route, uint64_t now_ns)
+{
+	bool maybe_bonded = is_initiator ? peer->sent_marker : peer->saw_marker;
+	struct keypair *kp =
+		keypair_create(is_initiator, hs->local_index, hs->remote_index, now_ns);
+	struct session_retired retired;
+	int r = 0;
+
+	if (!kp)
+		return -ENOMEM;
+	kp->owner = peer->dp;
+	kp->rekey_ns += rekey_delay_ns(peer, maybe_bonded);
+	noise_split(hs, is_initiator, kp->keys->send, kp->keys->receive);
+	if (maybe_bonded)
+		r = keypair_accept_lanes(kp);
+	if (!r)
+		r = peer->fx->insert_keypair(peer->fx, kp);
+	if (r) {
+		keypair_put(kp);
+		return r;
+	}
+	atomic_store(&peer->dp->frames_allowed, maybe_bonded);
+	session_add(&peer->session, kp, peer->fx->wall_clock(peer->fx).tv_sec, now_ns, &retired);
+	retire(peer, &retired);
+	if (is_initiator)
+		publish_current(peer);
+	follow(peer, route, maybe_bonded, is_initiator, now_ns);
+	return 0;
+}
+
+void peer_session_confirmed(struct peer *peer, uint64_t now_ns)
+{
+	struct session_retired retired;
+
+	if (!session_confirm(&peer->session, now_ns, &retired))
+		return;
+	retire(peer, &retired);
+	publish_current(peer);
+	atomic_store(&peer->dp->session_wanted, false);
+	handshake_abandon(peer);
+	bonding_session_began(peer, false, now_ns);
+}
+
+void peer_end_session(struct peer *peer)
+{
+	struct session_retired retired;
+
+	session_end(&peer->session, &retired);
+	retire(peer, &retired);
+	publish_current(peer);
+	atomic_store(&peer->dp->session_wanted, false);
+	peer->owed_hellos = peer->owed_acks = 0;
+	peer->owes_keepalive = false;
+}
+
+const char *peer_session_name(const struct peer *peer, uint64_t now_ns)
+{
+	if (session_is_alive(&peer->session, now_ns))
+		return "established";
+	return peer->handshake.is_pending || peer->session.next ? "handshake" : "none";
+}
