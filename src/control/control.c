@@ -11,6 +11,8 @@
 #include "control/endpoints.h"
 #include "control/interface.h"
 #include "control/link_scope.h"
+#include "control/peer_frames.h"
+#include "control/peer_verdict.h"
 #include "control/sharing.h"
 #include "control/signals.h"
 #include "control/source.h"
@@ -80,7 +82,7 @@ static void take_report(const struct batch *report, uint64_t now_ns)
 {
 	struct peer *peer = report->peer->control;
 
-	bonding_take_report(peer, report, now_ns);
+	peer_take_report(peer, report, now_ns);
 	peer_service(peer, now_ns);
 }
 
@@ -272,7 +274,7 @@ int control_run(struct control *control)
 	}
 	signals_end_at_once();
 	for (size_t i = 0; i < control->peer_count; i++)
-		bonding_say_goodbye(control->peers[i]);
+		peer_say_goodbye(control->peers[i]);
 	return control->has_failed ? -EIO : 0;
 }
 

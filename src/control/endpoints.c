@@ -57,7 +57,7 @@ static bool is_answered(const struct peer *peer, const struct path *path, uint64
 {
 	if (!session_is_alive(&peer->session, now_ns))
 		return false;
-	if (peer->verdict == VERDICT_BONDED)
+	if (peer->verdict.is == VERDICT_BONDED)
 		return health_carries_data(&path->health) || health_answers(&path->health);
 	return path_id(peer, path) == peer->active && !is_peer_silent(peer);
 }
@@ -262,7 +262,7 @@ static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	struct control *control = peer->control;
 
-	if (session_is_alive(&peer->session, now_ns) && peer->verdict != VERDICT_BONDED)
+	if (session_is_alive(&peer->session, now_ns) && peer->verdict.is != VERDICT_BONDED)
 		return is_peer_silent(peer);
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		const struct path *path = path_of(peer, e, &control->uplink[i]);

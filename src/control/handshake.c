@@ -15,6 +15,7 @@
 #include "base/key_text.h"
 #include "control/control.h"
 #include "control/peer_session.h"
+#include "control/peer_verdict.h"
 #include "control/source.h"
 #include "crypto/aead.h"
 
@@ -69,7 +70,7 @@ static bool is_target(const struct peer *peer, const struct path *path, bool eve
 
 static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
 {
-	return peer->verdict != VERDICT_STOCK || !session_is_alive(&peer->session, now_ns) ||
+	return peer->verdict.is != VERDICT_STOCK || !session_is_alive(&peer->session, now_ns) ||
 	       peer->handshake.attempts > 0 || counter_read(&peer->dp->data_tx_since_ns) ||
 	       peer->active == PATH_NONE;
 }
@@ -186,8 +187,8 @@ static int create_initiation(struct peer *peer)
 	r = control->fx->reserve_index(control->fx, peer, &index);
 	if (r)
 		return r;
-	peer->sent_marker = control->config->bonding != BONDING_POLICY_OFF;
-	next_timestamp(peer, peer->sent_marker, timestamp);
+	peer->verdict.sent_marker = control->config->bonding != BONDING_POLICY_OFF;
+	next_timestamp(peer, peer->verdict.sent_marker, timestamp);
 	peer->fx->random(peer->fx, ephemeral, sizeof ephemeral);
 	r = noise_create_initiation(hs->noise, control->identity, peer->remote, ephemeral,
 	                            timestamp, index, &hs->initiation);
@@ -349,7 +350,7 @@ static bool is_fresh(const struct peer *peer, const uint8_t timestamp[TAI64N_LEN
 static void send_response(struct peer *peer, const struct route *route,
                           const struct message_response *msg, uint64_t now_ns)
 {
-	bool is_bonded = peer->verdict == VERDICT_BONDED && peer->saw_marker;
+	bool is_bonded = peer->verdict.is == VERDICT_BONDED && peer->verdict.saw_marker;
 
 	send_over(peer, route, msg, sizeof *msg, now_ns);
 	for (unsigned i = 0; is_bonded && i < PATHS_MAX; i++) {
@@ -369,7 +370,7 @@ static void send_response(struct peer *peer, const struct route *route,
 static void note_origin(struct peer *peer, const struct route *route, uint64_t now_ns)
 {
 	struct path *path =
-		peer->saw_marker
+		peer->verdict.saw_marker
 			? path_add_origin(peer, route, sizeof(struct message_initiation), now_ns)
 			: NULL;
 
@@ -391,8 +392,8 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	memcpy(peer->newest_timestamp, timestamp, TAI64N_LEN);
 	peer->initiation_ns = now_ns;
 	peer->stale_initiations = 0;
-	peer->saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
-	                   noise_timestamp_low24(timestamp) == BONDING_MARKER;
+	peer->verdict.saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
+	                           noise_timestamp_low24(timestamp) == BONDING_MARKER;
 	if (control->fx->reserve_index(control->fx, peer, &index))
 		return;
 	peer->fx->random(peer->fx, ephemeral, sizeof ephemeral);
@@ -409,7 +410,7 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	note_origin(peer, route, now_ns);
 	send_response(peer, route, &response, now_ns);
 	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s link=%s: answered a handshake initiation%s",
-	            peer->name, route->link->name, peer->saw_marker ? " of a vtrunkd" : "");
+	            peer->name, route->link->name, peer->verdict.saw_marker ? " of a vtrunkd" : "");
 }
 
 /* It came over another link, or the network doubled it. */
@@ -529,7 +530,7 @@ static void receive_response(struct control *control, const struct route *route,
 	}
 	atomic_store(&peer->dp->session_wanted, false);
 	dp_peer_heard(peer->dp, false, now_ns);
-	bonding_session_began(peer, true, now_ns);
+	peer_verdict_session_began(peer, true, now_ns);
 	peer_service(peer, now_ns);
 }
 

@@ -243,7 +243,7 @@ bool path_may_tell(struct path *path, size_t bytes)
 
 unsigned path_to_speak(const struct peer *peer)
 {
-	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
+	for (unsigned i = 0; peer->verdict.is == VERDICT_BONDED && i < PATHS_MAX; i++) {
 		if (peer->path[i].is_in_table)
 			return i;
 	}
@@ -256,9 +256,9 @@ void path_set_active(struct peer *peer, struct path *path, uint64_t now_ns)
 
 	peer->active = path_id(peer, path);
 	/* It was taken for alive because the peer was there. */
-	if (peer->verdict != VERDICT_BONDED && before != PATH_NONE && before != peer->active)
+	if (peer->verdict.is != VERDICT_BONDED && before != PATH_NONE && before != peer->active)
 		health_reset(&peer->path[before].health, now_ns);
-	if (peer->verdict != VERDICT_BONDED)
+	if (peer->verdict.is != VERDICT_BONDED)
 		atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
 }
 
@@ -307,11 +307,9 @@ bool path_may_challenge(const struct peer *peer, uint64_t now_ns)
 static void send_challenge(struct peer *peer, struct path *path, const struct route *route,
                            uint64_t now_ns)
 {
-	struct frame_path_challenge body = {.path_id = (uint8_t)path_id(peer, path)};
-
-	memcpy(body.token, path_challenge(peer, path, route), sizeof body.token);
-	if (bonding_send_frame(peer, path_id(peer, path), FRAME_PATH_CHALLENGE, &body, sizeof body,
-	                       route))
+	if (peer->session.current &&
+	    frames_send_challenge(&peer->frames, peer->session.current, path_id(peer, path),
+	                          path_challenge(peer, path, route), route))
 		peer->challenge_ns = now_ns;
 }
 
@@ -424,16 +422,16 @@ static unsigned collect(struct peer *peer, struct path_candidate candidates[PATH
 	const struct path *active = peer->active == PATH_NONE ? NULL : &peer->path[peer->active];
 	unsigned n = 0;
 
-	for (unsigned i = 0; peer->verdict == VERDICT_BONDED && i < PATHS_MAX; i++) {
+	for (unsigned i = 0; peer->verdict.is == VERDICT_BONDED && i < PATHS_MAX; i++) {
 		const struct path *path = &peer->path[i];
 
 		if (can_carry(peer, path, now_ns) && health_carries_data(&path->health))
 			candidates[n++] = candidate(peer, i);
 	}
 	if (n == 0 && active && can_carry(peer, active, now_ns) &&
-	    (peer->verdict != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
+	    (peer->verdict.is != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
 		candidates[n++] = candidate(peer, peer->active);
-	if (n == 0 && peer->verdict == VERDICT_BONDED)
+	if (n == 0 && peer->verdict.is == VERDICT_BONDED)
 		n = collect_doubtful(peer, candidates, now_ns);
 	return n;
 }
@@ -476,12 +474,10 @@ void path_publish(struct peer *peer, uint64_t now_ns)
 /* False when it could not leave: it stays due, and is not waited for. */
 static bool send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
 {
-	struct frame_probe probe = {.path_id = (uint8_t)path_id(peer, path),
-	                            .flags = path->is_in_table ? 0 : PROBE_STANDBY};
-
-	store_le16(probe.seq, path->health.next_seq);
-	if (!bonding_send_frame(peer, path_id(peer, path), FRAME_PROBE, &probe, sizeof probe,
-	                        path->has_target ? NULL : &path->route))
+	if (!peer->session.current ||
+	    !frames_send_probe(&peer->frames, peer->session.current, path_id(peer, path),
+	                       path->health.next_seq, !path->is_in_table,
+	                       path->has_target ? NULL : &path->route))
 		return false;
 	health_probe_sent(&path->health, &peer->health_settings, now_ns);
 	return true;
@@ -535,15 +531,13 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 	return other_ns < due_ns ? other_ns : due_ns;
 }
 
-#define PROBE_BYTES frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_probe))
-
 /* Where a handshake came from is probed while its address is being proved, as far as what came from
  * there allows: a peer that is slow to prove it is known to be there at least, and its path is
  * measured when it may carry data. Returns when to come back.
  */
 static uint64_t service_candidate(struct peer *peer, struct path *path, uint64_t now_ns)
 {
-	if (!path->is_origin || peer->hello_ns != NEVER_NS)
+	if (!path->is_origin || peer->verdict.hello_ns != NEVER_NS)
 		return NEVER_NS; /* greetings come first: they carry the challenge */
 	health_tick(&path->health, &peer->health_settings, now_ns);
 	if (path->health.probe_at_ns <= now_ns) {
@@ -575,8 +569,8 @@ static uint64_t forget_at(const struct peer *peer, const struct path *path)
 		return NEVER_NS;
 	if (!path->has_target)
 		return path->health.since_ns + CANDIDATE_NS;
-	return peer->verdict == VERDICT_BONDED && is_dead ? path->health.since_ns + DEAD_NS
-	                                                  : NEVER_NS;
+	return peer->verdict.is == VERDICT_BONDED && is_dead ? path->health.since_ns + DEAD_NS
+	                                                     : NEVER_NS;
 }
 
 static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
@@ -614,7 +608,7 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next = forget_dead(peer, now_ns);
 
-	if (peer->verdict == VERDICT_BONDED && session_is_alive(&peer->session, now_ns)) {
+	if (peer->verdict.is == VERDICT_BONDED && session_is_alive(&peer->session, now_ns)) {
 		note_activity(peer, now_ns);
 		for (unsigned i = 0; i < PATHS_MAX; i++) {
 			struct path *path = &peer->path[i];
@@ -632,7 +626,7 @@ uint64_t path_service(struct peer *peer, uint64_t now_ns)
 			next = peer->path[i].rest_until_ns;
 	}
 	path_publish(peer, now_ns);
-	if (peer->verdict == VERDICT_BONDED)
+	if (peer->verdict.is == VERDICT_BONDED)
 		look_for_peer(peer, now_ns);
 	return next;
 }
@@ -652,7 +646,7 @@ static bool has_alternative(const struct peer *peer, const struct path *path, ui
 		const struct path *other = &peer->path[i];
 
 		if (other != path && can_carry(peer, other, now_ns) &&
-		    (peer->verdict != VERDICT_BONDED || health_carries_data(&other->health)))
+		    (peer->verdict.is != VERDICT_BONDED || health_carries_data(&other->health)))
 			return true;
 	}
 	return false;
@@ -728,7 +722,7 @@ void path_link_failed(struct peer *peer, const struct link *link, const char *re
 	}
 	path_publish(peer, now_ns);
 	/* A plain peer is looked for on the other links at once. */
-	if (peer->verdict != VERDICT_BONDED && !peer->published_mask && path_is_any_known(peer))
+	if (peer->verdict.is != VERDICT_BONDED && !peer->published_mask && path_is_any_known(peer))
 		handshake_initiate(peer, false, now_ns);
 }
 

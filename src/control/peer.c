@@ -9,7 +9,9 @@
 
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_frames.h"
 #include "control/peer_session.h"
+#include "control/peer_verdict.h"
 #include "crypto/secret.h"
 
 /* Probes while data flows: ten per second find a dead path in about half a second, at 16 kbit/s. */
@@ -55,10 +57,12 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	peer->active = PATH_NONE;
 	peer->handshake.pause_ns = REKEY_TIMEOUT;
-	peer->handshake.retry_ns = peer->hello_ns = peer->verdict_ns = NEVER_NS;
+	peer->handshake.retry_ns = NEVER_NS;
+	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
 	peer->dp = dp_peer_create(control->engine, peer);
+	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	peer->handshake.noise = secret_alloc(sizeof *peer->handshake.noise);
 	if (!peer->dp || !peer->remote || !peer->handshake.noise || endpoints_init(peer)) {
@@ -115,11 +119,11 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	/* Before the paths are looked at: after a pause of this process answers that are here would look
 	 * overdue.
 	 */
-	bonding_take_signs(peer, now_ns);
+	peer_take_signs(peer, now_ns);
 	/* First: it may begin a handshake, with deadlines of its own. */
 	next = endpoints_service(peer, now_ns);
 	handshake_extend(peer, now_ns);
-	due = bonding_service(peer, now_ns);
+	due = peer_verdict_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = path_service(peer, now_ns);
 	next = due < next ? due : next;
@@ -127,7 +131,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = peer->fx->serve_reorder(peer->fx, peer->dp, now_ns);
 	next = due < next ? due : next;
-	if (bonding_owes(peer) && now_ns + MEMORY_RETRY_NS < next)
+	if (frames_owe(&peer->frames) && now_ns + MEMORY_RETRY_NS < next)
 		next = now_ns + MEMORY_RETRY_NS;
 	peer->fx->wake_at(peer->fx, &peer->deadline, next);
 }

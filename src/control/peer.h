@@ -13,7 +13,9 @@
 #include "control/answered.h"
 #include "control/config.h"
 #include "control/effects.h"
+#include "control/frames.h"
 #include "control/session.h"
+#include "control/verdict.h"
 #include "crypto/cookie.h"
 #include "crypto/keypair.h"
 #include "crypto/noise.h"
@@ -90,16 +92,6 @@ struct handshake {
 	struct message_initiation initiation; /* the pending one, but for its MACs */
 };
 
-/* Is the peer vtrunkd? The verdict is per session. */
-enum bonding_verdict {
-	VERDICT_UNKNOWN,
-	VERDICT_STOCK,
-	VERDICT_BONDED,
-};
-
-/* Without memory for a frame it is tried again after this: other threads give it back within less. */
-#define MEMORY_RETRY_NS NS_PER_MS
-
 struct peer {
 	struct control *control;
 	struct effects *fx;
@@ -125,16 +117,10 @@ struct peer {
 	struct log_limit log_limit;         /* for lines the peer can cause */
 	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
 	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
-	struct bucket answers;          /* frames sent because of frames it sent */
+	struct bucket replies;          /* frames sent because of frames it sent */
 
-	enum bonding_verdict verdict;
-	bool sent_marker;    /* the newest initiation we sent carried it */
-	bool saw_marker;     /* and the newest we accepted */
-	unsigned hellos;     /* sent in this session without answer */
-	uint64_t hello_ns;   /* when the next is due; NEVER_NS none */
-	uint64_t verdict_ns; /* without HELLO until then the peer is plain; NEVER_NS decided */
-	uint8_t remote_boot_id[8];
-	bool knows_boot_id;
+	struct verdict verdict;
+	struct frames frames;
 
 	struct path path[PATHS_MAX];
 	unsigned active;         /* path id for everything while not bonded; PATH_NONE none */
@@ -145,10 +131,6 @@ struct peer {
 	bool is_unreachable;            /* told so in the log */
 	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;
-
-	/* What could not be sent for want of memory, by path: it is sent as soon as there is some. */
-	uint16_t owed_hellos, owed_acks;
-	bool owes_keepalive;
 };
 
 int peer_create(struct control *control, const struct config_peer *config, struct peer **ret);
@@ -195,36 +177,6 @@ void handshake_receive(struct control *control, const struct route *route, const
 
 /* The timers of whitepaper 6; returns when they want to be asked again. */
 uint64_t timers_service(struct peer *peer, uint64_t now_ns);
-
-/* ---- bonding.c ---- */
-
-/* A session began or was confirmed: who is the peer, and what does it have to be told? */
-void bonding_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns);
-uint64_t bonding_service(struct peer *peer, uint64_t now_ns);
-
-/* Frames that came in; @r is the report. */
-void bonding_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns);
-
-/* Answers to our probes and the peer's own, on every path of @peer, since the last call. */
-void bonding_take_signs(struct peer *peer, uint64_t now_ns);
-
-/* Tells a bonded peer that we stop. */
-void bonding_say_goodbye(struct peer *peer);
-
-/* Whether something waits for memory to be sent. */
-bool bonding_owes(const struct peer *peer);
-
-/* Says something without content, where there is a session and a path; without memory, a little later. */
-void bonding_send_keepalive(struct peer *peer);
-
-/* Sends one frame in the path's control lane, to @to rather than to the path's address if not NULL. False,
- * counted, when there is no session or no memory: then nothing was sent, and what has to be sent stays
- * due.
- */
-bool bonding_send_frame(struct peer *peer, unsigned path_id, enum frame_type type, const void *body,
-                        size_t body_len, const struct route *to);
-
-const char *verdict_name(enum bonding_verdict verdict);
 
 /* ---- path.c ---- */
 

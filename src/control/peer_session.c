@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "control/peer_verdict.h"
 
 #define REKEY_TIE_NS (3 * NS_PER_S)
 
@@ -81,7 +82,7 @@ static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
 int peer_begin_session(struct peer *peer, struct noise_handshake *hs, bool is_initiator,
                        const struct route *route, uint64_t now_ns)
 {
-	bool maybe_bonded = is_initiator ? peer->sent_marker : peer->saw_marker;
+	bool maybe_bonded = is_initiator ? peer->verdict.sent_marker : peer->verdict.saw_marker;
 	struct keypair *kp =
 		keypair_create(is_initiator, hs->local_index, hs->remote_index, now_ns);
 	struct session_retired retired;
@@ -119,7 +120,7 @@ void peer_session_confirmed(struct peer *peer, uint64_t now_ns)
 	publish_current(peer);
 	atomic_store(&peer->dp->session_wanted, false);
 	handshake_abandon(peer);
-	bonding_session_began(peer, false, now_ns);
+	peer_verdict_session_began(peer, false, now_ns);
 }
 
 void peer_end_session(struct peer *peer)
@@ -130,8 +131,7 @@ void peer_end_session(struct peer *peer)
 	retire(peer, &retired);
 	publish_current(peer);
 	atomic_store(&peer->dp->session_wanted, false);
-	peer->owed_hellos = peer->owed_acks = 0;
-	peer->owes_keepalive = false;
+	frames_forget_owed(&peer->frames);
 }
 
 const char *peer_session_name(const struct peer *peer, uint64_t now_ns)

@@ -316,7 +316,7 @@ static json_t *build_peer(const struct peer *peer, uint64_t now_ns)
 	bool ok = put(o, "name", json_string(peer->name)) &&
 	          put(o, "public_key", key_text(config->public_key)) &&
 	          put(o, "mode", json_string(bonding_mode_name(config->mode))) &&
-	          put(o, "bonding", json_string(verdict_name(peer->verdict))) &&
+	          put(o, "bonding", json_string(verdict_name(peer->verdict.is))) &&
 	          put_session(o, peer, now_ns) &&
 	          put(o, "endpoint", path ? endpoint_text(&path->route.remote) : json_null()) &&
 	          put(o, "allowed_ips", build_allowed_ips(config)) &&

@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/peer_session.h"
+#include "control/peer_verdict.h"
 #include "crypto/aead.h"
 
 /* A series of initiations that nobody answered is begun again after this, where the configuration
@@ -40,7 +41,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
  */
 static void send_keepalive(struct peer *peer, uint64_t now_ns)
 {
-	bonding_send_keepalive(peer);
+	peer_send_keepalive(peer);
 	if (peer->session.current && peer->session.current->is_initiator &&
 	    now_ns >= peer->session.current->rekey_ns && !peer->handshake.is_pending)
 		handshake_initiate(peer, false, now_ns);
@@ -130,7 +131,7 @@ static uint64_t patience_ns(const struct peer *peer, uint64_t since_ns)
 	uint64_t data_heard_ns = counter_read(&peer->dp->data_heard_ns);
 	bool is_talkative = data_heard_ns && data_heard_ns + KEEPALIVE_TIMEOUT > since_ns;
 
-	if (peer->verdict == VERDICT_BONDED || peer->control->uplink_count < 2 || !is_talkative)
+	if (peer->verdict.is == VERDICT_BONDED || peer->control->uplink_count < 2 || !is_talkative)
 		return NEW_HANDSHAKE_NS;
 	return earlier(NEW_HANDSHAKE_NS, peer->control->config->health_timeout_ns);
 }
@@ -194,10 +195,10 @@ static uint64_t service_key_age(struct peer *peer, uint64_t now_ns)
 
 	if (!kp || !kp->is_initiator || peer->session.is_renewal_asked)
 		return NEVER_NS;
-	due = peer->verdict == VERDICT_BONDED ? kp->rekey_ns : kp->born_ns + REKEY_ON_RECEIVE_NS;
+	due = peer->verdict.is == VERDICT_BONDED ? kp->rekey_ns : kp->born_ns + REKEY_ON_RECEIVE_NS;
 	if (now_ns < due)
 		return due;
-	if (peer->verdict != VERDICT_BONDED && counter_read(&peer->dp->heard_ns) < due)
+	if (peer->verdict.is != VERDICT_BONDED && counter_read(&peer->dp->heard_ns) < due)
 		return NEVER_NS; /* data heard later arms us again */
 	peer->session.is_renewal_asked = true;
 	if (!peer->handshake.is_pending)

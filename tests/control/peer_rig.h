@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_frames.h"
 #include "control/peer_session.h"
+#include "control/peer_verdict.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
@@ -204,7 +206,7 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 	struct route route = rig_route(rig, link);
 	struct keypair *kp;
 
-	rig->peer->sent_marker = rig->peer->saw_marker = marker;
+	rig->peer->verdict.sent_marker = rig->peer->verdict.saw_marker = marker;
 	cr_assert(eq(int,
 	             index_reserve(engine_index(rig->control.engine), rig->peer, &hs.local_index),
 	             0));
@@ -212,7 +214,7 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 		eq(int, peer_begin_session(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
 	kp = is_initiator ? rig->peer->session.current : rig->peer->session.next;
 	if (is_initiator) {
-		bonding_session_began(rig->peer, true, rig->now_ns);
+		peer_verdict_session_began(rig->peer, true, rig->now_ns);
 	} else {
 		atomic_store(&kp->is_confirmed, true);
 		peer_session_confirmed(rig->peer, rig->now_ns);
@@ -248,7 +250,7 @@ static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned 
 {
 	struct batch *r = rig_report(rig, kp, i, path_id, type, body, len);
 
-	bonding_take_report(rig->peer, r, rig->now_ns);
+	peer_take_report(rig->peer, r, rig->now_ns);
 	batch_free(r);
 }
 

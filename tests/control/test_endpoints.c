@@ -145,7 +145,7 @@ static void begin_session(enum bonding_verdict verdict)
 {
 	handshake_abandon(peer);
 	peer->session.current = keypair_create(true, 1, 2, now_ns);
-	peer->verdict = verdict;
+	peer->verdict.is = verdict;
 	path_set_active(peer, path_of(0), now_ns);
 }
 

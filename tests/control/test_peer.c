@@ -53,7 +53,7 @@ static struct keypair *bonded(void)
 	rig_path(&rig, 1);
 	kp = rig_session(&rig, false, true, 0);
 	greet(kp, boot_id);
-	cr_assert(eq(int, rig.peer->verdict, VERDICT_BONDED));
+	cr_assert(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
 	return kp;
 }
 
@@ -161,8 +161,8 @@ Test(peer, late_greeting_of_the_session_before_decides_nothing)
 
 	rig_session(&rig, false, true, 0);
 	greet(before, earlier_life);
-	cr_expect(eq(int, memcmp(rig.peer->remote_boot_id, boot_id, 8), 0));
-	cr_expect(ne(u64, rig.peer->hello_ns, NEVER_NS), "our HELLO is not answered yet");
+	cr_expect(eq(int, memcmp(rig.peer->verdict.remote_boot_id, boot_id, 8), 0));
+	cr_expect(ne(u64, rig.peer->verdict.hello_ns, NEVER_NS), "our HELLO is not answered yet");
 }
 
 Test(peer, greeting_under_the_session_that_crossed_counts)
@@ -172,7 +172,7 @@ Test(peer, greeting_under_the_session_that_crossed_counts)
 	struct keypair *theirs;
 
 	rig_path(&rig, 0);
-	rig.peer->saw_marker = true;
+	rig.peer->verdict.saw_marker = true;
 	cr_assert(eq(int,
 	             index_reserve(engine_index(rig.control.engine), rig.peer, &hs.local_index),
 	             0));
@@ -181,7 +181,7 @@ Test(peer, greeting_under_the_session_that_crossed_counts)
 	rig_session(&rig, true, true, 0);
 	cr_assert(eq(ptr, rig.peer->session.previous, theirs));
 	greet(theirs, boot_id);
-	cr_expect(eq(int, rig.peer->verdict, VERDICT_BONDED));
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
 	cr_expect(keypair_is_fresh(theirs, rig.now_ns + REJECT_AFTER_TIME));
 }
 
@@ -272,7 +272,7 @@ Test(peer, peer_with_marker_that_stays_silent_is_plain_and_where_it_came_from)
 	path_add_origin(rig.peer, &route, 148, rig.now_ns);
 	rig_session(&rig, false, true, 0);
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
-	cr_expect(eq(int, rig.peer->verdict, VERDICT_STOCK));
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
 	cr_expect(origin(0)->has_target);
 	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
 }
@@ -329,7 +329,7 @@ Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
 	rig_session(&rig, false, true, 0);
 	rig.peer->session.made_ns = rig.peer->initiation_ns;
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
-	cr_expect(eq(int, rig.peer->verdict, VERDICT_STOCK));
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
 	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
 }
 
@@ -545,7 +545,7 @@ Test(peer, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
 			bring_up(path);
 		r = rig_report(&rig, kp, 0, id, FRAME_PROBE, &probe, sizeof probe);
 		endpoint_parse(up ? "127.0.0.3:0" : "127.0.0.2:0", 0, &r->route.local);
-		bonding_take_report(rig.peer, r, rig.now_ns);
+		peer_take_report(rig.peer, r, rig.now_ns);
 		batch_free(r);
 		target = rcu_dereference(rig.peer->dp->path[id].target);
 		cr_expect(eq(u32, ntohl(target->route.local.in4.sin_addr.s_addr), 0x7f000002));
@@ -567,7 +567,7 @@ Test(peer, challenge_answered_too_late_proves_nothing)
 	path_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
 	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 	r->route = elsewhere;
-	bonding_take_report(rig.peer, r, rig.now_ns);
+	peer_take_report(rig.peer, r, rig.now_ns);
 	batch_free(r);
 	cr_expect(endpoint_equal(&path->route.remote, &rig.remote[0]));
 }

@@ -6,6 +6,8 @@
 #include "../dataplane/engine_rig.h"
 
 #include "control/control.h"
+#include "control/peer_frames.h"
+#include "control/peer_verdict.h"
 
 enum {
 	PEERS = 24
@@ -38,19 +40,19 @@ static void init_peer(unsigned i, uint64_t now_ns)
 
 	peers[i] = p;
 	store_le32(config_peer[i].public_key, i * 0x9e3779b1u + 1);
-	*p = (struct peer){.control = &control,
-	                   .fx = control.fx,
-	                   .config = &config_peer[i],
-	                   .name = "office",
-	                   .verdict = VERDICT_BONDED,
-	                   .hello_ns = NEVER_NS,
-	                   .verdict_ns = NEVER_NS,
-	                   .health_settings = {.interval_ns = NS_PER_S,
-	                                       .timeout_ns = 5 * NS_PER_S,
-	                                       .busy_ns = 100 * NS_PER_MS,
-	                                       .slack_ns = 150 * NS_PER_MS},
-	                   .log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
+	*p = (struct peer){
+		.control = &control,
+		.fx = control.fx,
+		.config = &config_peer[i],
+		.name = "office",
+		.verdict = {.is = VERDICT_BONDED, .hello_ns = NEVER_NS, .due_ns = NEVER_NS},
+		.health_settings = {.interval_ns = NS_PER_S,
+	                            .timeout_ns = 5 * NS_PER_S,
+	                            .busy_ns = 100 * NS_PER_MS,
+	                            .slack_ns = 150 * NS_PER_MS},
+		.log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
 	p->dp = dp_peer_create(end.engine, p);
+	frames_init(&p->frames, p->fx, p->dp, control.boot_id);
 	p->session.current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
 	add_paths(p, PATHS_MAX, now_ns);
 }
@@ -155,17 +157,17 @@ Test(probes, hello_goes_over_every_path_as_soon_as_there_is_memory)
 	uint64_t now_ns = clock_boot_ns();
 
 	use_up_memory();
-	p->hello_ns = now_ns;
-	bonding_service(p, now_ns);
-	cr_expect(bonding_owes(p));
-	cr_expect(eq(uint, p->owed_hellos, (1u << PATHS_MAX) - 1));
+	p->verdict.hello_ns = now_ns;
+	peer_verdict_service(p, now_ns);
+	cr_expect(frames_owe(&p->frames));
+	cr_expect(eq(uint, p->frames.owed_hellos, (1u << PATHS_MAX) - 1));
 	rig_start(&end);
-	while (bonding_owes(p)) {
+	while (frames_owe(&p->frames)) {
 		rig_is_readable(-1, 1);
-		bonding_service(p, now_ns);
+		peer_verdict_service(p, now_ns);
 	}
 	rig_until(count_arrived() == end.engine->control.pool.count + PATHS_MAX);
-	cr_expect(eq(uint, p->hellos, 1));
+	cr_expect(eq(uint, p->verdict.hellos, 1));
 }
 
 /* The first packet of an initiator proves that it has the key: it comes a little later. */
@@ -174,12 +176,12 @@ Test(probes, keepalive_without_memory_is_owed)
 	struct peer *p = &peer[1];
 
 	use_up_memory();
-	bonding_send_keepalive(p);
-	cr_expect(bonding_owes(p));
+	peer_send_keepalive(p);
+	cr_expect(frames_owe(&p->frames));
 	rig_start(&end);
-	while (bonding_owes(p)) {
+	while (frames_owe(&p->frames)) {
 		rig_is_readable(-1, 1);
-		bonding_service(p, clock_boot_ns());
+		peer_verdict_service(p, clock_boot_ns());
 	}
 	rig_until(count_arrived() == end.engine->control.pool.count + 1);
 }
@@ -188,7 +190,7 @@ Test(probes, goodbye_waits_for_memory)
 {
 	use_up_memory();
 	rig_start(&end);
-	bonding_say_goodbye(&peer[1]);
+	peer_say_goodbye(&peer[1]);
 	rig_until(count_arrived() == end.engine->control.pool.count + PATHS_MAX);
 }
 
@@ -210,7 +212,7 @@ Test(probes, path_is_up_after_answers_in_a_row_though_older_ones_were_overwritte
 
 	health_probe_sent(&path->health, &peer[0].health_settings, now_ns);
 	answer(2, key, 0);
-	bonding_take_signs(&peer[0], now_ns);
+	peer_take_signs(&peer[0], now_ns);
 	cr_assert(eq(int, path->health.state, PATH_UP));
 	health_fail(&path->health, "test", now_ns);
 	now_ns += NS_PER_S; /* the hold-down is over */
@@ -219,7 +221,7 @@ Test(probes, path_is_up_after_answers_in_a_row_though_older_ones_were_overwritte
 		                  now_ns + seq * NS_PER_MS);
 	for (uint16_t seq = 1; seq <= 30; seq++)
 		answer(2, key, seq);
-	bonding_take_signs(&peer[0], now_ns + 40 * NS_PER_MS);
+	peer_take_signs(&peer[0], now_ns + 40 * NS_PER_MS);
 	cr_expect(eq(int, path->health.state, PATH_UP));
 	cr_expect(eq(uint, path->health.answered_seq, 30));
 }
@@ -231,10 +233,10 @@ Test(probes, answers_under_a_key_that_is_no_more_prove_nothing)
 
 	health_probe_sent(&path->health, &peer[0].health_settings, now_ns);
 	answer(2, 0xdead, 0);
-	bonding_take_signs(&peer[0], now_ns);
+	peer_take_signs(&peer[0], now_ns);
 	cr_expect(eq(int, path->health.state, PATH_UNPROVEN));
 	answer(2, peer[0].session.current->local_index, 0);
-	bonding_take_signs(&peer[0], now_ns);
+	peer_take_signs(&peer[0], now_ns);
 	cr_expect(eq(int, path->health.state, PATH_UP));
 }
 
@@ -282,7 +284,7 @@ static void take_mixed(struct peer *p, enum frame_type first, enum frame_type se
 	r->answer_bytes = answer_bytes;
 	cr_assert(keypair_get(p->session.current));
 	r->keypair = p->session.current;
-	bonding_take_report(p, r, now_ns);
+	peer_take_report(p, r, now_ns);
 	batch_free(r);
 	batch_pool_fini(&pool);
 }

@@ -240,7 +240,7 @@ static void fill_peer(void)
 	config_peer.allowed_ips = allowed;
 	config_peer.allowed_ip_count = 2;
 	config_peer.mode = BONDING_FAILOVER;
-	peer.verdict = VERDICT_BONDED;
+	peer.verdict.is = VERDICT_BONDED;
 	peer.session.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
 	peer.session.count = 4;
 	peer.handshake.attempts = 3;

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/peer_frames.h"
+
+#include <string.h>
+
+#include "control/control.h"
+#include "control/peer_session.h"
+#include "control/peer_verdict.h"
+#include "control/reply_budget.h"
+
+/* Another boot id: the peer was restarted and numbers its paths anew. Which of them still lead to it has to
+ * be seen.
+ */
+static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t now_ns)
+{
+	if (!verdict_note_boot_id(&peer->verdict, boot_id))
+		return;
+	peer_log(peer, now_ns, "peer=%s: was restarted", peer->name);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		peer->path[i].knows_remote_id = false;
+		if (peer->path[i].is_used && peer->verdict.is == VERDICT_BONDED)
+			health_reset(&peer->path[i].health, now_ns);
+	}
+}
+
+/* A datagram being taken. */
+struct cause {
+	const struct batch *report;
+	struct reply_budget budget; /* of what may be sent because of it */
+	unsigned ack_path; /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
+	bool has_response; /* and this with it */
+	struct frame_path_challenge response;
+};
+
+static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type type, unsigned bytes,
+                       uint64_t now_ns)
+{
+	if (reply_budget_take(&cause->budget, &peer->replies, type, bytes, now_ns))
+		return true;
+	peer->fx->count_drop(peer->fx, DROP_ANSWER_LIMITED);
+	return false;
+}
+
+/* It is answered on the path where it came in, which works in one direction at least; others of its
+ * copies find those that work in the other.
+ */
+static void take_hello(struct peer *peer, struct cause *cause, const struct frame *f,
+                       uint64_t now_ns)
+{
+	const struct batch *r = cause->report;
+	unsigned id = r->path_id == PATH_NONE ? path_to_speak(peer) : r->path_id;
+	const struct frame_hello *hello = (const void *)f->body;
+
+	if (hello->version == 0)
+		return;
+	note_boot_id(peer, hello->boot_id, now_ns);
+	peer_be_bonded(peer, now_ns);
+	peer_refuse_data(peer);
+	if (f->type == FRAME_HELLO_ACK) {
+		verdict_acknowledged(&peer->verdict);
+		peer->frames.owed_hellos = 0;
+	} else if (id != PATH_NONE &&
+	           may_answer(peer, cause, FRAME_HELLO,
+	                      peer->path[id].has_target ? HELLO_BYTES : GREETING_BYTES, now_ns)) {
+		cause->ack_path = id;
+	}
+}
+
+/* From where no path is, or to an address of ours that the path did not use; the others come as life signs. A
+ * path that carries data stays as it is: the peer may well speak to two of our addresses.
+ */
+static void take_stray_probe(struct peer *peer, struct cause *cause, const struct frame *f,
+                             uint64_t now_ns)
+{
+	const struct frame_probe *probe = (const void *)f->body;
+	const struct batch *r = cause->report;
+	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->path[r->path_id];
+
+	if (path && path->is_used && !health_carries_data(&path->health))
+		path_set_route(peer, path, &r->route, now_ns);
+	if (peer->verdict.is == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
+	    r->path_id == PATH_NONE && path_may_challenge(peer, now_ns) &&
+	    may_answer(peer, cause, FRAME_PROBE, CHALLENGE_BYTES, now_ns))
+		path_heard_of(peer, &r->route, probe->path_id, r, now_ns);
+}
+
+static void take_probe(struct peer *peer, struct path *path, const struct life_sign *sign)
+{
+	if (sign->number >= PATHS_MAX)
+		return;
+	path->knows_remote_id = true;
+	path->remote_id = (uint8_t)sign->number;
+	estimate_loss_rx(&path->health.estimate, sign->sent, sign->heard);
+	if (path->health.state == PATH_DOWN || path->health.state == PATH_UNPROVEN)
+		/* The peer is heard there again: find out at once whether we are. */
+		health_hurry(&path->health, &peer->health_settings);
+}
+
+static void take_answer(struct peer *peer, struct path *path, const struct life_sign *sign,
+                        uint64_t now_ns)
+{
+	estimate_loss_tx(&path->health.estimate, sign->sent, sign->heard);
+	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
+	                    sign->rtt_us * NS_PER_US, now_ns))
+		peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s, %s, round trip %.1f ms",
+		         peer->name, path_id(peer, path), path->uplink->config->name,
+		         path_state_name(path->health.state), path->health.reason,
+		         sign->rtt_us / 1000.0);
+}
+
+/* Where no path is: the candidate there may be, or the lane of another. */
+static unsigned lane_for(struct peer *peer, const struct route *route)
+{
+	const struct path *candidate = path_find(peer, route);
+
+	return candidate ? path_id(peer, candidate) : peer->active;
+}
+
+/* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one datagram,
+ * and so is the answer to it.
+ */
+static void take_challenge(struct peer *peer, struct cause *cause, const struct frame *f,
+                           uint64_t now_ns)
+{
+	const struct batch *r = cause->report;
+	unsigned id = r->path_id == PATH_NONE ? lane_for(peer, &r->route) : r->path_id;
+	bool is_joined = r->path_id != PATH_NONE && cause->ack_path == id;
+	unsigned bytes = is_joined ? GREETING_BYTES - HELLO_BYTES : CHALLENGE_BYTES;
+
+	if (id == PATH_NONE || !may_answer(peer, cause, FRAME_PATH_CHALLENGE, bytes, now_ns))
+		return;
+	if (is_joined) {
+		memcpy(&cause->response, f->body, sizeof cause->response);
+		cause->has_response = true;
+	} else if (peer->session.current) {
+		frames_send_response(&peer->frames, peer->session.current, id,
+		                     (const void *)f->body, &r->route);
+	}
+}
+
+static void send_answers(struct peer *peer, const struct cause *cause)
+{
+	uint16_t mask = (uint16_t)(1u << cause->ack_path % PATHS_MAX);
+
+	if (cause->ack_path == PATH_NONE)
+		return;
+	if (!cause->has_response)
+		peer->frames.owed_acks |= peer_send_hellos(peer, FRAME_HELLO_ACK, mask);
+	else if (!peer->session.current ||
+	         !frames_send_greeting_answer(&peer->frames, peer->session.current, cause->ack_path,
+	                                      &cause->response))
+		peer->frames.owed_acks |= mask;
+}
+
+static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_ns)
+{
+	const struct frame_goodbye *bye = (const void *)f->body;
+
+	if (verdict_is_other_life(&peer->verdict, bye->boot_id))
+		return; /* of an earlier life of the peer */
+	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
+	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
+	peer_end_session(peer);
+	handshake_abandon(peer);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			health_fail(&peer->path[i].health, "the peer has stopped", now_ns);
+	}
+	peer->is_unreachable = true;
+	if (peer->config->endpoint_count)
+		handshake_expect_return(peer, now_ns);
+}
+
+static void take_frame(struct peer *peer, struct cause *cause, const struct frame *f,
+                       uint64_t now_ns)
+{
+	switch (f->type) {
+	case FRAME_HELLO:
+	case FRAME_HELLO_ACK:
+		if (session_is_newest(&peer->session, cause->report->keypair))
+			take_hello(peer, cause, f, now_ns);
+		break;
+	case FRAME_PROBE:
+		take_stray_probe(peer, cause, f, now_ns);
+		break;
+	case FRAME_PATH_CHALLENGE:
+		take_challenge(peer, cause, f, now_ns);
+		break;
+	case FRAME_PATH_RESPONSE:
+		path_proved(peer, &cause->report->route, (const void *)f->body, now_ns);
+		break;
+	case FRAME_GOODBYE:
+		if (session_is_newest(&peer->session, cause->report->keypair))
+			take_goodbye(peer, f, now_ns);
+		break;
+	default:
+		break; /* a life sign, or of a later version: counted where it came in */
+	}
+}
+
+/* A plain peer is where its newest packet came from; one that may be a vtrunkd only if that is proved. */
+static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_ns)
+{
+	struct path *path;
+
+	if (peer->verdict.is == VERDICT_BONDED)
+		return;
+	path = path_find(peer, &r->route);
+	if (peer->verdict.is != VERDICT_STOCK && session_maybe_bonded(&peer->session) &&
+	    !(path && path->has_target))
+		return;
+	if (!path && peer->active != PATH_NONE &&
+	    peer->path[peer->active].route.link == r->route.link)
+		path = &peer->path[peer->active];
+	if (!path)
+		path = path_add(peer, uplink_of(peer->control, r->route.link), &r->route, -1,
+		                now_ns);
+	if (!path)
+		return;
+	path_set_route(peer, path, &r->route, now_ns);
+	path_set_active(peer, path, now_ns);
+	if (peer->verdict.is == VERDICT_STOCK)
+		health_assume_up(&path->health, "the peer has moved here", now_ns);
+}
+
+static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
+{
+	struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
+	bool is_bonded = peer->verdict.is == VERDICT_BONDED;
+	struct life_sign sign;
+
+	while (signs_take(&dp->probes, &path->probes_taken, &sign)) {
+		if (is_bonded && session_has_key(&peer->session, sign.key))
+			take_probe(peer, path, &sign);
+	}
+	while (signs_take(&dp->answers, &path->answers_taken, &sign)) {
+		if (is_bonded && session_has_key(&peer->session, sign.key))
+			take_answer(peer, path, &sign, now_ns);
+	}
+}
+
+void peer_take_signs(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			take_signs_of(peer, &peer->path[i], now_ns);
+	}
+}
+
+void peer_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
+{
+	struct cause cause = {.report = r, .budget.bytes = r->answer_bytes, .ack_path = PATH_NONE};
+	const uint8_t *payload;
+	struct frame frame;
+	size_t offset = 0;
+
+	if (r->len == 0) {
+		take_origin(peer, r, now_ns);
+		return;
+	}
+	if (r->keypair && !session_has_key(&peer->session, r->keypair->local_index))
+		return;
+	if (!r->keypair || !keypair_is_fresh(r->keypair, now_ns))
+		return;
+	peer_session_confirmed(peer, now_ns);
+	payload = segment_payload(r, &r->segment[0]);
+	while (frame_next(payload, r->segment[0].len, &offset, &frame) == FRAME_FOUND)
+		take_frame(peer, &cause, &frame, now_ns);
+	send_answers(peer, &cause);
+}

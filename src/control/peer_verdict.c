@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/peer_verdict.h"
+
+#include "control/control.h"
+
+/* What a greeting is taken to weigh, its padding at the longest. */
+#define GREETING_TOLD                                                                              \
+	(2 * FRAME_HEADER_LEN + sizeof(struct frame_hello) + sizeof(struct frame_path_challenge) + \
+	 PADDING_MULTIPLE + TRANSPORT_OVERHEAD)
+
+/* ---- sending ---- */
+
+/* A candidate gets a challenge with it, so that its answer proves the address. False: without memory. */
+static bool send_hello(struct peer *peer, enum frame_type type, struct path *path)
+{
+	struct keypair *kp = peer->session.current;
+	unsigned id = path_id(peer, path);
+
+	if (!kp)
+		return true; /* memory would not help */
+	if (path->has_target)
+		return frames_send_hello(&peer->frames, kp, type, id);
+	if (!path_may_tell(path, GREETING_TOLD))
+		return true;
+	if (frames_send_greeting(&peer->frames, kp, type, id,
+	                         path_challenge(peer, path, &path->route), &path->route))
+		return true;
+	path->told_bytes -= GREETING_TOLD;
+	return false;
+}
+
+uint16_t peer_send_hellos(struct peer *peer, enum frame_type type, uint16_t mask)
+{
+	uint16_t owed = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->path[i];
+
+		if (mask & 1u << i && path->is_used && path_can_leave(peer, path) &&
+		    !send_hello(peer, type, path))
+			owed |= (uint16_t)(1u << i);
+	}
+	return owed;
+}
+
+/* Over every path, since any may be dead in our direction, and to where handshakes came from. */
+static uint16_t paths_to_greet(const struct peer *peer)
+{
+	uint16_t mask = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+
+		if (path->is_used && (path->has_target || path->is_origin))
+			mask |= (uint16_t)(1u << i);
+	}
+	return mask;
+}
+
+void peer_send_keepalive(struct peer *peer)
+{
+	unsigned id = path_to_speak(peer);
+
+	if (peer->session.current && id != PATH_NONE)
+		frames_send_keepalive(&peer->frames, peer->session.current, id);
+	else
+		peer->frames.owes_keepalive = false;
+}
+
+void peer_say_goodbye(struct peer *peer)
+{
+	if (peer->verdict.is != VERDICT_BONDED)
+		return;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->session.current && peer->path[i].is_used && peer->path[i].has_target &&
+		    path_can_leave(peer, &peer->path[i]))
+			frames_send_goodbye(&peer->frames, peer->session.current, i);
+	}
+}
+
+/* ---- the verdict ---- */
+
+void peer_refuse_data(struct peer *peer)
+{
+	bool refused = peer->control->config->bonding == BONDING_POLICY_REQUIRE &&
+	               peer->verdict.is != VERDICT_BONDED;
+
+	atomic_store(&peer->dp->data_refused, refused);
+}
+
+void peer_be_bonded(struct peer *peer, uint64_t now_ns)
+{
+	bool is_news = verdict_bonded(&peer->verdict);
+
+	if (peer->session.current)
+		atomic_store(&peer->session.current->send_lanes, true);
+	if (!is_news)
+		return;
+	if (peer->fx->enable_reorder(peer->fx, peer->dp))
+		effects_log(peer->fx, LOG_LEVEL_WARNING,
+		            "peer=%s: no memory to put packets in order", peer->name);
+	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (peer->path[i].is_used)
+			health_reset(&peer->path[i].health, now_ns);
+	}
+	peer_log(peer, now_ns, "peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
+	         bonding_mode_name(peer->config->mode));
+}
+
+static void be_stock(struct peer *peer, uint64_t now_ns)
+{
+	if (peer->session.current)
+		atomic_store(&peer->session.current->send_lanes, false);
+	path_settle(peer, now_ns);
+	bool is_news = verdict_stock(&peer->verdict);
+	atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
+	if (peer->active != PATH_NONE)
+		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+	if (is_news)
+		peer_log(peer, now_ns, "peer=%s: is plain WireGuard, one link at a time%s",
+		         peer->name,
+		         peer->control->config->bonding == BONDING_POLICY_REQUIRE
+		                 ? "; bonding is required, its data is refused"
+		                 : "");
+}
+
+/* Until the verdict: as in the session before. */
+static void go_on(struct peer *peer, uint64_t now_ns)
+{
+	if (peer->verdict.is == VERDICT_BONDED && peer->session.current)
+		atomic_store(&peer->session.current->send_lanes, true);
+	if (peer->verdict.is == VERDICT_STOCK && peer->active != PATH_NONE)
+		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+}
+
+void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns)
+{
+	char remote[ENDPOINT_TEXT_LEN] = "to-be-proved";
+
+	if (peer->active != PATH_NONE)
+		endpoint_format(&peer->path[peer->active].route.remote, remote);
+	if (peer->session.count == 1 || peer->is_unreachable)
+		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
+		         peer->name, remote, is_initiator ? "initiator" : "responder");
+	else
+		effects_log(peer->fx, LOG_LEVEL_DEBUG,
+		            "peer=%s remote=%s: new session, we are the %s", peer->name, remote,
+		            is_initiator ? "initiator" : "responder");
+	peer->is_unreachable = false;
+	if (verdict_session_began(&peer->verdict, is_initiator, peer->session.has_crossed,
+	                          peer->health_settings.interval_ns, now_ns))
+		go_on(peer, now_ns);
+	else
+		be_stock(peer, now_ns);
+	peer_refuse_data(peer);
+	path_publish(peer, now_ns);
+	if (is_initiator && peer->active != PATH_NONE)
+		/* Whatever comes first proves to the responder that we have the key. */
+		peer_send_keepalive(peer);
+}
+
+/* What memory was lacking for the last time. */
+static void pay_owed(struct peer *peer)
+{
+	if (peer->frames.owes_keepalive)
+		peer_send_keepalive(peer);
+	peer->frames.owed_acks = peer_send_hellos(peer, FRAME_HELLO_ACK, peer->frames.owed_acks);
+	peer->frames.owed_hellos = peer_send_hellos(peer, FRAME_HELLO, peer->frames.owed_hellos);
+}
+
+/* Origins of copies of the initiation that came after the greeting. */
+static uint16_t origins_to_greet(const struct peer *peer)
+{
+	uint16_t mask = 0;
+
+	if (!peer->session.current || !peer->session.current->accepts_lanes ||
+	    peer->session.current->is_initiator || peer->session.next ||
+	    peer->verdict.is == VERDICT_STOCK)
+		return 0;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->path[i];
+
+		if (path->is_used && path->is_origin && !path->has_challenge)
+			mask |= (uint16_t)(1u << i);
+	}
+	return mask;
+}
+
+uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns)
+{
+	struct frames *f = &peer->frames;
+
+	pay_owed(peer);
+	if (verdict_greet(&peer->verdict, now_ns))
+		f->owed_hellos = peer_send_hellos(peer, FRAME_HELLO, paths_to_greet(peer));
+	else
+		f->owed_hellos |= peer_send_hellos(peer, FRAME_HELLO, origins_to_greet(peer));
+	if (peer->verdict.due_ns <= now_ns) {
+		be_stock(peer, now_ns);
+		peer_refuse_data(peer);
+		path_publish(peer, now_ns);
+	}
+	return verdict_next_ns(&peer->verdict);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_verdict.h - what it means for a peer that it is a vtrunkd, or is not: greetings, lanes, the order of
+ * packets, which of its data is refused. How that is found out is verdict.h.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_PEER_VERDICT_H
+#define CONTROL_PEER_VERDICT_H
+
+#include "control/peer.h"
+
+/* A session began or was confirmed: who is the peer, and what does it have to be told? */
+void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns);
+
+/* Greetings and verdicts that are due, and what is owed for want of memory; returns when to come back. */
+uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns);
+
+/* A HELLO or its answer came. */
+void peer_be_bonded(struct peer *peer, uint64_t now_ns);
+
+/* Where bonding is required, data of a peer that is not bonded is. */
+void peer_refuse_data(struct peer *peer);
+
+/* Over the paths in @mask; returns those for which there was no memory. */
+uint16_t peer_send_hellos(struct peer *peer, enum frame_type type, uint16_t mask);
+
+/* Says something without content, where there is a session and a path; without memory, a little later. */
+void peer_send_keepalive(struct peer *peer);
+
+/* Tells a bonded peer that we stop. */
+void peer_say_goodbye(struct peer *peer);
+
+#endif
