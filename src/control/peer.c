@@ -11,6 +11,7 @@
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_session.h"
+#include "control/peer_timers.h"
 #include "control/peer_verdict.h"
 #include "crypto/secret.h"
 
@@ -127,7 +128,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = path_service(peer, now_ns);
 	next = due < next ? due : next;
-	due = timers_service(peer, now_ns);
+	due = peer_timers_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = peer->fx->serve_reorder(peer->fx, peer->dp, now_ns);
 	next = due < next ? due : next;

@@ -112,7 +112,7 @@ struct peer {
 	int64_t stale_by_s;        /* by how much the last of them was older */
 
 	struct session session;
-	uint64_t new_handshake_jitter_ns;
+	uint64_t silence_jitter_ns; /* on top of the time for which data may be unanswered */
 	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
 	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
@@ -172,11 +172,6 @@ bool handshake_set_loaded(struct control *control, uint64_t now_ns);
 /* One message from a link's handshake socket. */
 void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,
                        size_t len, uint64_t now_ns);
-
-/* ---- timers.c ---- */
-
-/* The timers of whitepaper 6; returns when they want to be asked again. */
-uint64_t timers_service(struct peer *peer, uint64_t now_ns);
 
 /* ---- path.c ---- */
 

@@ -22,6 +22,7 @@
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_session.h"
+#include "control/peer_timers.h"
 #include "control/peer_verdict.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"

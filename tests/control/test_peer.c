@@ -109,10 +109,10 @@ Test(peer, what_waited_for_a_failed_attempt_is_dropped)
 	cr_assert(handshake_initiate(rig.peer, false, at_ns));
 	while (rig.peer->handshake.attempts < MAX_TIMER_HANDSHAKES) {
 		at_ns += REKEY_TIMEOUT + TIMER_JITTER_NS;
-		timers_service(rig.peer, at_ns);
+		peer_timers_service(rig.peer, at_ns);
 		cr_expect(not(atomic_load(&out->is_given_up)));
 	}
-	timers_service(rig.peer, at_ns + REKEY_TIMEOUT + TIMER_JITTER_NS);
+	peer_timers_service(rig.peer, at_ns + REKEY_TIMEOUT + TIMER_JITTER_NS);
 	cr_expect(atomic_load(&out->is_given_up));
 	cr_expect(atomic_load(&out->is_kicked));
 	cr_expect(not(atomic_load(&rig.peer->dp->session_wanted)));
@@ -134,7 +134,7 @@ Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
 		cr_expect(le(u64, pause_ns, REKEY_TIMEOUT + TIMER_JITTER_NS), "pause %u", i);
 		before_ns = pause_ns;
 		at_ns = rig.peer->handshake.retry_ns;
-		timers_service(rig.peer, at_ns);
+		peer_timers_service(rig.peer, at_ns);
 		cr_expect(rig.peer->handshake.is_pending, "attempt %u", i);
 	}
 	cr_expect(ge(u64, before_ns, REKEY_TIMEOUT), "the usual pause in the end");
@@ -201,10 +201,10 @@ Test(peer, keepalive_asks_for_a_new_key_as_data_does)
 	rig_path(&rig, 0);
 	kp = rig_session(&rig, true, false, 0);
 	rig.config_peer.persistent_keepalive = 25;
-	timers_service(rig.peer, kp->rekey_ns - 1);
+	peer_timers_service(rig.peer, kp->rekey_ns - 1);
 	cr_expect(not(rig.peer->handshake.is_pending));
 	rig.peer->handshake.sent_ns = 0;
-	timers_service(rig.peer, kp->rekey_ns + 25 * NS_PER_S);
+	peer_timers_service(rig.peer, kp->rekey_ns + 25 * NS_PER_S);
 	cr_expect(rig.peer->handshake.is_pending);
 }
 
