@@ -3,6 +3,36 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
+#define STALE_S 10
+
+bool answered_is_newer(const struct answered *a, const uint8_t timestamp[static TAI64N_LEN],
+                       uint64_t now_ns)
+{
+	return memcmp(timestamp, a->timestamp, TAI64N_LEN) > 0 &&
+	       (!a->accepted_ns || now_ns >= a->accepted_ns + INITIATIONS_PER_PEER_NS);
+}
+
+void answered_accept(struct answered *a, const uint8_t timestamp[static TAI64N_LEN],
+                     uint64_t now_ns)
+{
+	memcpy(a->timestamp, timestamp, TAI64N_LEN);
+	a->accepted_ns = now_ns;
+	a->stale = 0;
+}
+
+bool answered_refuse(struct answered *a, const uint8_t timestamp[static TAI64N_LEN])
+{
+	int64_t by_s = (int64_t)(load_be64(a->timestamp) - load_be64(timestamp));
+
+	if (by_s < STALE_S)
+		return false;
+	a->stale++;
+	a->stale_by_s = by_s;
+	return true;
+}
+
 void answered_remember(struct answered *a, const struct message_initiation *msg,
                        const struct message_response *response, uint64_t now_ns)
 {

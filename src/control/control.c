@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/control.h"
+#include "control/peer_handshake.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,10 +26,6 @@
 
 /* A system with many routes changes them all the time, and each look asks about all peers. */
 #define LOOK_AROUND_INTERVAL_NS NS_PER_S
-
-/* Lines that strangers can cause: ten at once, then one per second. */
-#define STRANGER_LINES       10u
-#define STRANGER_INTERVAL_NS NS_PER_S
 
 #define TUN_INTERVAL_NS (60 * NS_PER_S) /* between lines about a device whose reads fail */
 
@@ -60,7 +57,7 @@ static void answer_want(struct peer *peer, uint64_t now_ns)
 	if (session_is_young(&peer->session, now_ns))
 		atomic_store(&peer->dp->session_wanted, false);
 	else if (!peer->handshake.is_pending)
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
@@ -94,8 +91,8 @@ static void take_handshakes(struct control *control, uint64_t now_ns)
 	if (!engine_has_handshake(control->engine) || !gate_enter(control, now_ns))
 		return;
 	while ((b = engine_take_handshake(control->engine))) {
-		handshake_receive(control, &b->route, segment_header(b, &b->segment[0]),
-		                  b->segment[0].len, now_ns);
+		messages_take(&control->messages, &b->route, segment_header(b, &b->segment[0]),
+		              b->segment[0].len, now_ns);
 		batch_free(b);
 		if (!gate_may_go_on(control, now_ns))
 			break;
@@ -256,7 +253,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	tell_sharing(control, now_ns);
 	tell_tun(control, now_ns);
 	tell_routing_loop(control, now_ns);
-	ratelimit_expire(&control->ratelimit, now_ns);
+	ratelimit_expire(&control->messages.strangers.ratelimit, now_ns);
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }
 
@@ -287,8 +284,9 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp((*left)->config->public_key, (*right)->config->public_key, KEY_LEN);
 }
 
-struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN])
+static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
+	struct control *control = arg;
 	struct config_peer wanted_config;
 	struct peer wanted = {.config = &wanted_config}, *pointer = &wanted, **found;
 
@@ -402,7 +400,6 @@ static int create_identity(struct control *control)
 	if (!control->identity)
 		return -ENOMEM;
 	noise_identity_init(control->identity, control->config->private_key);
-	cookie_checker_init(&control->checker, control->identity->public_key);
 	random_bytes(control->boot_id, sizeof control->boot_id);
 	if (!secret_locked())
 		log_warning("memory for keys could not be locked and may reach swap: raise the "
@@ -481,6 +478,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	r = create_engine(control, workers, tun);
 	if (r)
 		return r;
+	messages_init(&control->messages, control->fx, control->identity, find_peer, control);
 	*ret_what = "peers";
 	r = create_peers(control);
 	if (!r)
@@ -525,8 +523,6 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		return r;
 	}
 	control->config = config;
-	control->log_limit =
-		(struct log_limit){.interval_ns = STRANGER_INTERVAL_NS, .burst = STRANGER_LINES};
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
 	gate_init(&control->gate);
@@ -564,9 +560,8 @@ void control_destroy(struct control *control)
 	free(control->peers);
 	free(control->peers_by_key);
 	engine_destroy(control->engine);
-	ratelimit_fini(&control->ratelimit);
+	messages_fini(&control->messages);
 	secret_free(control->identity);
-	secret_wipe(&control->checker, sizeof control->checker);
 	loop_fini(&control->loop);
 	config_free(control->config);
 	free(control);

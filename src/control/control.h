@@ -15,15 +15,14 @@
 #include "control/detour.h"
 #include "control/gate.h"
 #include "control/loop.h"
+#include "control/messages.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
 #include "control/peer.h"
-#include "control/ratelimit.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
 #include "control/routing_loop.h"
 #include "control/uplink.h"
-#include "crypto/cookie.h"
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
 
@@ -36,8 +35,7 @@ struct control {
 	struct real_effects effects;
 	struct effects *fx;              /* the same, which peers use */
 	struct noise_identity *identity; /* secret memory */
-	struct cookie_checker checker;
-	struct ratelimit ratelimit;
+	struct messages messages;        /* from anybody */
 	struct loop loop;
 	struct netif_monitor monitor;
 	struct resolver *resolver;
@@ -52,8 +50,6 @@ struct control {
 	uint64_t started_ns;
 	uint8_t boot_id[8];
 	struct gate gate;           /* what handshake messages may cost */
-	uint64_t loaded_until_ns;   /* under load: cookies are asked for until then */
-	struct log_limit log_limit; /* for lines strangers can cause */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct own_device own_device;
 	struct deadline put_back; /* what our device has lost */
@@ -83,8 +79,5 @@ int control_run(struct control *control);
 
 /* Stops the data plane, lets go of everything and wipes it. NULL is allowed. */
 void control_destroy(struct control *control);
-
-/* The peer with this public key, or NULL. */
-struct peer *control_find_peer(struct control *control, const uint8_t key[static KEY_LEN]);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "control/peer_handshake.h"
 
 /* An endpoint of which no address is known is asked for again after this, and after the second one
  * that is known and is not answered.
@@ -324,7 +325,7 @@ static void take(struct peer *peer, unsigned e, const struct resolve_answer *ans
 	learn(&peer->endpoint[e], answer);
 	if (place(peer, e, now_ns) && !session_is_alive(&peer->session, now_ns) &&
 	    !peer->session.next && !peer->handshake.is_pending)
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 void endpoints_answered(struct control *control, const struct resolve_answer *answer,

@@ -33,8 +33,8 @@ static void shut(struct control *control, uint64_t now_ns)
 	             budget_back_ns(&control->gate.budget, now_ns));
 	uplinks_watch_handshakes(control, false);
 	control->gate.shut_count++;
-	if (handshake_set_loaded(control, now_ns) &&
-	    log_limit_pass(&control->log_limit, now_ns, &suppressed))
+	if (strangers_set_loaded(&control->messages.strangers, now_ns) &&
+	    log_limit_pass(&control->messages.log_limit, now_ns, &suppressed))
 		log_warning("handshake messages take more than %u %% of a processor: most are left "
 		            "unread, and senders are asked for cookies",
 		            BUDGET_PERCENT);

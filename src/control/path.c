@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_handshake.h"
 #include "control/refusal.h"
 #include "control/source.h"
 #include "crypto/aead.h"
@@ -101,7 +102,7 @@ static bool may_give_way(const struct peer *peer, const struct path *path, bool 
 	if (!is_for_copy)
 		return true;
 	return path->has_target ? path->health.state == PATH_DOWN
-	                        : path->health.since_ns < peer->initiation_ns;
+	                        : path->health.since_ns < peer->answered.accepted_ns;
 }
 
 /* A slot for a path heard of: a free one, else of those that may give way the one that has been down for
@@ -204,7 +205,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 	peer->control->has_new_targets = true;
 	if (is_same)
 		return;
-	peer->handshake.tried_paths &= (uint16_t) ~(1u << path_id(peer, path));
+	handshake_forget_try(&peer->handshake, path_id(peer, path));
 	if (path->has_target) {
 		path->rest_until_ns = 0; /* it was for the address before */
 		health_reset(&path->health, now_ns);
@@ -601,7 +602,7 @@ static void look_for_peer(struct peer *peer, uint64_t now_ns)
 	if (waits_for_it || peer->published_mask || peer->handshake.is_pending ||
 	    peer->handshake.retry_ns != NEVER_NS || !path_is_any_known(peer))
 		return;
-	handshake_initiate(peer, false, now_ns);
+	peer_initiate(peer, false, now_ns);
 }
 
 uint64_t path_service(struct peer *peer, uint64_t now_ns)
@@ -723,7 +724,7 @@ void path_link_failed(struct peer *peer, const struct link *link, const char *re
 	path_publish(peer, now_ns);
 	/* A plain peer is looked for on the other links at once. */
 	if (peer->verdict.is != VERDICT_BONDED && !peer->published_mask && path_is_any_known(peer))
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 static void try_trains(struct peer *peer, const struct path *path)

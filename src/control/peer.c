@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
+#include "control/peer_handshake.h"
 #include "control/peer_session.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
@@ -57,16 +58,14 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->stale_limit = peer->refusal_limit =
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	peer->active = PATH_NONE;
-	peer->handshake.pause_ns = REKEY_TIMEOUT;
-	peer->handshake.retry_ns = NEVER_NS;
 	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
 	peer->dp = dp_peer_create(control->engine, peer);
 	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
-	peer->handshake.noise = secret_alloc(sizeof *peer->handshake.noise);
-	if (!peer->dp || !peer->remote || !peer->handshake.noise || endpoints_init(peer)) {
+	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||
+	    endpoints_init(peer)) {
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
@@ -89,7 +88,7 @@ void peer_destroy(struct peer *peer)
 			peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
 		dp_peer_put(peer->dp);
 	}
-	secret_free(peer->handshake.noise);
+	handshake_fini(&peer->handshake);
 	secret_free(peer->remote);
 	endpoints_fini(peer);
 	free(peer);
@@ -123,7 +122,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	peer_take_signs(peer, now_ns);
 	/* First: it may begin a handshake, with deadlines of its own. */
 	next = endpoints_service(peer, now_ns);
-	handshake_extend(peer, now_ns);
+	peer_extend_initiation(peer, now_ns);
 	due = peer_verdict_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = path_service(peer, now_ns);

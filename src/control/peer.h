@@ -14,6 +14,7 @@
 #include "control/config.h"
 #include "control/effects.h"
 #include "control/frames.h"
+#include "control/handshake.h"
 #include "control/session.h"
 #include "control/verdict.h"
 #include "crypto/cookie.h"
@@ -75,23 +76,6 @@ struct path {
 	uint64_t tx_bps, rx_bps;
 };
 
-/* Our attempt to make a session. */
-struct handshake {
-	struct noise_handshake *noise; /* secret memory */
-	bool is_pending;               /* an initiation of ours waits for its response */
-	unsigned attempts;             /* initiations in this series */
-	uint64_t sent_ns;              /* newest initiation or response of ours; 0 never */
-	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
-	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
-	unsigned
-		first_path; /* the next series of copies begins with the first target from this id on */
-	/* Mask of those where the pending one was tried at the present address; the last one, if it could
-	 * not be sent at all.
-	 */
-	uint16_t tried_paths;
-	struct message_initiation initiation; /* the pending one, but for its MACs */
-};
-
 struct peer {
 	struct control *control;
 	struct effects *fx;
@@ -104,16 +88,9 @@ struct peer {
 	struct deadline deadline; /* when peer_service() has something to do */
 
 	struct handshake handshake;
-	uint8_t newest_timestamp[TAI64N_LEN]; /* of the initiations accepted */
-	uint64_t initiation_ns;               /* when the newest was accepted */
-	struct answered answered;             /* that one, for its copies */
-	uint64_t
-		stale_initiations; /* refused since: authentic, but of an older time than the newest */
-	int64_t stale_by_s;        /* by how much the last of them was older */
-
+	struct answered answered; /* the newest initiation of the peer */
 	struct session session;
 	uint64_t silence_jitter_ns; /* on top of the time for which data may be unanswered */
-	uint8_t last_timestamp[TAI64N_LEN]; /* of our initiations: never goes back in this run */
 	struct log_limit log_limit;         /* for lines the peer can cause */
 	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
 	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
@@ -146,32 +123,6 @@ void peer_service(struct peer *peer, uint64_t now_ns);
  */
 void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* ---- handshake.c ---- */
-
-/* Sends an initiation over the fitting paths unless one was sent less than REKEY_TIMEOUT ago, in which
- * case it is put off until then. @is_retry continues a series, else a new one begins. True when one
- * was sent; else handshake.retry_ns lies ahead.
- */
-bool handshake_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
-
-/* Sends the pending initiation, if any, over the fitting paths that it has not left on yet: one that has
- * just been opened need not wait for the next retry.
- */
-void handshake_extend(struct peer *peer, uint64_t now_ns);
-
-/* The peer has said goodbye and, we hope, is back soon: tries it in a moment, then in growing intervals. */
-void handshake_expect_return(struct peer *peer, uint64_t now_ns);
-
-/* Forgets the pending initiation, if any. */
-void handshake_abandon(struct peer *peer);
-
-/* Senders are asked for cookies for a while from now on. True when they were not already. */
-bool handshake_set_loaded(struct control *control, uint64_t now_ns);
-
-/* One message from a link's handshake socket. */
-void handshake_receive(struct control *control, const struct route *route, const uint8_t *msg,
-                       size_t len, uint64_t now_ns);
 
 /* ---- path.c ---- */
 

@@ -161,14 +161,14 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
 	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
 	peer_end_session(peer);
-	handshake_abandon(peer);
+	handshake_abandon(&peer->handshake);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (peer->path[i].is_used)
 			health_fail(&peer->path[i].health, "the peer has stopped", now_ns);
 	}
 	peer->is_unreachable = true;
 	if (peer->config->endpoint_count)
-		handshake_expect_return(peer, now_ns);
+		handshake_expect_return(&peer->handshake, now_ns);
 }
 
 static void take_frame(struct peer *peer, struct cause *cause, const struct frame *f,

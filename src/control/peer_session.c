@@ -119,7 +119,7 @@ void peer_session_confirmed(struct peer *peer, uint64_t now_ns)
 	retire(peer, &retired);
 	publish_current(peer);
 	atomic_store(&peer->dp->session_wanted, false);
-	handshake_abandon(peer);
+	handshake_abandon(&peer->handshake);
 	peer_verdict_session_began(peer, false, now_ns);
 }
 

@@ -4,6 +4,7 @@
 #include "base/key_text.h"
 #include "control/control.h"
 #include "control/endpoints.h"
+#include "control/peer_handshake.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
 #include "control/timers.h"
@@ -53,7 +54,7 @@ static void send_keepalive(struct peer *peer, uint64_t now_ns)
 	peer_send_keepalive(peer);
 	if (peer->session.current && peer->session.current->is_initiator &&
 	    now_ns >= peer->session.current->rekey_ns && !peer->handshake.is_pending)
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 static void give_up(struct peer *peer, uint64_t now_ns)
@@ -67,7 +68,7 @@ static void give_up(struct peer *peer, uint64_t now_ns)
 		            is_ours_to_reach ? "trying again every 30 s"
 		                             : "waiting for data or the peer");
 	peer->is_unreachable = true;
-	handshake_abandon(peer);
+	handshake_abandon(&peer->handshake);
 	peer->fx->drop_staged(peer->fx, peer->dp);
 	atomic_store(&peer->dp->session_wanted, false);
 	atomic_store(&peer->dp->data_tx_since_ns, 0);
@@ -122,7 +123,7 @@ static void on_silence(struct peer *peer, uint64_t now_ns)
 	uint64_t since_ns = counter_read(&peer->dp->data_tx_since_ns);
 
 	peer->silence_jitter_ns = effects_random_below(peer->fx, TIMER_JITTER_NS + 1);
-	if (handshake_initiate(peer, false, now_ns)) /* one that was put off has a retry */
+	if (peer_initiate(peer, false, now_ns)) /* one that was put off has a retry */
 		peer_log(peer, now_ns, "peer=%s: silent for %.1f s, making a new session",
 		         peer->name, (double)(now_ns - since_ns) / NS_PER_S);
 }
@@ -140,14 +141,14 @@ static void on_persistent_keepalive(struct peer *peer, uint64_t now_ns)
 	if (session_is_alive(&peer->session, now_ns))
 		send_keepalive(peer, now_ns);
 	else if (!peer->handshake.is_pending && peer->handshake.retry_ns == NEVER_NS)
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 static void on_key_age(struct peer *peer, uint64_t now_ns)
 {
 	peer->session.is_renewal_asked = true;
 	if (!peer->handshake.is_pending)
-		handshake_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, now_ns);
 }
 
 static void on_zeroing(struct peer *peer, uint64_t now_ns)
@@ -168,7 +169,7 @@ static void on_retry(struct peer *peer, uint64_t now_ns)
 	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
 		give_up(peer, now_ns);
 	else
-		handshake_initiate(peer, hs->is_pending, now_ns);
+		peer_initiate(peer, hs->is_pending, now_ns);
 }
 
 static void (*const act[TIMER_COUNT])(struct peer *peer, uint64_t now_ns) = {

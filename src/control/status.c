@@ -277,9 +277,9 @@ static bool put_session(json_t *o, const struct peer *peer, uint64_t now_ns)
 	       put(o, "last_handshake",
 	           peer->session.count ? json_integer(peer->session.made_wall_s) : json_null()) &&
 	       put(o, "unanswered_initiations", number(peer->handshake.attempts)) &&
-	       put(o, "stale_initiations", number(peer->stale_initiations)) &&
+	       put(o, "stale_initiations", number(peer->answered.stale)) &&
 	       put(o, "clock_behind_s",
-	           peer->stale_initiations ? json_integer(peer->stale_by_s) : json_null());
+	           peer->answered.stale ? json_integer(peer->answered.stale_by_s) : json_null());
 }
 
 static json_t *build_allowed_ips(const struct config_peer *config)

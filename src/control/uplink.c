@@ -132,7 +132,7 @@ static unsigned take_messages(struct control *control, const struct link_message
 		if (len >= sizeof(uint32_t) && load_le32(m->at + at) == MESSAGE_TRANSPORT)
 			engine_receive(control->engine, &m->route, m->at + at, len);
 		else
-			handshake_receive(control, &m->route, m->at + at, len, now_ns);
+			messages_take(&control->messages, &m->route, m->at + at, len, now_ns);
 	}
 	return taken;
 }
@@ -182,8 +182,8 @@ static void on_handshake(struct event_source *source, uint32_t events, uint64_t 
 		watch_handshakes(pair, false); /* opened while it is shut */
 		return;
 	}
-	if (take_some(pair, now_ns) && handshake_set_loaded(control, now_ns) &&
-	    log_limit_pass(&control->log_limit, now_ns, &suppressed))
+	if (take_some(pair, now_ns) && strangers_set_loaded(&control->messages.strangers, now_ns) &&
+	    log_limit_pass(&control->messages.log_limit, now_ns, &suppressed))
 		log_warning("link=%s: many handshake messages, asking senders for cookies",
 		            pair->uplink->config->name);
 	gate_leave(control, now_ns);

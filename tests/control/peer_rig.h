@@ -21,6 +21,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
+#include "control/peer_handshake.h"
 #include "control/peer_session.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
@@ -113,6 +114,13 @@ static inline void rig_open_links(struct peer_rig *rig)
 		rig_open_link(rig, i);
 }
 
+static inline struct peer *rig_find_peer(void *arg, const uint8_t key[static KEY_LEN])
+{
+	struct peer_rig *rig = arg;
+
+	return memcmp(key, rig->other.public_key, KEY_LEN) ? NULL : rig->peer;
+}
+
 static inline void rig_open(struct peer_rig *rig)
 {
 	struct engine_settings set = {.mtu = 1420, .workers = 1};
@@ -137,6 +145,8 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);
+	messages_init(&rig->control.messages, rig->control.fx, rig->control.identity, rig_find_peer,
+	              rig);
 	rig_open_links(rig);
 	rig->config_peer.endpoints = rig->endpoints;
 	rig->config_peer.endpoint_count = RIG_LINKS;
@@ -145,7 +155,7 @@ static inline void rig_open(struct peer_rig *rig)
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig->peer->endpoint[i].is_asked = true; /* and never answered: see rig_path() */
 	rig->peers[0] = rig->peer;
-	rig->control.peers = rig->control.peers_by_key = rig->peers;
+	rig->control.peers = rig->peers;
 	rig->control.peer_count = 1;
 }
 
@@ -156,6 +166,7 @@ static inline void rig_close(struct peer_rig *rig)
 	engine_destroy(rig->control.engine);
 	loop_fini(&rig->control.loop);
 	batch_pool_fini(&rig->pool);
+	messages_fini(&rig->control.messages);
 	secret_free(rig->control.identity);
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		close(rig->remote_fd[i]);

@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "control/answered.h"
 
 #define NOW (1000 * NS_PER_S)
@@ -76,4 +77,47 @@ Test(answered, a_bounded_number_of_copies_is_answered)
 	cr_expect(eq(ptr, (void *)answered_copy(&a, &copy, NOW), NULL));
 	answered_remember(&a, &copy, &response, NOW);
 	cr_expect(ne(ptr, (void *)answered_copy(&a, &copy, NOW), NULL), "a new one begins anew");
+}
+
+/* ---- new enough? ---- */
+
+static void stamp(uint8_t out[TAI64N_LEN], uint64_t s, uint32_t ns)
+{
+	store_be64(out, s);
+	store_be32(out + 8, ns);
+}
+
+Test(answered, newer_one_is_accepted_unless_it_comes_in_a_flood)
+{
+	struct answered a = {0};
+	uint8_t timestamp[TAI64N_LEN];
+
+	stamp(timestamp, 1000, 5);
+	cr_expect(answered_is_newer(&a, timestamp, NOW));
+	answered_accept(&a, timestamp, NOW);
+	cr_expect(not(answered_is_newer(&a, timestamp, NOW + NS_PER_S)), "a replay");
+	stamp(timestamp, 1000, 6);
+	cr_expect(not(answered_is_newer(&a, timestamp, NOW + INITIATIONS_PER_PEER_NS - 1)));
+	cr_expect(answered_is_newer(&a, timestamp, NOW + INITIATIONS_PER_PEER_NS));
+	stamp(timestamp, 999, 999);
+	cr_expect(not(answered_is_newer(&a, timestamp, NOW + NS_PER_S)));
+}
+
+Test(answered, much_older_one_is_counted_until_a_newer_one_gets_in)
+{
+	struct answered a = {0};
+	uint8_t timestamp[TAI64N_LEN];
+
+	stamp(timestamp, 1000, 0);
+	answered_accept(&a, timestamp, NOW);
+	stamp(timestamp, 991, 0);
+	cr_expect(not(answered_refuse(&a, timestamp)), "a late copy");
+	cr_expect(eq(u64, a.stale, 0));
+	stamp(timestamp, 990, 0);
+	cr_expect(answered_refuse(&a, timestamp));
+	cr_expect(eq(u64, a.stale, 1));
+	cr_expect(eq(i64, a.stale_by_s, 10));
+	stamp(timestamp, 1001, 0);
+	answered_accept(&a, timestamp, NOW);
+	cr_expect(eq(u64, a.stale, 0));
 }

@@ -16,6 +16,7 @@
 #include "base/rcu.h"
 #include "control/control.h"
 #include "control/netif.h"
+#include "control/peer_handshake.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
@@ -143,7 +144,7 @@ static const char *address_of(unsigned e)
 
 static void begin_session(enum bonding_verdict verdict)
 {
-	handshake_abandon(peer);
+	handshake_abandon(&peer->handshake);
 	peer->session.current = keypair_create(true, 1, 2, now_ns);
 	peer->verdict.is = verdict;
 	path_set_active(peer, path_of(0), now_ns);
@@ -160,7 +161,7 @@ static void retry(void)
 {
 	now_ns += 6 * NS_PER_S;
 	endpoints_retry(peer, now_ns);
-	cr_assert(handshake_initiate(peer, peer->handshake.is_pending, now_ns));
+	cr_assert(peer_initiate(peer, peer->handshake.is_pending, now_ns));
 }
 
 Test(endpoints, first_address_within_reach_is_taken)
@@ -281,7 +282,7 @@ Test(endpoints, two_names_of_one_address_make_one_path)
 Test(endpoints, initiation_that_cannot_be_sent_tries_the_next_address_as_well)
 {
 	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	handshake_abandon(peer);
+	handshake_abandon(&peer->handshake);
 	peer->handshake.tried_paths = (uint16_t)(1u << path_id(peer, path_of(0)));
 	endpoints_retry(peer, now_ns + NS_PER_S);
 	EXPECT_AT(0, "127.0.0.3:7");
@@ -291,7 +292,7 @@ Test(endpoints, initiation_that_cannot_be_sent_tries_the_next_address_as_well)
 Test(endpoints, address_where_nothing_was_tried_is_kept)
 {
 	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	handshake_expect_return(peer, now_ns);
+	handshake_expect_return(&peer->handshake, now_ns);
 	endpoints_retry(peer, now_ns + NS_PER_S);
 	EXPECT_AT(0, "127.0.0.2:7");
 }

@@ -23,7 +23,7 @@ static void setup(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	rig_create(&end, 1, 1, "127.0.0.1:0");
 	control = (struct control){.engine = end.engine,
-	                           .log_limit = {.interval_ns = NS_PER_S, .burst = 10},
+	                           .messages.log_limit = {.interval_ns = NS_PER_S, .burst = 10},
 	                           .uplink_count = 1};
 	for (unsigned k = 0; k < LINK_FAMILIES; k++)
 		control.uplink[0].pair[k] = (struct uplink_pair){
@@ -76,7 +76,7 @@ Test(gate, little_work_leaves_it_open)
 		gate_leave(&control, now_ns);
 	}
 	cr_expect(not(gate_is_shut(&control.gate)));
-	cr_expect(eq(u64, control.loaded_until_ns, 0));
+	cr_expect(eq(u64, control.messages.strangers.loaded_until_ns, 0));
 }
 
 Test(gate, used_up_budget_shuts_it_and_asks_for_cookies)
@@ -88,7 +88,7 @@ Test(gate, used_up_budget_shuts_it_and_asks_for_cookies)
 	cr_expect(not(gate_may_go_on(&control, now_ns)));
 	gate_leave(&control, now_ns);
 	cr_expect(gate_is_shut(&control.gate));
-	cr_expect(gt(u64, control.loaded_until_ns, now_ns));
+	cr_expect(gt(u64, control.messages.strangers.loaded_until_ns, now_ns));
 	cr_expect(not(gate_enter(&control, now_ns)));
 	cr_expect(ge(u64, deadline_next_ns(&control.loop.deadlines), now_ns + BUDGET_ROOM_NS / 2));
 }

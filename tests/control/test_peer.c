@@ -64,7 +64,7 @@ Test(peer, path_that_opens_later_gets_the_pending_initiation_at_once)
 	struct message_initiation first, second;
 
 	rig_path(&rig, 0);
-	cr_assert(handshake_initiate(rig.peer, false, rig.now_ns));
+	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
 	first = sent_initiation(0);
 	rig_path(&rig, 1);
 	peer_service(rig.peer, rig.now_ns + NS_PER_MS);
@@ -79,7 +79,7 @@ Test(peer, retry_begins_with_another_path)
 	rig_path(&rig, 0);
 	rig_path(&rig, 1);
 	for (unsigned i = 0; i < 4; i++) {
-		cr_assert(handshake_initiate(rig.peer, i, rig.now_ns + i * 10 * NS_PER_S));
+		cr_assert(peer_initiate(rig.peer, i, rig.now_ns + i * 10 * NS_PER_S));
 		cr_expect(eq(uint, rig.peer->handshake.first_path, i % 2 + 1), "attempt %u", i);
 	}
 }
@@ -88,7 +88,7 @@ Test(peer, failed_attempt_leaves_no_deadline_in_the_past)
 {
 	rig.peer->handshake.retry_ns = rig.now_ns;
 	rig.peer->remote->is_usable = false;
-	cr_expect(not(handshake_initiate(rig.peer, false, rig.now_ns)));
+	cr_expect(not(peer_initiate(rig.peer, false, rig.now_ns)));
 	cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS));
 
 	/* No way out: a path whose link is away. */
@@ -96,7 +96,7 @@ Test(peer, failed_attempt_leaves_no_deadline_in_the_past)
 	rig_path(&rig, 0);
 	rig_pair(&rig, 0)->state = UPLINK_WAITING;
 	rig.peer->handshake.retry_ns = rig.now_ns;
-	cr_expect(not(handshake_initiate(rig.peer, false, rig.now_ns)));
+	cr_expect(not(peer_initiate(rig.peer, false, rig.now_ns)));
 	cr_expect(gt(u64, rig.peer->handshake.retry_ns, rig.now_ns));
 }
 
@@ -106,7 +106,7 @@ Test(peer, what_waited_for_a_failed_attempt_is_dropped)
 	uint64_t at_ns = rig.now_ns;
 
 	rig_path(&rig, 0);
-	cr_assert(handshake_initiate(rig.peer, false, at_ns));
+	cr_assert(peer_initiate(rig.peer, false, at_ns));
 	while (rig.peer->handshake.attempts < MAX_TIMER_HANDSHAKES) {
 		at_ns += REKEY_TIMEOUT + TIMER_JITTER_NS;
 		peer_timers_service(rig.peer, at_ns);
@@ -290,7 +290,7 @@ static void repeat_from_elsewhere(void)
 {
 	struct route route = rig_route(&rig, 0);
 
-	rig.peer->initiation_ns = rig.now_ns;
+	rig.peer->answered.accepted_ns = rig.now_ns;
 	path_add_origin(rig.peer, &route, 148, rig.now_ns);
 	for (unsigned i = 0; i < ANSWERED_COPIES_MAX; i++) {
 		rig.peer->answered.copies++;
@@ -307,7 +307,7 @@ Test(peer, copies_from_forged_addresses_do_not_push_out_the_origin)
 	cr_expect(ne(ptr, origin(0), NULL));
 	rig.now_ns += NS_PER_S;
 	rig.peer->answered.copies = 0;
-	rig.peer->initiation_ns = rig.now_ns;
+	rig.peer->answered.accepted_ns = rig.now_ns;
 	cr_expect(ne(ptr, path_add_origin(rig.peer, &later, 148, rig.now_ns), NULL),
 	          "they give way to a newer handshake");
 }
@@ -327,7 +327,7 @@ Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
 {
 	repeat_from_elsewhere();
 	rig_session(&rig, false, true, 0);
-	rig.peer->session.made_ns = rig.peer->initiation_ns;
+	rig.peer->session.made_ns = rig.peer->answered.accepted_ns;
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
 	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
 	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
@@ -473,7 +473,6 @@ Test(peer, copies_get_the_same_response_over_their_own_links)
 	struct cookie_jar jar = {0};
 	struct route route;
 
-	cookie_checker_init(&rig.control.checker, rig.control.identity->public_key);
 	cookie_keys_init(&keys, rig.control.identity->public_key);
 	random_bytes(ephemeral, sizeof ephemeral);
 	noise_timestamp(timestamp, 1800000000, 0, BONDING_MARKER);
@@ -484,8 +483,8 @@ Test(peer, copies_get_the_same_response_over_their_own_links)
 	cookie_add_macs(&keys, &jar, &msg, sizeof msg, rig.now_ns);
 	for (unsigned i = 0; i < RIG_LINKS; i++) {
 		route = rig_route(&rig, i);
-		handshake_receive(&rig.control, &route, (const uint8_t *)&msg, sizeof msg,
-		                  rig.now_ns + i * NS_PER_MS);
+		messages_take(&rig.control.messages, &route, (const uint8_t *)&msg, sizeof msg,
+		              rig.now_ns + i * NS_PER_MS);
 	}
 	cr_assert(rig_sent(&rig, 0, MESSAGE_RESPONSE, &first, sizeof first));
 	cr_assert(rig_sent(&rig, 1, MESSAGE_RESPONSE, &second, sizeof second));

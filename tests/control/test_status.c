@@ -244,8 +244,8 @@ static void fill_peer(void)
 	peer.session.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
 	peer.session.count = 4;
 	peer.handshake.attempts = 3;
-	peer.stale_initiations = 2;
-	peer.stale_by_s = 86400;
+	peer.answered.stale = 2;
+	peer.answered.stale_by_s = 86400;
 	peer.session.made_wall_s = 1700000000;
 	atomic_store(&peer.dp->out[0].staged.len, 6);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_handshake.h - handshakes of a peer: where its messages go, and what those mean that come in.
+ *
+ * An initiation goes over every path that may work, the same bytes but for MAC2, since a cookie is
+ * bound to the address the other side sees. The responder makes one session of it and sends its response
+ * to the origin of every copy (answered.h), since the link of the first may be dead in that direction; the
+ * response that comes first wins.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_PEER_HANDSHAKE_H
+#define CONTROL_PEER_HANDSHAKE_H
+
+#include "control/peer.h"
+
+/* Sends an initiation over the fitting paths unless one was sent less than REKEY_TIMEOUT ago, in which
+ * case it is put off until then. @is_retry continues a series, else a new one begins. True when one
+ * was sent; else handshake.retry_ns lies ahead.
+ */
+bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
+
+/* Sends the pending initiation, if any, over the fitting paths that it has not left on yet: one that has
+ * just been opened need not wait for the next retry.
+ */
+void peer_extend_initiation(struct peer *peer, uint64_t now_ns);
+
+/* An initiation that proved its sender. */
+void peer_take_initiation(struct peer *peer, struct noise_initiation *init,
+                          const struct message_initiation *msg,
+                          const uint8_t timestamp[static TAI64N_LEN], const struct route *route,
+                          uint64_t now_ns);
+
+/* The response to our pending initiation, MACs checked. False when it is forged. */
+bool peer_take_response(struct peer *peer, const struct message_response *msg,
+                        const struct route *route, uint64_t now_ns);
+
+/* False when it answers nothing that was sent. */
+bool peer_take_cookie(struct peer *peer, const struct message_cookie_reply *msg,
+                      const struct route *route, uint64_t now_ns);
+
+#endif
