@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/detour.h"
 #include "control/gate.h"
 #include "control/loop.h"

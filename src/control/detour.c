@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "control/netif.h"
 #include "dataplane/allowedips.h"
 

@@ -5,7 +5,7 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/netif.h"
 #include "dataplane/engine.h"
 

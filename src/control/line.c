@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "control/config.h"
+#include "config/config.h"
 
 const struct ifaddrs *line_of_address(const struct ifaddrs *list, const struct endpoint *address)
 {

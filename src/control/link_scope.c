@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/link_scope.h"
 
-#include "control/config.h"
+#include "config/config.h"
 
 static bool has_link_local_address(const struct config *config)
 {

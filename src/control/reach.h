@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "control/config.h"
+#include "config/config.h"
 
 /* False without a route, without the link's own address or device, and without a source address of
  * the destination's family that is worth anything there: on the link's device if it has one, and no

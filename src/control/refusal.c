@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "control/inventory.h"
+#include "config/inventory.h"
 
 #define REFUSED "the system refused to send: "
 

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 
 #include "base/deadline.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "vtrunkd/limits.h"

@@ -2,7 +2,7 @@
 #include "control/detour.h"
 
 #include "base/log.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "route_rig.h"
 
 static struct prefix allowed[4];

@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "control/config.h"
+#include "config/config.h"
 #include "dataplane/tun.h"
 
 #define NAME "vt-test"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/line.h"
 
-#include "control/config.h"
+#include "config/config.h"
 #include "route_rig.h"
 
 TestSuite(line, .init = route_rig_start);

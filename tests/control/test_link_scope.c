@@ -6,7 +6,7 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
-#include "control/config.h"
+#include "config/config.h"
 #include "dataplane/allowedips.h"
 
 static int somebody;

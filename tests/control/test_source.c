@@ -3,7 +3,7 @@
 
 #include <ifaddrs.h>
 
-#include "control/config.h"
+#include "config/config.h"
 #include "route_rig.h"
 
 TestSuite(source, .init = route_rig_start);

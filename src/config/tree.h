@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* config_tree.h - a YAML document as a tree of nodes that know their place in the file.
+/* tree.h - a YAML document as a tree of nodes that know their place in the file.
  *
  * Built from libyaml's events, because only these still show what we refuse: anchors, aliases, tags
  * and further documents. Merge keys are refused where keys are looked at. Depth is bounded while
  * reading, so everything that walks a tree may recurse. One thread.
  */
-#ifndef CONTROL_CONFIG_TREE_H
-#define CONTROL_CONFIG_TREE_H
+#ifndef CONFIG_TREE_H
+#define CONFIG_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>

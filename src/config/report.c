@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config_report.h"
+#include "config/report.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

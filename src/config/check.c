@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config_check.h"
+#include "config/check.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,9 +9,9 @@
 
 #include "base/key_text.h"
 #include "base/similar.h"
-#include "control/config_report.h"
-#include "control/config_schema.h"
-#include "control/config_tree.h"
+#include "config/report.h"
+#include "config/schema.h"
+#include "config/tree.h"
 #include "crypto/secret.h"
 
 #define KEYS_MAX 256u /* in one mapping, right or wrong; keeps the search for twins short */

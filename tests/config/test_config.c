@@ -20,7 +20,7 @@
 
 #include "../emulation.h"
 #include "base/key_text.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "vtrunkd/ctl.h"
@@ -55,7 +55,7 @@ static void put_text(const char *name, const char *text, mode_t mode)
 static void find_corpus(void)
 {
 	const char *given = getenv("CONFIG_CORPUS");
-	const char *candidates[3] = {given, NULL, "tests/control/config"};
+	const char *candidates[3] = {given, NULL, "tests/config/corpus"};
 	char beside[PATH_MAX];
 	const char *slash = strrchr(__FILE__, '/');
 
@@ -65,7 +65,7 @@ static void find_corpus(void)
 	for (size_t i = 0; i < 3; i++)
 		if (candidates[i] && realpath(candidates[i], corpus))
 			return;
-	cr_fatal("no corpus: set CONFIG_CORPUS to tests/control/config of the sources");
+	cr_fatal("no corpus: set CONFIG_CORPUS to tests/config/corpus of the sources");
 }
 
 static void enter_scratch(void)

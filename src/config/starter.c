@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
-#include "control/config.h"
-#include "control/inventory.h"
+#include "config/config.h"
+#include "config/inventory.h"
 #include "crypto/aead.h"
 
 #define STARTER_BYTES_MAX 4096u

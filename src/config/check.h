@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* config_check.h - a configuration text against the schema, and its normal form.
+/* check.h - a configuration text against the schema, and its normal form.
  *
- * The text is read into a tree (config_tree.h), each value held against its rule (config_schema.h),
- * then the values against each other (config_cross.c). All errors are reported together. A good
+ * The text is read into a tree (tree.h), each value held against its rule (schema.h),
+ * then the values against each other (cross.c). All errors are reported together. A good
  * text comes back in a normal form that libcyaml can load without further questions: no key is
  * null, words are spelled canonically, an endpoint is always a mapping, and the keys are not there:
  * in their place stands the number of a secret, so that only this module reads them.
  */
-#ifndef CONTROL_CONFIG_CHECK_H
-#define CONTROL_CONFIG_CHECK_H
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,13 +50,13 @@ void config_secrets_fini(struct config_secrets *secrets);
 /* Adds zeroed room for one key; *@ret_number is its number. NULL without memory. */
 uint8_t *config_secrets_add(struct config_secrets *secrets, uint64_t *ret_number);
 
-/* config_routes.c: warns of allowed IPs that lead the way to a peer into the tunnel, and of more ways
+/* routes.c: warns of allowed IPs that lead the way to a peer into the tunnel, and of more ways
  * to a peer than are kept. @network may be NULL. Returns 0 or -ENOMEM.
  */
 int config_routes_check(const struct config_node *network, const struct config_node *wireguard,
                         struct config_report *report);
 
-/* config_cross.c: what several keys have to do with each other. Values that were refused before are
+/* cross.c: what several keys have to do with each other. Values that were refused before are
  * left alone. Return 0 or -ENOMEM. The first looks at private_key and private_key_file only;
  * *@ret_number is the number of the good key, or 0.
  */

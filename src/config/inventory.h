@@ -4,8 +4,8 @@
  * A look at the moment, for messages and starter files; what the daemon acts on comes from
  * netif_monitor.h. Any thread.
  */
-#ifndef CONTROL_INVENTORY_H
-#define CONTROL_INVENTORY_H
+#ifndef CONFIG_INVENTORY_H
+#define CONFIG_INVENTORY_H
 
 #include <net/if.h>
 #include <stddef.h>

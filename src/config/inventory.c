@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/inventory.h"
+#include "config/inventory.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/config_value.h"
+#include "config/value.h"
 
 #define ROUTE_UP 1u /* RTF_UP of /proc/net/route, linux/route.h */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config_tree.h"
+#include "config/tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <strings.h>
 #include <yaml.h>
 
-#include "control/config.h"
-#include "control/config_report.h"
+#include "config/config.h"
+#include "config/report.h"
 
 /* What reading an event may lead to, besides 0 and a negative errno. */
 #define TREE_DONE   1 /* the document is complete */

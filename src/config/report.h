@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* config_report.h - what is wrong with a configuration file, collected and written in file order.
+/* report.h - what is wrong with a configuration file, collected and written in file order.
  *
  * Lines read "FILE:LINE:COLUMN: wireguard.links[0].weight: what is wrong and what is allowed";
  * warnings have "warning: " after the key. What concerns the file as a whole has the key "document".
  * A scalar's text is never quoted in a message, since it could be a secret. One thread.
  */
-#ifndef CONTROL_CONFIG_REPORT_H
-#define CONTROL_CONFIG_REPORT_H
+#ifndef CONFIG_REPORT_H
+#define CONFIG_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-#include "control/config_tree.h"
+#include "config/tree.h"
 
 #define CONFIG_MESSAGES_MAX 100u /* more help nobody; the rest is counted */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config.h"
+#include "config/config.h"
 
 #include <assert.h>
 #include <cyaml/cyaml.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
-#include "control/config_check.h"
-#include "control/config_value.h"
+#include "config/check.h"
+#include "config/value.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Each test runs in a network namespace of its own, in which `ip` makes devices. */
-#include "control/inventory.h"
+#include "config/inventory.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

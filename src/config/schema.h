@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* config_schema.h - the table of every key: what it holds, what is allowed, what must be there.
+/* schema.h - the table of every key: what it holds, what is allowed, what must be there.
  *
  * One rule per key, with the rules of the keys or entries below it. A scalar may be of several
  * kinds at once ("auto or a whole number"). The table is constant.
  */
-#ifndef CONTROL_CONFIG_SCHEMA_H
-#define CONTROL_CONFIG_SCHEMA_H
+#ifndef CONFIG_SCHEMA_H
+#define CONFIG_SCHEMA_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "control/config_value.h"
+#include "config/value.h"
 
 /* What a value may be; flags. */
 enum config_kind {

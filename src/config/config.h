@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* config.h - the configuration file: YAML in, one checked struct out.
  *
- * Two passes over the text. config_check.c walks the YAML document against a table of keys and
- * collects every error with its place; config.c then lets libcyaml load a document that is known to
+ * Two passes over the text. check.c walks the YAML document against a table of keys and
+ * collects every error with its place; load.c then lets libcyaml load a document that is known to
  * be good, and turns strings into addresses and keys. Nothing outside the file is touched but a
  * private key file it names.
  */
-#ifndef CONTROL_CONFIG_H
-#define CONTROL_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,11 +14,11 @@
 
 #include "base/endpoint.h"
 #include "base/prefix.h"
-#include "control/config.h"
-#include "control/config_check.h"
-#include "control/config_report.h"
-#include "control/config_tree.h"
-#include "control/config_value.h"
+#include "config/check.h"
+#include "config/config.h"
+#include "config/report.h"
+#include "config/tree.h"
+#include "config/value.h"
 #include "vtrunkd/limits.h"
 
 /* An endpoint with a numeric address that some link reaches by the routing table. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config_schema.h"
+#include "config/schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/similar.h"
-#include "control/config.h"
+#include "config/config.h"
 
 #define WORDS(...)                     \
 	.words = (const char *const[]) \

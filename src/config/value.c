@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/config_value.h"
+#include "config/value.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "base/key_text.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "vtrunkd/ctl.h"
 #include "vtrunkd/limits.h"
 

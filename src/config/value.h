@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* config_value.h - the forms that single values of the configuration have.
+/* value.h - the forms that single values of the configuration have.
  *
  * Each check takes a text and returns NULL when it is good, else what it is instead, to stand after
  * "this is", or "" when there is nothing more to say. Pure functions, but that the scope of a
  * link-local bind must be an interface that exists.
  */
-#ifndef CONTROL_CONFIG_VALUE_H
-#define CONTROL_CONFIG_VALUE_H
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/config_check.h"
+#include "config/check.h"
 #include "crypto/init.h"
 #include "vtrunkd/limits.h"
 
