@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "crypto/secret.h"
 
 #define NOW (1000 * NS_PER_S)

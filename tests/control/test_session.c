@@ -5,7 +5,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/rcu.h"
-#include "crypto/aead.h"
+#include "crypto/init.h"
 
 #define NOW (1000 * NS_PER_S)
 

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 
 #define NOW (1000 * NS_PER_S)
 
