@@ -92,10 +92,10 @@ static int64_t settle(struct pick_state *state, const struct path_table *table)
 }
 
 /* Every path earns its share of @bytes. */
-static void earn(struct pick_state *state, const struct path_table *table, uint32_t bytes)
+static void earn(struct pick_state *state, const struct path_table *table, int64_t bytes)
 {
 	for (unsigned i = 0; i < table->len; i++)
-		state->credit[table->slot[i].path_id] += (int64_t)table->slot[i].weight * bytes;
+		state->credit[table->slot[i].path_id] += table->slot[i].weight * bytes;
 }
 
 /* Deadlines are reckoned with the longest run there was, else a path falls several behind. */
@@ -107,11 +107,11 @@ static void note_run(struct pick_state *state, uint32_t bytes)
 }
 
 void pick_charge(struct pick_state *state, const struct path_table *table, unsigned slot,
-                 uint32_t bytes)
+                 int32_t bytes)
 {
 	int64_t weight_sum = settle(state, table);
 
-	note_run(state, state->run_bytes + bytes);
+	note_run(state, state->run_bytes + (uint32_t)bytes);
 	earn(state, table, bytes);
 	state->credit[table->slot[slot].path_id] -= weight_sum * bytes;
 }

@@ -29,10 +29,11 @@ struct pick_state {
  */
 unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes);
 
-/* @bytes more go over @table->slot[@slot] without it being picked anew, in the course of a run (run.h).
- * What it gets too early is made up for by the picks that follow.
+/* @bytes more (below 0: less than it was picked for) go over @table->slot[@slot] without it being
+ * picked anew, in the course of a run (run.h). What it gets too early is made up for by the picks
+ * that follow.
  */
 void pick_charge(struct pick_state *state, const struct path_table *table, unsigned slot,
-                 uint32_t bytes);
+                 int32_t bytes);
 
 #endif

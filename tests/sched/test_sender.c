@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/sender.h"
+
+#include "../emulation.h"
+#include "random.h"
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+
+#include "vtrunkd/wire.h"
+
+#define START_NS (1000 * NS_PER_S)
+#define PACKET   1400u
+#define TICKETS  512u
+
+static struct sender sender;
+static struct send_ticket ticket[TICKETS];
+static unsigned offered; /* tickets so far */
+static struct path_table table;
+static struct sender_facts facts = {.table = &table, .has_session = true};
+static uint64_t next_counter;
+
+static void begin(void)
+{
+	seed_random();
+	sender_init(&sender);
+}
+
+TestSuite(sender, .init = begin);
+
+static void set_paths(enum bonding_mode mode, unsigned len, uint32_t weight)
+{
+	table = (struct path_table){.mode = mode, .len = len};
+	for (unsigned i = 0; i < len; i++)
+		table.slot[i] = (struct path_slot){.path_id = (uint8_t)(2 + i), .weight = weight};
+}
+
+/* A super-packet of @packets. */
+static void offer(uint32_t packets, uint64_t now_ns)
+{
+	struct send_ticket *t = &ticket[offered++ % TICKETS];
+
+	cr_assert(eq(u32, t->packets, 0), "the rig has too few tickets");
+	*t = (struct send_ticket){.since_ns = now_ns,
+	                          .packets = packets,
+	                          .packet_bytes = PACKET,
+	                          .last_bytes = PACKET};
+	sender_offer(&sender, t);
+}
+
+static struct send_run next_run(uint64_t now_ns)
+{
+	struct send_run run = {0};
+
+	cr_assert(eq(int, sender_next_run(&sender, &facts, now_ns, &run), SENDER_RUN));
+	return run;
+}
+
+/* Takes up to @packets for @run. */
+static void take(struct send_run *run, unsigned packets)
+{
+	while (packets-- && sender_take(&sender, run))
+		;
+}
+
+static void sent(const struct send_run *run, uint64_t now_ns)
+{
+	const struct send_numbers numbers = {.first = next_counter, .key = 9, .lane = 0};
+
+	next_counter += run->packets;
+	sender_sent(&sender, &facts, run, &numbers, now_ns);
+}
+
+/* One run of at most @packets. */
+static struct send_run send_run(unsigned packets, uint64_t now_ns)
+{
+	struct send_run run = next_run(now_ns);
+
+	take(&run, packets);
+	sent(&run, now_ns);
+	return run;
+}
+
+static void send_all(uint64_t now_ns)
+{
+	while (sender.waiting.first)
+		send_run(BATCH_MAX, now_ns);
+}
+
+static void drop_all(void)
+{
+	while (sender_drop(&sender))
+		;
+	sender_fini(&sender);
+}
+
+/* ---- who takes how much ---- */
+
+Test(sender, has_nothing_to_do_at_first)
+{
+	struct send_run run;
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	cr_expect(eq(int, sender_next_run(&sender, &facts, START_NS, &run), SENDER_NOTHING));
+	cr_expect(eq(u64, sender_alarm_ns(&sender), NEVER_NS));
+	cr_expect(eq(int, sender_excess(&sender, START_NS), SENDER_KEEPS));
+	cr_expect(sender_drop(&sender) == NULL);
+}
+
+Test(sender, waits_for_a_session_and_a_path)
+{
+	struct send_run run;
+
+	offer(1, START_NS);
+	cr_expect(eq(int, sender_next_run(&sender, &facts, START_NS, &run), SENDER_BLOCKED));
+	facts.table = NULL;
+	cr_expect(eq(int, sender_next_run(&sender, &facts, START_NS, &run), SENDER_BLOCKED));
+	facts.table = &table;
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	facts.has_session = false;
+	cr_expect(eq(int, sender_next_run(&sender, &facts, START_NS, &run), SENDER_BLOCKED));
+	facts.has_session = true;
+	cr_expect(eq(int, sender_next_run(&sender, &facts, START_NS, &run), SENDER_RUN));
+	cr_expect(eq(uint, run.path_id, 2));
+	drop_all();
+}
+
+Test(sender, a_single_path_takes_all_it_can)
+{
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	offer(BATCH_MAX + 6, START_NS);
+	cr_expect(eq(u32, send_run(UINT32_MAX, START_NS).packets, BATCH_MAX));
+	cr_expect(eq(u32, send_run(UINT32_MAX, START_NS).packets, 6));
+	sender_fini(&sender);
+}
+
+Test(sender, the_mode_says_where_and_whether_order_counts)
+{
+	static const struct {
+		enum bonding_mode mode;
+		uint16_t mask;
+		bool is_ordered;
+	} cases[] = {
+		{BONDING_AGGREGATE, 1 << 2, true},
+		{BONDING_REDUNDANT, 1 << 2 | 1 << 3 | 1 << 4, false},
+		{BONDING_FAILOVER, 1 << 2, false},
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		set_paths(cases[i].mode, cases[i].mode == BONDING_FAILOVER ? 1 : 3, 1);
+		offer(2, START_NS);
+		struct send_run run = next_run(START_NS);
+
+		cr_expect(eq(u16, run.path_mask, cases[i].mask), "%u", i);
+		cr_expect(eq(int, run.is_ordered, cases[i].is_ordered), "%u", i);
+		cr_expect(eq(uint, run.path_id, 2), "%u", i);
+		drop_all();
+	}
+}
+
+Test(sender, equal_paths_take_turns)
+{
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	offer(8, START_NS);
+	for (unsigned i = 0; i < 8; i++) {
+		struct send_run run = send_run(BATCH_MAX, START_NS);
+
+		cr_expect(eq(u32, run.packets, 1), "nothing is known of the rate");
+		cr_expect(eq(uint, run.path_id, 2 + i % 2));
+	}
+	sender_fini(&sender);
+}
+
+/* 140 MB/s over two paths: 35 KB of half the rate in half a millisecond. */
+static uint64_t make_fast(uint64_t now_ns)
+{
+	for (unsigned i = 0; i < 5000; i++, now_ns += 10 * NS_PER_US) {
+		offer(1, now_ns);
+		send_all(now_ns);
+	}
+	return now_ns;
+}
+
+Test(sender, at_high_rates_a_turn_is_many_packets)
+{
+	uint64_t now_ns;
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	now_ns = make_fast(START_NS);
+	offer(200, now_ns);
+	send_run(BATCH_MAX, now_ns); /* the rest of a turn */
+	for (unsigned i = 0; i < 4; i++)
+		cr_expect(eq(u32, send_run(BATCH_MAX, now_ns).packets, 25));
+	drop_all();
+}
+
+Test(sender, a_turn_goes_on_where_a_run_stopped)
+{
+	struct send_run a, b, c;
+	uint64_t now_ns;
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	now_ns = make_fast(START_NS);
+	offer(200, now_ns);
+	send_run(BATCH_MAX, now_ns);
+	a = send_run(10, now_ns);
+	b = send_run(BATCH_MAX, now_ns);
+	c = send_run(BATCH_MAX, now_ns);
+	cr_expect(eq(uint, a.path_id, b.path_id));
+	cr_expect(eq(u32, a.packets + b.packets, 25));
+	cr_expect(ne(uint, b.path_id, c.path_id));
+	drop_all();
+}
+
+Test(sender, a_run_without_packets_never_was)
+{
+	struct send_run first, again;
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	offer(9, START_NS);
+	for (unsigned i = 0; i < 9; i++) {
+		first = next_run(START_NS);
+		for (unsigned n = 0; n < 3; n++) {
+			again = next_run(START_NS);
+			cr_expect(eq(uint, again.path_id, first.path_id));
+			cr_expect(eq(u32, again.bytes_max, first.bytes_max));
+		}
+		cr_expect(eq(uint, send_run(1, START_NS).path_id, 2 + i % 2));
+	}
+	sender_fini(&sender);
+}
+
+/* ---- what was sent ---- */
+
+Test(sender, records_runs_by_path)
+{
+	const struct send_numbers there = {.first = 101, .key = 9},
+				  beyond = {.first = 103, .key = 9},
+				  other_key = {.first = 101, .key = 8};
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	next_counter = 100;
+	offer(3, START_NS);
+	send_run(BATCH_MAX, START_NS + 5);
+	const struct send_record *r = sender_find(&sender, 2, &there);
+
+	cr_assert(r != NULL);
+	cr_expect(eq(u64, r->first, 100));
+	cr_expect(eq(u32, r->packets, 3));
+	cr_expect(eq(u32, r->bytes, 3 * PACKET));
+	cr_expect(eq(u64, r->t_tx_ns, START_NS + 5));
+	cr_expect(sender_find(&sender, 2, &beyond) == NULL);
+	cr_expect(sender_find(&sender, 2, &other_key) == NULL);
+	cr_expect(sender_find(&sender, 3, &there) == NULL);
+	sender_fini(&sender);
+}
+
+Test(sender, copies_are_recorded_on_every_path)
+{
+	const struct send_numbers numbers = {.first = 0, .key = 9, .lane = LANE_UNORDERED};
+
+	set_paths(BONDING_REDUNDANT, 3, 1);
+	offer(1, START_NS);
+	struct send_run run = next_run(START_NS);
+
+	take(&run, 1);
+	sender_sent(&sender, &facts, &run, &numbers, START_NS);
+	for (unsigned id = 2; id < 5; id++)
+		cr_expect(sender_find(&sender, id, &numbers) != NULL, "%u", id);
+	sender_fini(&sender);
+}
+
+Test(sender, counters_of_a_new_keypair_begin_anew)
+{
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	for (uint32_t key = 1; key < 7; key++) {
+		const struct send_numbers numbers = {.first = 0, .key = key};
+
+		offer(key, START_NS);
+		struct send_run run = next_run(START_NS);
+
+		take(&run, BATCH_MAX);
+		sender_sent(&sender, &facts, &run, &numbers, START_NS + key);
+	}
+	for (uint32_t key = 1; key < 7; key++) {
+		const struct send_numbers numbers = {.first = 0, .key = key};
+		const struct send_record *r = sender_find(&sender, 2, &numbers);
+
+		cr_assert(eq(int, r != NULL, key >= 3), "key %u", key);
+		if (r)
+			cr_expect(eq(u64, r->t_tx_ns, START_NS + key));
+	}
+	sender_fini(&sender);
+}
+
+Test(sender, what_got_no_numbers_is_charged_and_not_recorded)
+{
+	const struct send_numbers numbers = {.first = 0, .key = 9};
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	offer(2, START_NS);
+	struct send_run run = next_run(START_NS);
+
+	take(&run, 1);
+	sender_sent(&sender, &facts, &run, NULL, START_NS);
+	cr_expect(sender_find(&sender, run.path_id, &numbers) == NULL);
+	cr_expect(ne(uint, next_run(START_NS).path_id, run.path_id));
+	drop_all();
+}
+
+Test(sender, shows_what_stands_in_it)
+{
+	struct sender_view view;
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	offer(3, START_NS);
+	send_run(2, START_NS);
+	sender_view(&sender, &view);
+	cr_expect(eq(u64, view.waiting_packets, 1));
+	cr_expect(eq(u64, view.waiting_bytes, PACKET));
+	cr_expect(eq(u64, view.path[2].packets, 2));
+	cr_expect(eq(u64, view.path[2].bytes, 2 * PACKET));
+	cr_expect(eq(u64, view.path[3].packets, 0));
+	drop_all();
+}
+
+/* ---- what is given up, and when ---- */
+
+Test(sender, too_many_packets_are_dropped_only_while_nobody_can_take_them)
+{
+	struct send_run run;
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	offer(STAGED_MAX, START_NS);
+	offer(3, START_NS);
+	cr_expect(eq(int, sender_excess(&sender, START_NS), SENDER_KEEPS));
+	facts.has_session = false;
+	sender_next_run(&sender, &facts, START_NS, &run);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_expect(eq(int, sender_excess(&sender, START_NS), SENDER_TOO_MANY));
+		cr_expect(sender_drop(&sender) == &ticket[0], "the oldest first");
+	}
+	cr_expect(eq(int, sender_excess(&sender, START_NS), SENDER_KEEPS));
+	cr_expect(eq(u64, sender.waiting.packets, STAGED_MAX));
+	facts.has_session = true;
+	drop_all();
+}
+
+Test(sender, nothing_waits_for_ever)
+{
+	offer(2, START_NS);
+	offer(1, START_NS + 1);
+	cr_expect(eq(u64, sender_alarm_ns(&sender), START_NS + SENDER_AGE_NS));
+	cr_expect(eq(int, sender_excess(&sender, START_NS + SENDER_AGE_NS - 1), SENDER_KEEPS));
+	for (unsigned i = 0; i < 2; i++) {
+		cr_expect(
+			eq(int, sender_excess(&sender, START_NS + SENDER_AGE_NS), SENDER_TOO_OLD));
+		sender_drop(&sender);
+	}
+	cr_expect(eq(int, sender_excess(&sender, START_NS + SENDER_AGE_NS), SENDER_KEEPS));
+	cr_expect(eq(u64, sender_alarm_ns(&sender), START_NS + 1 + SENDER_AGE_NS));
+	drop_all();
+}
+
+Test(sender, at_rest_it_gives_the_memory_of_records_back)
+{
+	const struct send_numbers newest = {.first = 999, .key = 9};
+	uint64_t last_ns = START_NS + 3 * NS_PER_S;
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	for (unsigned i = 0; i < 1000; i++) {
+		offer(1, START_NS);
+		send_all(i < 999 ? START_NS : last_ns);
+	}
+	cr_expect(le(u64, sender_alarm_ns(&sender), last_ns + SENDER_REST_NS));
+	while (sender_alarm_ns(&sender) < last_ns + SENDER_REST_NS) {
+		uint64_t at_ns = sender_alarm_ns(&sender);
+
+		sender_service(&sender, at_ns);
+		cr_assert(gt(u64, sender_alarm_ns(&sender), at_ns));
+	}
+	cr_expect(sender_find(&sender, 2, &newest) != NULL);
+	sender_service(&sender, last_ns + SENDER_REST_NS);
+	cr_expect(sender_find(&sender, 2, &newest) == NULL);
+	cr_expect(eq(u64, sender_alarm_ns(&sender), NEVER_NS));
+	sender_fini(&sender);
+}
+
+/* ---- against the same policy, packet by packet ---- */
+
+struct oracle {
+	struct pick_state pick;
+	struct run_state run;
+};
+
+/* The path of one packet: that of the present run, or a newly picked one. */
+static uint8_t choose_slowly(struct oracle *o, uint32_t bytes, uint64_t now_ns)
+{
+	int slot;
+
+	run_tick(&o->run, now_ns);
+	if (table.mode != BONDING_AGGREGATE || table.len == 1)
+		return table.slot[0].path_id;
+	slot = run_slot(&o->run, &table);
+	if (slot >= 0) {
+		pick_charge(&o->pick, &table, (unsigned)slot, (int32_t)bytes);
+	} else {
+		slot = (int)pick_path(&o->pick, &table, bytes);
+		run_begin(&o->run, &table, (unsigned)slot);
+	}
+	run_sent(&o->run, bytes);
+	return table.slot[slot].path_id;
+}
+
+static void change_paths(void)
+{
+	set_paths(random_once_in(8) ? BONDING_REDUNDANT : BONDING_AGGREGATE,
+	          1 + random_below(PATHS_MAX - 2), 1);
+	for (unsigned i = 0; i < table.len; i++)
+		table.slot[i].weight = 1 + random_below(100);
+}
+
+static void offer_anything(uint64_t now_ns)
+{
+	struct send_ticket *t = &ticket[offered++ % TICKETS];
+
+	*t = (struct send_ticket){.since_ns = now_ns,
+	                          .packets = random_once_in(3) ? 1 + random_below(50) : 1,
+	                          .packet_bytes = 40 + random_below(1400),
+	                          .last_bytes = 40 + random_below(1400)};
+	sender_offer(&sender, t);
+}
+
+/* Takes some of what waits in a run, and checks the path of each packet. */
+static void check_run(struct oracle *o, uint64_t now_ns)
+{
+	struct send_run run = next_run(now_ns);
+	unsigned limit = random_once_in(2) ? 1 + random_below(BATCH_MAX) : BATCH_MAX;
+
+	while (run.packets < limit && sender.waiting.first) {
+		uint32_t bytes = send_ticket_next_bytes(sender.waiting.first);
+
+		if (!sender_take(&sender, &run))
+			break;
+		cr_assert(eq(uint, run.path_id, choose_slowly(o, bytes, now_ns)));
+	}
+	cr_assert(gt(u32, run.packets, 0));
+	sent(&run, now_ns);
+}
+
+Test(sender, paths_are_chosen_as_if_for_every_packet_alone)
+{
+	struct oracle oracle = {0};
+	uint64_t now_ns = START_NS;
+
+	change_paths();
+	for (unsigned i = 0; i < fewer_emulated(50000); i++) {
+		if (random_once_in(100))
+			change_paths();
+		now_ns += random_below(random_once_in(50) ? 5000 : 200) * NS_PER_US;
+		offer_anything(now_ns);
+		while (sender.waiting.first && !random_once_in(20))
+			check_run(&oracle, now_ns);
+		while (sender.waiting.packets > 500)
+			sender_drop(&sender);
+	}
+	drop_all();
+}
