@@ -16,15 +16,13 @@
 #include "control/refusal.h"
 #include "control/source.h"
 #include "crypto/aead.h"
+#include "sched/path_choice.h"
 
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
 #define CHALLENGE_INTERVAL_NS (NS_PER_S / 4)
 
 /* Refusals of the system in a row after which a path rests. */
 #define REFUSALS_MAX 3u
-
-/* A path that is down may serve for so long after the peer was heard there, if no other is up. */
-#define DOUBTFUL_NS (2 * NS_PER_S)
 
 /* A candidate whose address is not proved within this time is forgotten: there were six greetings. */
 #define CANDIDATE_NS (10 * NS_PER_S)
@@ -71,12 +69,6 @@ bool path_is_any_known(const struct peer *peer)
 			return true;
 	}
 	return false;
-}
-
-static bool can_carry(const struct peer *peer, const struct path *path, uint64_t now_ns)
-{
-	return path->is_used && path->has_target && path_can_leave(peer, path) &&
-	       path->rest_until_ns <= now_ns;
 }
 
 /* "peer=NAME path=LINK[ENDPOINT]: ..." */
@@ -381,60 +373,26 @@ void path_settle(struct peer *peer, uint64_t now_ns)
 
 /* ---- the table ---- */
 
-static struct path_candidate candidate(const struct peer *peer, unsigned id)
+/* What the choice of paths goes by. */
+static struct path_choice choice_of(const struct peer *peer)
 {
-	return (struct path_candidate){.path_id = (uint8_t)id,
-	                               .weight = peer->path[id].uplink->config->weight};
-}
-
-/* With no path up, hold-downs and verdicts are worth less than a chance: every path that has answered
- * since it fell, or else the one where the peer was heard last, if that was lately.
- */
-static unsigned collect_doubtful(const struct peer *peer,
-                                 struct path_candidate candidates[PATHS_MAX], uint64_t now_ns)
-{
-	uint64_t newest_ns = now_ns > DOUBTFUL_NS ? now_ns - DOUBTFUL_NS : 0;
-	unsigned n = 0, best = PATH_NONE;
+	struct path_choice choice = {.is_bonded = peer->verdict.is == VERDICT_BONDED,
+	                             .followed = peer->active};
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *path = &peer->path[i];
-		uint64_t heard_ns = counter_read(&peer->dp->path[i].heard_ns);
 
-		if (!can_carry(peer, path, now_ns))
+		if (!path->is_used)
 			continue;
-		if (health_answers(&path->health))
-			candidates[n++] = candidate(peer, i);
-		if (heard_ns > newest_ns) {
-			newest_ns = heard_ns;
-			best = i;
-		}
+		choice.path[i] = (struct path_facts){
+			.has_target = path->has_target,
+			.has_link = path_can_leave(peer, path),
+			.rest_until_ns = path->rest_until_ns,
+			.heard_ns = counter_read(&peer->dp->path[i].heard_ns),
+			.weight = path->uplink->config->weight,
+			.health = &path->health};
 	}
-	if (n == 0 && best != PATH_NONE)
-		candidates[n++] = candidate(peer, best);
-	return n;
-}
-
-/* Bonded: every path that answers; until the first has answered, the one the handshake took. Else
- * the active one alone.
- */
-static unsigned collect(struct peer *peer, struct path_candidate candidates[PATHS_MAX],
-                        uint64_t now_ns)
-{
-	const struct path *active = peer->active == PATH_NONE ? NULL : &peer->path[peer->active];
-	unsigned n = 0;
-
-	for (unsigned i = 0; peer->verdict.is == VERDICT_BONDED && i < PATHS_MAX; i++) {
-		const struct path *path = &peer->path[i];
-
-		if (can_carry(peer, path, now_ns) && health_carries_data(&path->health))
-			candidates[n++] = candidate(peer, i);
-	}
-	if (n == 0 && active && can_carry(peer, active, now_ns) &&
-	    (peer->verdict.is != VERDICT_BONDED || active->health.state == PATH_UNPROVEN))
-		candidates[n++] = candidate(peer, peer->active);
-	if (n == 0 && peer->verdict.is == VERDICT_BONDED)
-		n = collect_doubtful(peer, candidates, now_ns);
-	return n;
+	return choice;
 }
 
 static void mark_in_table(struct peer *peer, const struct path_table *table)
@@ -447,8 +405,9 @@ static void mark_in_table(struct peer *peer, const struct path_table *table)
 
 void path_publish(struct peer *peer, uint64_t now_ns)
 {
+	const struct path_choice choice = choice_of(peer);
 	struct path_candidate candidates[PATHS_MAX];
-	unsigned len = collect(peer, candidates, now_ns);
+	unsigned len = path_choose(&choice, candidates, now_ns);
 	struct path_table *table;
 	uint16_t mask = 0;
 
@@ -643,14 +602,9 @@ static bool is_about_link(int error)
 /* Whether data could go somewhere else. */
 static bool has_alternative(const struct peer *peer, const struct path *path, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct path *other = &peer->path[i];
+	const struct path_choice choice = choice_of(peer);
 
-		if (other != path && can_carry(peer, other, now_ns) &&
-		    (peer->verdict.is != VERDICT_BONDED || health_carries_data(&other->health)))
-			return true;
-	}
-	return false;
+	return path_has_alternative(&choice, path_id(peer, path), now_ns);
 }
 
 /* Counts refusals without a success between; true when these are enough to mean something. */

@@ -15,7 +15,7 @@
  * Which paths may carry data, and with what weights, is told by an immutable table that control
  * publishes: the state of a path (health.h, estimate.h) is fed by probes that control sends,
  * decides about handshakes, greetings and lines in the log as well, and so stays with control,
- * which makes the table of it (path_table.h). This half knows only what it sends.
+ * which makes the table of it (path_choice.h). This half knows only what it sends.
  *
  * Pure: time comes in, and memory is allocated for records alone. Used in one role, so by one
  * thread at a time. @now_ns is boot time, read once for many packets, and never goes back.
