@@ -10,6 +10,7 @@
 #include "sched/path_table.h"
 #include "sched/pick.h"
 #include "sched/reseq.h"
+#include "sched/sender.h"
 
 #define PACKET_BYTES    1420u
 #define PACKET_NS       (12 * NS_PER_US) /* from packet to packet: about 1 Gbit/s */
@@ -62,6 +63,115 @@ static int measure_pick(struct report *r, unsigned paths, double time_s)
 	add_row(r, "pick", paths, &task, PICKS_PER_TURN);
 	path_table_retire(work.table);
 	return VTBENCH_OK;
+}
+
+/* ---- the sending half ---- */
+
+#define RUN_PACKETS    22u /* of each path in turn */
+#define TICKET_PACKETS 44u /* a super-packet of 64 KB makes so many */
+#define RUNS_PER_TURN  64u
+#define RUN_HALVES     (2 * RUN_PACKETS - 1) /* half a packet less, as the last one may be longer */
+
+/* Paths of one weight, and a rate at which each carries RUN_PACKETS in the time of a run. */
+struct send_work {
+	struct sender sender;
+	struct sender_facts facts;
+	struct send_ticket ticket[2]; /* one waits while the other is cut */
+	uint64_t tickets, counter, runs;
+	uint64_t now_ns, packet_ns;
+};
+
+static void offer(struct send_work *w)
+{
+	struct send_ticket *ticket = &w->ticket[w->tickets++ % 2];
+
+	*ticket = (struct send_ticket){.since_ns = w->now_ns,
+	                               .packets = TICKET_PACKETS,
+	                               .packet_bytes = PACKET_BYTES,
+	                               .last_bytes = PACKET_BYTES};
+	sender_offer(&w->sender, ticket);
+}
+
+/* Chooses the path of a run, takes its packets and records it. Returns how many. */
+static unsigned send_run(struct send_work *w)
+{
+	struct send_run run;
+	struct send_ticket *ticket;
+
+	if (w->sender.waiting.packets < TICKET_PACKETS)
+		offer(w);
+	if (sender_next_run(&w->sender, &w->facts, w->now_ns, &run) != SENDER_RUN)
+		return 0;
+	while (run.packets < RUN_PACKETS && (ticket = sender_take(&w->sender, &run)))
+		measure_keep(ticket);
+	sender_sent(&w->sender, &w->facts, &run,
+	            &(struct send_numbers){.first = w->counter, .key = 1}, w->now_ns);
+	w->counter += run.packets;
+	w->now_ns += run.packets * w->packet_ns;
+	w->runs++;
+	return run.packets;
+}
+
+static uint64_t send_runs(void *arg, uint64_t repetitions)
+{
+	struct send_work *w = arg;
+	uint64_t end, begin_ns;
+
+	if (w->sender.waiting.packets < TICKET_PACKETS)
+		offer(w);
+	end = w->counter + repetitions * RUNS_PER_TURN * RUN_PACKETS;
+	begin_ns = measure_now_ns();
+	while (w->counter < end)
+		send_run(w);
+	return measure_now_ns() - begin_ns;
+}
+
+/* Until the rate is known. False when runs do not come out as they should. */
+static bool begin_sending(struct send_work *w)
+{
+	uint64_t runs, packets;
+
+	while (w->now_ns < NS_PER_S + 4 * RUN_WINDOW_NS)
+		send_run(w);
+	runs = w->runs;
+	packets = w->counter;
+	for (unsigned i = 0; i < RUNS_PER_TURN; i++)
+		send_run(w);
+	return w->runs - runs == RUNS_PER_TURN &&
+	       w->counter - packets == RUNS_PER_TURN * RUN_PACKETS;
+}
+
+static int measure_send(struct report *r, unsigned paths, double time_s)
+{
+	static struct measure_task task;
+	struct path_candidate candidates[PATHS_MAX];
+	struct send_work work = {.now_ns = NS_PER_S,
+	                         .packet_ns = 2 * RUN_TIME_NS / RUN_HALVES / paths};
+	int status = VTBENCH_OK;
+
+	for (unsigned i = 0; i < paths; i++)
+		candidates[i] = (struct path_candidate){.path_id = (uint8_t)i, .weight = 1};
+	struct path_table *table = path_table_build(BONDING_AGGREGATE, candidates, paths);
+	if (!table) {
+		fputs("vtbench: out of memory\n", stderr);
+		return VTBENCH_FAILED;
+	}
+	work.facts = (struct sender_facts){.table = table, .has_session = true};
+	sender_init(&work.sender);
+	if (begin_sending(&work)) {
+		task = (struct measure_task){.run = send_runs, .arg = &work};
+		measure(&task, 1, time_s);
+		add_row(r, "send", paths, &task, RUNS_PER_TURN * RUN_PACKETS);
+	} else {
+		fprintf(stderr, "vtbench: runs over %u paths are not of %u packets\n", paths,
+		        RUN_PACKETS);
+		status = VTBENCH_FAILED;
+	}
+	while (sender_drop(&work.sender))
+		;
+	sender_fini(&work.sender);
+	path_table_retire(table);
+	return status;
 }
 
 /* ---- order ---- */
@@ -152,15 +262,19 @@ static int measure_reseq(struct report *r, bool is_striped, double time_s)
 static int measure_all(struct report *r, double time_s)
 {
 	static const unsigned paths[] = {1, 2, 4, 8, 16};
-	const unsigned pick_count = sizeof paths / sizeof *paths;
+	const unsigned count = sizeof paths / sizeof *paths;
 	int status = VTBENCH_OK;
 
-	for (unsigned i = 0; i < pick_count && !status; i++) {
-		report_progress(r, i + 1, pick_count + 2, "pick");
+	for (unsigned i = 0; i < count && !status; i++) {
+		report_progress(r, i + 1, 2 * count + 2, "pick");
 		status = measure_pick(r, paths[i], time_s);
 	}
+	for (unsigned i = 0; i < count && !status; i++) {
+		report_progress(r, count + i + 1, 2 * count + 2, "send");
+		status = measure_send(r, paths[i], time_s);
+	}
 	for (unsigned striped = 0; striped < 2 && !status; striped++) {
-		report_progress(r, pick_count + striped + 1, pick_count + 2, "reseq");
+		report_progress(r, 2 * count + striped + 1, 2 * count + 2, "reseq");
 		status = measure_reseq(r, striped, time_s);
 	}
 	return status;
@@ -168,7 +282,9 @@ static int measure_all(struct report *r, double time_s)
 
 static const char about[] =
 	"pick: the time to choose the path of the next run, among paths of different\n"
-	"weight. reseq: the time per packet to restore the order, when all packets come in\n"
+	"weight. send: the time per packet of the sending half of a peer - which path,\n"
+	"taken from what waits, recorded - in runs of 22 packets over paths of one weight.\n"
+	"reseq: the time per packet to restore the order, when all packets come in\n"
 	"order over one path, and when they are striped over two of different delay.\n";
 
 int sched_main(int argc, char **argv)

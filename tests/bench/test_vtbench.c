@@ -207,6 +207,8 @@ Test(vtbench, sched_measures_choice_and_order, .timeout = 60)
 
 	FOR_EACH(paths, "1", "2", "4", "8", "16")
 	EXPECT_ROW(&run, "pick", *paths);
+	FOR_EACH(paths, "1", "2", "4", "8", "16")
+	EXPECT_ROW(&run, "send", *paths);
 	EXPECT_ROW(&run, "reseq in order", "1");
 	EXPECT_ROW(&run, "reseq striped", "2");
 	finish(&run);
