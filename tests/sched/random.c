@@ -15,6 +15,11 @@ void seed_random(void)
 	fprintf(stderr, "SEED=%llu\n", (unsigned long long)state);
 }
 
+void set_random(uint64_t seed)
+{
+	state = seed;
+}
+
 uint32_t random_below(uint32_t limit) /* xorshift64* */
 {
 	state ^= state >> 12;

@@ -2,34 +2,14 @@
 #include "sched/pick.h"
 
 #include "../emulation.h"
+#include "random.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PACKET_MAX 1500u
-
-static uint64_t random_state;
-
-/* SEED=N repeats a run. */
-static void seed_random(void)
-{
-	const char *given = getenv("SEED");
-
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) | 1;
-	fprintf(stderr, "SEED=%llu\n", (unsigned long long)random_state);
-}
-
-static uint32_t random_below(uint32_t limit) /* xorshift64* */
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1dull) >> 33) % limit;
-}
 
 TestSuite(pick, .init = seed_random);
 
@@ -144,7 +124,7 @@ Test(pick, bytes_follow_the_weights_for_any_number_of_paths)
  */
 Test(pick, small_runs_between_large_ones_do_not_hide_a_deadline)
 {
-	random_state = 1462;
+	set_random(1462);
 	struct path_table table = random_table(16, 2);
 
 	check_shares(&table, 1000, SIZES_IN_SPELLS);
@@ -281,7 +261,8 @@ Test(pick, another_path_of_the_same_weight_inherits_nothing)
 	cr_expect(eq(i64, state.credit[0] + state.credit[2], 0));
 }
 
-/* The credits tell by themselves that the paths have changed: freed tables' addresses come again. */
+/* The credits tell by themselves that the paths have changed: freed tables' addresses come again.
+ */
 Test(pick, a_table_at_a_used_address_is_a_new_one)
 {
 	struct path_table table = table_of(2, (uint32_t[]){1000, 1000});
@@ -317,9 +298,9 @@ static int64_t credit_sum(const struct pick_state *state, const struct path_tabl
 	return sum;
 }
 
-/* Runs of one packet up to RUN_MAX bytes, whatever the path: the first packet is picked for, the rest
- * is charged. As in check_shares() a path gets no more than a run ahead of its share or behind it, the
- * longest that was; a run exceeds its length by a packet at most.
+/* Runs of one packet up to RUN_MAX bytes, whatever the path: the first packet is picked for, the
+ * rest is charged. As in check_shares() a path gets no more than a run ahead of its share or behind
+ * it, the longest that was; a run exceeds its length by a packet at most.
  */
 #define RUN_MAX 65536u
 
