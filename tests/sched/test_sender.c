@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/sender.h"
 
-#include "../emulation.h"
-#include "random.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <stdlib.h>
 
 #include "vtrunkd/wire.h"
 
@@ -22,7 +19,6 @@ static uint64_t next_counter;
 
 static void begin(void)
 {
-	seed_random();
 	sender_init(&sender);
 }
 
@@ -384,85 +380,4 @@ Test(sender, at_rest_it_gives_the_memory_of_records_back)
 	cr_expect(sender_find(&sender, 2, &newest) == NULL);
 	cr_expect(eq(u64, sender_alarm_ns(&sender), NEVER_NS));
 	sender_fini(&sender);
-}
-
-/* ---- against the same policy, packet by packet ---- */
-
-struct oracle {
-	struct pick_state pick;
-	struct run_state run;
-};
-
-/* The path of one packet: that of the present run, or a newly picked one. */
-static uint8_t choose_slowly(struct oracle *o, uint32_t bytes, uint64_t now_ns)
-{
-	int slot;
-
-	run_tick(&o->run, now_ns);
-	if (table.mode != BONDING_AGGREGATE || table.len == 1)
-		return table.slot[0].path_id;
-	slot = run_slot(&o->run, &table);
-	if (slot >= 0) {
-		pick_charge(&o->pick, &table, (unsigned)slot, (int32_t)bytes);
-	} else {
-		slot = (int)pick_path(&o->pick, &table, bytes);
-		run_begin(&o->run, &table, (unsigned)slot);
-	}
-	run_sent(&o->run, bytes);
-	return table.slot[slot].path_id;
-}
-
-static void change_paths(void)
-{
-	set_paths(random_once_in(8) ? BONDING_REDUNDANT : BONDING_AGGREGATE,
-	          1 + random_below(PATHS_MAX - 2), 1);
-	for (unsigned i = 0; i < table.len; i++)
-		table.slot[i].weight = 1 + random_below(100);
-}
-
-static void offer_anything(uint64_t now_ns)
-{
-	struct send_ticket *t = &ticket[offered++ % TICKETS];
-
-	*t = (struct send_ticket){.since_ns = now_ns,
-	                          .packets = random_once_in(3) ? 1 + random_below(50) : 1,
-	                          .packet_bytes = 40 + random_below(1400),
-	                          .last_bytes = 40 + random_below(1400)};
-	sender_offer(&sender, t);
-}
-
-/* Takes some of what waits in a run, and checks the path of each packet. */
-static void check_run(struct oracle *o, uint64_t now_ns)
-{
-	struct send_run run = next_run(now_ns);
-	unsigned limit = random_once_in(2) ? 1 + random_below(BATCH_MAX) : BATCH_MAX;
-
-	while (run.packets < limit && sender.waiting.first) {
-		uint32_t bytes = send_ticket_next_bytes(sender.waiting.first);
-
-		if (!sender_take(&sender, &run))
-			break;
-		cr_assert(eq(uint, run.path_id, choose_slowly(o, bytes, now_ns)));
-	}
-	cr_assert(gt(u32, run.packets, 0));
-	sent(&run, now_ns);
-}
-
-Test(sender, paths_are_chosen_as_if_for_every_packet_alone)
-{
-	struct oracle oracle = {0};
-	uint64_t now_ns = START_NS;
-
-	change_paths();
-	for (unsigned i = 0; i < fewer_emulated(50000); i++) {
-		if (random_once_in(100))
-			change_paths();
-		now_ns += random_below(random_once_in(50) ? 5000 : 200) * NS_PER_US;
-		offer_anything(now_ns);
-		while (sender.waiting.first && !random_once_in(20))
-			check_run(&oracle, now_ns);
-		while (sender.waiting.packets > 500)
-			sender_drop(&sender);
-	}
-	drop_all();
 }
