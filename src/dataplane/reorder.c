@@ -8,7 +8,7 @@
 #include "base/align.h"
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
-#include "sched/epochs.h"
+#include "sched/receiver.h"
 
 /* Memory beyond that of so many packets goes back to the system when it was not needed for a while. */
 #define KEPT_TICKETS 64u
@@ -16,9 +16,8 @@
 
 /* Lies in one mapping with the packets, so that a peer at rest needs a few pages of it. */
 struct reorder {
-	struct reseq seq;
-	struct epochs epochs; /* keypairs, and where their numbers are in @seq */
-	size_t bytes;         /* of the mapping */
+	struct receiver receiver;
+	size_t bytes; /* of the mapping */
 	uint8_t *memory;
 	size_t stride;
 	unsigned fresh;    /* tickets from here on have no memory yet */
@@ -81,7 +80,7 @@ static bool give_up_oldest(struct reorder *r, const struct reorder_sink *sink, u
 {
 	uint16_t ticket;
 
-	if (!reseq_take_any(&r->seq, now_ns, &ticket))
+	if (!receiver_take_any(&r->receiver, now_ns, &ticket))
 		return false;
 	deliver_ticket(r, sink, ticket);
 	return true;
@@ -97,8 +96,9 @@ static uint16_t store(struct reorder *r, const uint8_t *packet, size_t len)
 	return ticket;
 }
 
-static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t place, unsigned path,
-                 uint8_t *packet, size_t len, uint64_t now_ns)
+static void hold(struct reorder *r, const struct reorder_sink *sink,
+                 const struct receiver_packet *which, uint64_t place, uint8_t *packet, size_t len,
+                 uint64_t now_ns)
 {
 	uint16_t ticket = RESEQ_NO_TICKET;
 
@@ -106,7 +106,7 @@ static void hold(struct reorder *r, const struct reorder_sink *sink, uint64_t pl
 		sink->deliver(sink->self, sink->peer, packet, len);
 	else if (len)
 		ticket = store(r, packet, len);
-	reseq_hold(&r->seq, place, path, ticket, now_ns);
+	receiver_hold(&r->receiver, which, place, ticket, now_ns);
 	/* One ticket is left for the next packet: what is given up is then the lowest of all. */
 	while (!has_ticket(r)) {
 		if (r->gone_len == 0)
@@ -120,30 +120,27 @@ static void deliver_due(struct reorder *r, const struct reorder_sink *sink, uint
 {
 	uint16_t ticket;
 
-	while (reseq_take(&r->seq, now_ns, &ticket))
+	while (receiver_take(&r->receiver, now_ns, &ticket))
 		deliver_ticket(r, sink, ticket);
 }
 
 void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struct keypair *kp,
                  uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns)
 {
-	enum reseq_verdict verdict = RESEQ_DELIVER;
+	const struct receiver_packet which = {
+		.seq = seq, .born_ns = kp->born_ns, .index = kp->local_index, .path = path};
+	enum reseq_verdict verdict;
 	uint64_t place;
 
-	if (path >= PATHS_MAX)
-		path = PATHS_MAX;
-	if (epochs_place(&r->epochs, &r->seq, kp->born_ns, kp->local_index, seq, now_ns, &place)) {
-		while ((verdict = reseq_arrived(&r->seq, place, path, now_ns)) == RESEQ_FULL)
-			give_up_oldest(r, sink, now_ns);
-	}
+	while ((verdict = receiver_arrived(&r->receiver, &which, now_ns, &place)) == RESEQ_FULL)
+		give_up_oldest(r, sink, now_ns);
 	if (verdict == RESEQ_HOLD) {
-		hold(r, sink, place, path, packet, len, now_ns);
+		hold(r, sink, &which, place, packet, len, now_ns);
 		return;
 	}
 	if (len)
 		sink->deliver(sink->self, sink->peer, packet, len);
-	if (r->seq.held)
-		deliver_due(r, sink, now_ns);
+	deliver_due(r, sink, now_ns);
 }
 
 /* Nothing is held or waits for the sink. */
@@ -161,10 +158,10 @@ uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_
 	flush(r, sink);
 	if (r->fresh > KEPT_TICKETS && r->idle_len == r->fresh && now_ns > r->grown_ns + KEPT_NS)
 		give_back_memory(r);
-	return reseq_deadline_ns(&r->seq, now_ns);
+	return receiver_alarm_ns(&r->receiver, now_ns);
 }
 
 void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us)
 {
-	reseq_probed(&r->seq, path, owd_us);
+	receiver_probed(&r->receiver, path, owd_us);
 }

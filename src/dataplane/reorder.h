@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* reorder.h - the packets of a bonded peer that wait for their turn.
  *
- * sched/reseq.h decides; this holds the bytes. Only packets out of turn are copied here, so that a
- * batch goes home at once and a long wait cannot empty the pools. A peer gets one when it is found to
- * be bonded. Everything runs in the emitting role of the peer's `arriving` sequencer.
+ * sched/receiver.h decides; this holds the bytes. Only packets out of turn are copied here, so that
+ * a batch goes home at once and a long wait cannot empty the pools. A peer gets one when it is
+ * found to be bonded. Everything runs in the emitting role of the peer's `arriving` sequencer.
  */
 #ifndef DATAPLANE_REORDER_H
 #define DATAPLANE_REORDER_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-#include "sched/reseq.h"
 
 #define REORDER_HELD_MAX 4096u /* fewer packets wait; at so many the oldest gap is given up */
 
@@ -36,18 +34,18 @@ struct reorder_sink {
 struct reorder *reorder_create(size_t packet_bytes);
 void reorder_destroy(struct reorder *r);
 
-/* A payload that came in the ordered lane under @kp with number @seq over @path (PATH_NONE: unknown).
- * @len 0 keeps its place without being delivered. Delivers everything whose turn it is.
+/* A payload that came in the ordered lane under @kp with number @seq over @path (PATH_NONE:
+ * unknown). @len 0 keeps its place without being delivered. Delivers everything whose turn it is.
  */
 void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struct keypair *kp,
                  uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns);
 
-/* Delivers what may go because time has passed, and flushes. Returns when to ask again, NEVER_NS for not at
- * all. At the end of every batch.
+/* Delivers what may go because time has passed, and flushes. Returns when to ask again, NEVER_NS
+ * for not at all. At the end of every batch.
  */
 uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns);
 
-/* A probe over @path: see reseq_probed(). */
+/* A probe over @path: see receiver_probed(). */
 void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "crypto/keypair.h"
 #include "dataplane/batch.h"
+#include "sched/reseq.h"
 
 #define PACKET_BYTES 1024u
 #define NOW_NS       (1000 * NS_PER_S)
