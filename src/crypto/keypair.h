@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/align.h"
 #include "base/rcu.h"
 #include "crypto/replay.h"
 #include "vtrunkd/limits.h"
@@ -31,7 +32,7 @@ struct keypair_keys {
 	uint8_t receive[KEY_LEN];
 };
 
-/* Groups that are written start on cache lines of their own (64 bytes): sealing must not slow down
+/* Groups that are written start on cache lines of their own : sealing must not slow down
  * opening, and taking references neither.
  */
 struct keypair {
@@ -48,16 +49,17 @@ struct keypair {
 	_Atomic uint64_t superseded_ns;  /* [A] control, once: a newer session is in use; 0: none */
 	struct cds_lfht_node index_node; /* [U] in the data plane's index table */
 
-	alignas(64) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
+	alignas(CACHE_LINE) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
 
-	alignas(64) struct replay_window received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
+	alignas(CACHE_LINE) struct replay_window
+		received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
 	uint64_t
 		*wide_bits; /* [I] NULL without lanes; [D] of lanes 0 and 1 when counters need it */
 	uint64_t stock_bits[REPLAY_WORDS(REPLAY_BITS_STOCK)];          /* [D] lane 0 before */
 	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before */
 	uint64_t control_bits[16][REPLAY_WORDS(REPLAY_BITS_CONTROL)];  /* [D] */
 
-	alignas(64) _Atomic unsigned references; /* [A] */
+	alignas(CACHE_LINE) _Atomic unsigned references; /* [A] */
 	struct rcu_head rcu;
 };
 

@@ -24,20 +24,17 @@
 #include <urcu/lfstack.h>
 #include <urcu/wfcqueue.h>
 
-#include "base/endpoint.h"
+#include "base/align.h"
+#include "dataplane/route.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
 struct batch_pool;
 struct dp_peer;
 struct keypair;
-struct link;
 
-#define CACHE_LINE      64
 #define TRAIN_BYTES     65536u  /* the longest GRO train, or the longest datagram */
 #define BATCH_BYTES_MAX 131072u /* what BATCH_MAX full packets need, unless they are jumbo ones */
-#define PATH_NONE       0xffu
-#define PATH_ANY        0xfeu
 
 enum batch_kind {
 	BATCH_SEAL, /* IP packets on their way out: sealed by a worker, then sent in order */
@@ -56,19 +53,6 @@ struct segment {
 			  */
 	uint16_t rank;   /* sealing: counter = batch->first_counter + rank */
 };
-
-/* Where a datagram came from or goes to. */
-struct route {
-	struct link *link;
-	struct endpoint remote;
-	struct endpoint local; /* our address, port ignored; family AF_UNSPEC: not known, any */
-};
-
-/* The same link and the same remote address, whichever of our own it is. */
-static inline bool route_is_same_way(const struct route *a, const struct route *b)
-{
-	return a->link == b->link && endpoint_equal(&a->remote, &b->remote);
-}
 
 struct batch {
 	struct cds_wfcq_node inbox_node; /* in a worker's or the control thread's inbox */

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <urcu/wfcqueue.h>
 
+#include "base/align.h"
 #include "dataplane/batch.h"
 
 /*   [P] pushed by many   [O] the one taker   [A] any thread */

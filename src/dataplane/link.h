@@ -20,10 +20,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/align.h"
 #include "base/counter.h"
 #include "base/endpoint.h"
 #include "base/thread.h"
 #include "dataplane/batch.h"
+#include "dataplane/route.h"
 #include "dataplane/self.h"
 #include "dataplane/socket_drops.h"
 #include "dataplane/trains.h"

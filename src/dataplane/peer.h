@@ -16,10 +16,12 @@
 
 #include <stdatomic.h>
 
+#include "base/align.h"
 #include "base/bucket.h"
 #include "base/counter.h"
 #include "base/rcu.h"
 #include "dataplane/batch.h"
+#include "dataplane/route.h"
 #include "dataplane/sequencer.h"
 #include "dataplane/signs.h"
 #include "dataplane/staging.h"

@@ -10,6 +10,7 @@
 #ifndef DATAPLANE_SELF_H
 #define DATAPLANE_SELF_H
 
+#include "base/align.h"
 #include "base/counter.h"
 #include "dataplane/batch.h"
 #include "dataplane/drop.h"

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <urcu/wfcqueue.h>
 
+#include "base/align.h"
 #include "dataplane/batch.h"
 
 struct dp_thread;
