@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/keypair.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,23 +45,13 @@ struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t
 	kp->born_ns = now_ns;
 	kp->rekey_ns = now_ns + REKEY_AFTER_TIME;
 	init_windows(kp);
-	atomic_init(&kp->references, 1);
+	reference_init(&kp->references);
 	return kp;
 }
 
-/* Relaxed: a reference orders nothing, what it guards was published through RCU or handed over by
- * the caller's own reference. Zero is final, so it is never counted up from.
- */
 bool keypair_get(struct keypair *kp)
 {
-	unsigned held = atomic_load_explicit(&kp->references, memory_order_relaxed);
-
-	do {
-		if (held == 0)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&kp->references, &held, held + 1, memory_order_relaxed, memory_order_relaxed));
-	return true;
+	return reference_get(&kp->references);
 }
 
 int keypair_accept_lanes(struct keypair *kp)
@@ -89,17 +78,9 @@ static void destroy(struct rcu_head *head)
 	free(kp);
 }
 
-/* Release: what this holder did to the keypair comes before its end; acquire, in the last holder, is
- * the partner.
- */
 void keypair_put(struct keypair *kp)
 {
-	if (!kp)
-		return;
-	unsigned held = atomic_fetch_sub_explicit(&kp->references, 1, memory_order_acq_rel);
-
-	assert(held > 0);
-	if (held == 1)
+	if (kp && reference_put(&kp->references))
 		call_rcu(&kp->rcu, destroy);
 }
 

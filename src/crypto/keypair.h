@@ -19,6 +19,7 @@
 
 #include "base/align.h"
 #include "base/rcu.h"
+#include "base/reference.h"
 #include "crypto/replay.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
@@ -59,7 +60,7 @@ struct keypair {
 	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before */
 	uint64_t control_bits[16][REPLAY_WORDS(REPLAY_BITS_CONTROL)];  /* [D] */
 
-	alignas(CACHE_LINE) _Atomic unsigned references; /* [A] */
+	alignas(CACHE_LINE) struct reference references; /* [A] */
 	struct rcu_head rcu;
 };
 

@@ -27,21 +27,13 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	atomic_init(&peer->followed_path, PATH_NONE);
 	atomic_init(&peer->reorder_due_ns, NEVER_NS);
 	atomic_init(&peer->reorder_look_ns, NEVER_NS);
-	atomic_init(&peer->references, 1);
+	reference_init(&peer->references);
 	return peer;
 }
 
-/* Relaxed, and never up from zero, as keypair_get(). */
 struct dp_peer *dp_peer_get(struct dp_peer *peer)
 {
-	unsigned held = atomic_load_explicit(&peer->references, memory_order_relaxed);
-
-	do {
-		if (held == 0)
-			return NULL;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&peer->references, &held, held + 1, memory_order_relaxed, memory_order_relaxed));
-	return peer;
+	return reference_get(&peer->references) ? peer : NULL;
 }
 
 static void free_after_grace(struct rcu_head *head)
@@ -55,9 +47,7 @@ static void free_after_grace(struct rcu_head *head)
 
 void dp_peer_put(struct dp_peer *peer)
 {
-	if (!peer)
-		return;
-	if (atomic_fetch_sub_explicit(&peer->references, 1, memory_order_acq_rel) == 1)
+	if (peer && reference_put(&peer->references))
 		call_rcu(&peer->rcu, free_after_grace);
 }
 

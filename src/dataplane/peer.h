@@ -20,6 +20,7 @@
 #include "base/bucket.h"
 #include "base/counter.h"
 #include "base/rcu.h"
+#include "base/reference.h"
 #include "dataplane/batch.h"
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
@@ -125,7 +126,7 @@ struct dp_peer {
 	struct dp_path path[PATHS_MAX];
 
 	void *control;               /* [I] the control thread's object */
-	_Atomic unsigned references; /* [A] */
+	struct reference references; /* [A] */
 	struct rcu_head rcu;
 };
 

@@ -363,7 +363,7 @@ Test(keypair, references_of_several_threads_add_up)
 		thread_join(&t[i]);
 	for (unsigned i = 0; i < TAKERS; i++)
 		cr_expect(eq(uint, refused[i], 0));
-	cr_expect(eq(uint, atomic_load(&kp->references), 1));
+	cr_expect(eq(uint, reference_count(&kp->references), 1));
 }
 
 /* With lanes, moved to the wide windows or not, and put: what was allocated comes back. 64 rounds would

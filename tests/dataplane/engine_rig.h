@@ -389,7 +389,7 @@ static inline void rig_drop_keypair(struct rig_end *end, struct keypair *kp)
 	if (!kp)
 		return;
 	rig_expect_count("keypair in the table", index_remove(engine_index(end->engine), kp), 1);
-	rig_expect_count("references to the keypair", atomic_load(&kp->references), 1);
+	rig_expect_count("references to the keypair", reference_count(&kp->references), 1);
 	keypair_put(kp);
 }
 
@@ -406,7 +406,7 @@ static inline void rig_strip_peer(struct rig_end *end, struct dp_peer *peer, str
 /* After rig_destroy(): ours must be the last reference. */
 static inline void rig_put_peer(struct dp_peer *peer)
 {
-	rig_expect_count("references to the peer", atomic_load(&peer->references), 1);
+	rig_expect_count("references to the peer", reference_count(&peer->references), 1);
 	dp_peer_put(peer);
 }
 

@@ -228,15 +228,15 @@ Test(batch, references_are_released_once)
 	cr_assert(keypair_get(kp));
 	b->keypair = kp;
 	b->peer = dp_peer_get(peer);
-	cr_expect(eq(uint, atomic_load(&kp->references), 2));
-	cr_expect(eq(uint, atomic_load(&peer->references), 2));
+	cr_expect(eq(uint, reference_count(&kp->references), 2));
+	cr_expect(eq(uint, reference_count(&peer->references), 2));
 	batch_free(b);
-	cr_expect(eq(uint, atomic_load(&kp->references), 1));
-	cr_expect(eq(uint, atomic_load(&peer->references), 1));
+	cr_expect(eq(uint, reference_count(&kp->references), 1));
+	cr_expect(eq(uint, reference_count(&peer->references), 1));
 	cr_assert(eq(ptr, batch_get(&pool), b));
 	batch_free(b);
-	cr_expect(eq(uint, atomic_load(&kp->references), 1));
-	cr_expect(eq(uint, atomic_load(&peer->references), 1));
+	cr_expect(eq(uint, reference_count(&kp->references), 1));
+	cr_expect(eq(uint, reference_count(&peer->references), 1));
 	keypair_put(kp);
 	dp_peer_put(peer);
 }

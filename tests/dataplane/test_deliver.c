@@ -241,7 +241,7 @@ Test(deliver, datagram_for_no_session_or_an_expired_one_is_dropped)
 	flush();
 	cr_expect(eq(u64, drops(DROP_KEY_EXPIRED), 1));
 	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 2));
-	cr_expect(eq(uint, atomic_load(&old->references), 1));
+	cr_expect(eq(uint, reference_count(&old->references), 1));
 	keypair_put(old);
 }
 

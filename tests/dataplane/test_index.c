@@ -43,7 +43,7 @@ static struct keypair *create_keypair(uint32_t index)
 
 static unsigned references(struct keypair *kp)
 {
-	return atomic_load_explicit(&kp->references, memory_order_relaxed);
+	return reference_count(&kp->references);
 }
 
 Test(index, reserved_index_leads_to_its_handshake_and_to_no_keypair)

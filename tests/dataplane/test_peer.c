@@ -25,7 +25,7 @@ static void teardown(void)
 {
 	rig_expect_all_home(&end);
 	rig_drop_keypair(&end, kp);
-	rig_expect_count("references", atomic_load(&peer->references), 0);
+	rig_expect_count("references", reference_count(&peer->references), 0);
 	rig_destroy(&end);
 	rig_teardown();
 }

@@ -35,7 +35,7 @@ static void teardown(void)
 
 	staging_clear(&staging);
 	for (unsigned i = 0; i < PEERS; i++) {
-		has_leak |= atomic_load(&peer[i]->references) != 1;
+		has_leak |= reference_count(&peer[i]->references) != 1;
 		dp_peer_put(peer[i]);
 	}
 	staging_fini(&staging);
