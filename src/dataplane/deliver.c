@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/late.h"
 #include "dataplane/reorder.h"
 
 /* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
@@ -124,7 +125,7 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
 	store_le32(echo.rx_packets, (uint32_t)heard_before(d));
 	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
-	answer = make_late(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
+	answer = late_make(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
 	                   payload, sizeof payload, &d->b->route, d->b->time_ns);
 	if (answer)
 		engine_run(self, answer);

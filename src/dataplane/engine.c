@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/late.h"
 #include "dataplane/reorder.h"
 
 #include <errno.h>
@@ -417,7 +418,7 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
                       const struct route *remote)
 {
 	struct batch *b =
-		make_late(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
+		late_make(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
 
 	if (b)
 		engine_submit(&engine->control, b, true);

@@ -110,17 +110,6 @@ void link_rx_stand_in(struct link *link);
 void worker_main(void *arg);
 void dispatcher_main(void *arg);
 
-/* seal.c: seals every segment of @b in place. */
-void seal_batch(struct dp_thread *self, struct batch *b);
-/* seal.c: sequencer_emit of a path. */
-void emit_on_path(struct dp_thread *self, struct batch *b, unsigned path_id);
-/* seal.c: a late batch from @self's pool that has entered its path's sequencer and is to be run or
- * submitted; NULL without memory.
- */
-struct batch *make_late(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
-                        unsigned path_id, unsigned lane, const void *payload, size_t len,
-                        const struct route *remote, uint64_t time_ns);
-
 /* link_rx.c: makes @b one of datagrams to be opened, with the keypair of @index. False, counted, when there
  * is no such session.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.c - crypto workers, and the choice between handing work over and doing it in place. */
 #include "dataplane/engine_private.h"
+#include "dataplane/leave.h"
+#include "dataplane/seal.h"
 
 /* Workers beside its own whose load is looked at for a batch: each costs a cache line of another
  * processor, and more than two hardly find a better one (Mitzenmacher, "The power of two choices in
@@ -19,7 +21,7 @@ static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
  */
 static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned path_id)
 {
-	sequencer_emit emit = path_id == PATH_NONE ? deliver_batch : emit_on_path;
+	sequencer_emit emit = path_id == PATH_NONE ? deliver_batch : leave_on_path;
 	struct batch *turn;
 
 	while (!(turn = batch_get(&self->pool))) {
@@ -54,14 +56,14 @@ static void finish_sealed(struct dp_thread *self, struct batch *b)
 	for (; mask; mask &= mask - 1) {
 		unsigned path_id = (unsigned)__builtin_ctz(mask);
 
-		if (!sequencer_finish_marked(&peer->path[path_id].leaving, self, emit_on_path))
+		if (!sequencer_finish_marked(&peer->path[path_id].leaving, self, leave_on_path))
 			pass_role_on(self, peer, path_id);
 	}
 }
 
 static void take_turn(struct dp_thread *self, struct batch *turn)
 {
-	sequencer_emit emit = turn->path_id == PATH_NONE ? deliver_batch : emit_on_path;
+	sequencer_emit emit = turn->path_id == PATH_NONE ? deliver_batch : leave_on_path;
 
 	if (!sequencer_go_on(sequencer_of(turn->peer, turn->path_id), self, emit))
 		engine_hand_over(self, turn);
@@ -81,7 +83,7 @@ void engine_run(struct dp_thread *self, struct batch *b)
 		finish(self, b, PATH_NONE, deliver_batch);
 		break;
 	case BATCH_LATE:
-		finish(self, b, b->path_id, emit_on_path);
+		finish(self, b, b->path_id, leave_on_path);
 		break;
 	case BATCH_FLUSH:
 		finish(self, b, PATH_NONE, deliver_batch);

@@ -2,6 +2,7 @@
 /* One engine; the peers are sockets of the test, which opens what the engine sealed. */
 #include <fcntl.h>
 
+#include "dataplane/late.h"
 #include "engine_rig.h"
 
 enum {
@@ -158,7 +159,7 @@ static struct batch *hold_path(unsigned path)
 {
 	uint8_t payload[FRAME_HEADER_LEN] = {FRAME_MAGIC, FRAME_HELLO};
 
-	return make_late(&end.engine->control, peer, kp, path, LANE_CONTROL + path, payload,
+	return late_make(&end.engine->control, peer, kp, path, LANE_CONTROL + path, payload,
 	                 sizeof payload, NULL, 0);
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sys/uio.h>
 
+#include "dataplane/late.h"
 #include "engine_rig.h"
 #include "ip_rig.h"
 
@@ -299,7 +300,7 @@ Test(offload, memory_used_up_within_a_super_packet_is_waited_for)
 	struct batch *first;
 
 	begin_session();
-	first = make_late(control, peer, kp, 0, LANE_CONTROL, NULL, 0, NULL, 0);
+	first = late_make(control, peer, kp, 0, LANE_CONTROL, NULL, 0, NULL, 0);
 	rig_start(&end);
 	for (unsigned i = 0; i < 6; i++) {
 		struct super s = super_of(0, TCP, i, PAYLOAD_MAX, 8);

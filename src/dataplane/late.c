@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/late.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "crypto/keypair.h"
+#include "dataplane/frame.h"
+#include "dataplane/peer.h"
+#include "dataplane/seal.h"
+
+static uint32_t clock_us(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / NS_PER_US);
+}
+
+/* Time and counts of a probe are those of the wire, so they are filled in when it leaves. */
+static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uint64_t now_ns)
+{
+	const struct dp_path *path = &b->peer->path[b->path_id];
+
+	if (len < FRAME_HEADER_LEN + sizeof(struct frame_probe) || payload[0] != FRAME_MAGIC)
+		return;
+	if (payload[1] == FRAME_PROBE) {
+		struct frame_probe *probe = (void *)(payload + FRAME_HEADER_LEN);
+
+		store_le32(probe->t_tx_us, clock_us(now_ns));
+		store_le32(probe->tx_packets, (uint32_t)counter_read(&path->tx_packets));
+	} else if (payload[1] == FRAME_ECHO) {
+		struct frame_echo *echo = (void *)(payload + FRAME_HEADER_LEN);
+
+		store_le32(echo->hold_us, clock_us(now_ns) - clock_us(b->time_ns));
+	}
+}
+
+/* Frames have a lane for each path, in whose order they leave: they are numbered then. In the lanes of
+ * data a number is taken with the place in the order, before.
+ */
+static bool is_numbered_at_last(unsigned lane)
+{
+	return lane >= LANE_CONTROL;
+}
+
+bool late_seal(struct dp_thread *self, struct batch *b, uint64_t now_ns)
+{
+	const struct segment *seg = &b->segment[0];
+	uint64_t counter = b->first_counter;
+
+	if (!keypair_can_send(b->keypair, now_ns, b->lane)) {
+		dp_drop(self, DROP_NO_SESSION, b->len);
+		return false;
+	}
+	if (is_numbered_at_last(b->lane))
+		counter = keypair_reserve(b->keypair, b->lane, 1);
+	if (counter == UINT64_MAX) {
+		dp_drop(self, DROP_COUNTER_LIMIT, b->len);
+		return false;
+	}
+	stamp_frame(b, segment_payload(b, seg), seg->len, now_ns);
+	seal_first(self, b, counter);
+	return true;
+}
+
+static void enter_late(struct batch *b)
+{
+	struct sequencer *leaving = &b->peer->path[b->path_id].leaving;
+
+	if (is_numbered_at_last(b->lane)) {
+		sequencer_enter(leaving, b);
+		return;
+	}
+	dp_peer_begin_numbering(b->peer);
+	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
+	sequencer_enter(leaving, b);
+	dp_peer_end_numbering(b->peer);
+}
+
+struct batch *late_make(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
+                        unsigned path_id, unsigned lane, const void *payload, size_t len,
+                        const struct route *remote, uint64_t time_ns)
+{
+	struct batch *b = batch_get(&self->pool);
+	struct segment *seg;
+
+	if (!b) {
+		dp_drop(self, DROP_POOL_EMPTY, 1);
+		return NULL;
+	}
+	if (keypair_get(kp))
+		b->keypair = kp;
+	b->peer = dp_peer_get(peer);
+	if (!b->keypair || !b->peer) {
+		dp_drop(self, DROP_NO_SESSION, 1);
+		batch_free(b);
+		return NULL;
+	}
+	b->kind = BATCH_LATE;
+	b->path_id = (uint8_t)path_id;
+	b->path_mask = (uint16_t)(1u << path_id);
+	b->lane = (uint8_t)lane;
+	b->time_ns = time_ns;
+	if (remote) {
+		b->has_remote = true;
+		b->route = *remote;
+	}
+	seg = batch_append(b, self->pool.stride);
+	if (len)
+		memcpy(segment_payload(b, seg), payload, len);
+	seg->len = (uint16_t)len;
+	enter_late(b);
+	return b;
+}
