@@ -21,6 +21,7 @@
 #include "base/ip.h"
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/outbound.h"
 #include "dataplane/super_packet.h"
 
 #define ROUND_PACKETS BATCH_MAX
@@ -40,17 +41,6 @@ struct source {
 	const struct staged_queue *staged;
 	size_t len;
 };
-
-static void append_packet(struct batch *b, uint32_t stride, const struct source *from)
-{
-	struct segment *seg = batch_append(b, stride);
-
-	if (from->cut)
-		super_packet_next(from->cut, segment_payload(b, seg));
-	else
-		staging_copy_first(from->staged, segment_payload(b, seg));
-	seg->len = (uint16_t)from->len;
-}
 
 /* ---- staging ---- */
 
@@ -92,153 +82,14 @@ static int staged_wait_ms(const struct dispatcher *d)
 	return wait_ns < NS_PER_S ? 1000 : (int)(wait_ns / NS_PER_MS) + 1;
 }
 
-/* Asks for a session once; control clears the wish when the attempt has ended either way. */
-static void want_session(struct dp_peer *peer)
-{
-	if (atomic_load_explicit(&peer->session_wanted, memory_order_relaxed))
-		return;
-	atomic_store_explicit(&peer->session_wanted, true, memory_order_relaxed);
-	dp_peer_event(peer, PEER_EVENT_WANT_SESSION);
-}
-
 /* ---- rounds ---- */
 
-/* Into the order of each path that carries it. */
-static void enter_paths(struct dp_peer *peer, struct batch *b)
+static void copy_packet(const struct source *from, uint8_t *dst)
 {
-	atomic_store_explicit(&b->paths_left, (unsigned)__builtin_popcount(b->path_mask),
-	                      memory_order_relaxed);
-	for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
-		sequencer_enter(&peer->path[__builtin_ctz(mask)].leaving, b);
-}
-
-/* Numbers and submits what the round holds for @out. */
-static void submit_peer(struct dispatcher *d, struct outbound *out, bool more)
-{
-	struct dp_peer *peer = out->peer;
-	struct keypair *kp = out->round_keypair;
-	struct batch *entered[PATHS_MAX];
-	unsigned len = 0;
-	uint64_t first;
-
-	dp_peer_begin_numbering(peer);
-	first = keypair_reserve(kp, out->round_lane, out->round_len);
-	for (unsigned mask = out->round_paths; mask; mask &= mask - 1) {
-		unsigned path_id = (unsigned)__builtin_ctz(mask);
-		struct batch *b = out->open[path_id];
-
-		out->open[path_id] = NULL;
-		if (first == UINT64_MAX) {
-			dp_drop_batch(&d->self, b, DROP_COUNTER_LIMIT);
-			continue;
-		}
-		b->peer = dp_peer_get(peer);
-		if (!b->peer || !keypair_get(kp)) {
-			dp_drop_batch(&d->self, b, DROP_NO_SESSION);
-			continue;
-		}
-		b->keypair = kp;
-		b->first_counter = first;
-		enter_paths(peer, b);
-		entered[len++] = b;
-	}
-	dp_peer_end_numbering(peer);
-	for (unsigned i = 0; i < len; i++)
-		engine_submit(&d->self, entered[i], more || i + 1 < len);
-	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
-	if ((kp->is_initiator && d->self.now_ns >= kp->rekey_ns) ||
-	    (first & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)
-		want_session(peer);
-	out->round_len = 0;
-	out->round_paths = 0;
-}
-
-/* Submits everything. @more: the TUN device held more than one round takes. */
-static void end_round(struct dispatcher *d, bool more)
-{
-	while (d->round) {
-		struct outbound *out = d->round;
-
-		d->round = out->round_next;
-		if (out->round_len)
-			submit_peer(d, out, more);
-		out->round_keypair = NULL;
-	}
-}
-
-/* Enters @out into the round with the keypair of this moment. False: it cannot send now. */
-static bool join_round(struct dispatcher *d, struct outbound *out, const struct path_table *table)
-{
-	struct keypair *kp = rcu_dereference(out->peer->current);
-	bool has_lanes;
-
-	if (!kp)
-		return false;
-	has_lanes = atomic_load_explicit(&kp->send_lanes, memory_order_relaxed);
-	out->round_lane =
-		has_lanes && table->mode != BONDING_AGGREGATE ? LANE_UNORDERED : LANE_ORDERED;
-	if (!keypair_can_send(kp, d->self.now_ns, out->round_lane))
-		return false;
-	out->round_keypair = kp;
-	out->round_next = d->round;
-	d->round = out;
-	run_tick(&out->run, d->self.now_ns);
-	return true;
-}
-
-static uint16_t mask_of(const struct path_table *table)
-{
-	uint16_t mask = 0;
-
-	for (unsigned i = 0; i < table->len; i++)
-		mask |= (uint16_t)(1u << table->slot[i].path_id);
-	return mask;
-}
-
-/* The slot of the path for a packet of @bytes: that of the present run, or a newly picked one. */
-static unsigned choose_slot(struct outbound *out, const struct path_table *table, uint32_t bytes)
-{
-	int slot;
-
-	if (table->mode != BONDING_AGGREGATE || table->len == 1)
-		return 0;
-	slot = run_slot(&out->run, table);
-	if (slot >= 0) {
-		pick_charge(&out->pick, table, (unsigned)slot, bytes);
-	} else {
-		slot = (int)pick_path(&out->pick, table, bytes);
-		run_begin(&out->run, table, (unsigned)slot);
-	}
-	run_sent(&out->run, bytes);
-	return (unsigned)slot;
-}
-
-/* The open batch for the next packet of @len bytes; NULL when the peer cannot send. */
-static struct batch *open_batch_for(struct dispatcher *d, struct outbound *out, size_t len)
-{
-	const struct path_table *table = rcu_dereference(out->peer->path_table);
-	unsigned path_id;
-	struct batch *b;
-
-	if (!table || table->len == 0)
-		return NULL;
-	if (!out->round_keypair && !join_round(d, out, table))
-		return NULL;
-	path_id = table->slot[choose_slot(out, table, (uint32_t)len)].path_id;
-	assert(path_id < PATHS_MAX);
-	b = out->open[path_id];
-	if (b)
-		return b;
-	b = batch_get(&d->self.pool);
-	if (!b)
-		return NULL;
-	b->kind = BATCH_SEAL;
-	b->path_id = (uint8_t)path_id;
-	b->path_mask =
-		table->mode == BONDING_REDUNDANT ? mask_of(table) : (uint16_t)(1u << path_id);
-	out->open[path_id] = b;
-	out->round_paths |= (uint16_t)(1u << path_id);
-	return b;
+	if (from->cut)
+		super_packet_next(from->cut, dst);
+	else
+		staging_copy_first(from->staged, dst);
 }
 
 /* True when the packet is on its way; false when the peer cannot send at this moment. A full batch ends
@@ -246,14 +97,12 @@ static struct batch *open_batch_for(struct dispatcher *d, struct outbound *out, 
  */
 static bool add_to_round(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
-	struct batch *b = open_batch_for(d, out, from->len);
+	uint8_t *dst = round_reserve(&d->round, out, from->len);
 
-	if (!b)
+	if (!dst)
 		return false;
-	append_packet(b, d->self.pool.stride, from);
-	b->segment[b->len - 1].rank = (uint16_t)out->round_len++;
-	if (b->len == d->self.pool.slots)
-		end_round(d, true);
+	copy_packet(from, dst);
+	round_commit(&d->round);
 	return true;
 }
 
@@ -285,7 +134,7 @@ static void wait_for_memory(struct dispatcher *d)
 {
 	if (batch_pool_has_idle(&d->self.pool))
 		return;
-	end_round(d, true);
+	round_end(&d->round, true);
 	if (is_watch(d))
 		watch_return_all(d->self.engine);
 	batch_free(batch_get_wait(&d->self.pool));
@@ -300,7 +149,7 @@ static void dispatch_packet(struct dispatcher *d, struct outbound *out, const st
 	if (!out->staged.first && add_to_round(d, out, from))
 		return;
 	stage_packet(d, out, from);
-	want_session(out->peer); /* now that there is something to be kicked for */
+	outbound_want_session(out->peer); /* now that there is something to be kicked for */
 }
 
 static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
@@ -385,7 +234,7 @@ static void release_kicked(struct dispatcher *d, struct outbound *out)
 		before = counter_read(&out->staged.len);
 		wait_for_memory(d);
 		release_staged(d, out);
-		end_round(d, false);
+		round_end(&d->round, false);
 	} while (out->staged.first && counter_read(&out->staged.len) < before);
 }
 
@@ -518,9 +367,9 @@ void dispatcher_main(void *arg)
 		d->self.now_ns = clock_boot_ns();
 		expire_staged(d);
 		more = read_round(d);
-		if (d->round)
+		if (d->round.first)
 			busy_until_ns = d->self.now_ns + busy_ns;
-		end_round(d, more);
+		round_end(&d->round, more);
 		rcu_quiescent_state();
 		wait_for_memory(d);
 		if (!more && d->self.now_ns >= busy_until_ns) {

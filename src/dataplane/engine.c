@@ -103,6 +103,7 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 {
 	struct dispatcher *d = &engine->dispatcher[id];
 
+	d->round.self = &d->self;
 	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
 	d->segment = malloc(engine->slot_bytes);
 	if (!d->packet || !d->segment || staging_init(&d->staging) ||

@@ -9,6 +9,7 @@
 #include "dataplane/engine.h"
 #include "dataplane/inbox.h"
 #include "dataplane/loop_guard.h"
+#include "dataplane/outbound.h"
 #include "dataplane/self.h"
 
 /* Reports that wait for control; more are dropped and counted. Well below what the pool of an RX thread
@@ -41,7 +42,7 @@ struct dispatcher {
 	struct thread thread;     /* [C] */
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
-	struct outbound *round;   /* peers with packets not yet submitted */
+	struct round round;       /* peers with packets not yet submitted */
 	unsigned failed_reads;    /* of the device, without one between that did not fail */
 	uint8_t *packet;          /* SUPER_PACKET_BYTES_MAX: what is read lands here */
 	uint8_t *segment;         /* slot_bytes: one packet of it, on its way to be staged */

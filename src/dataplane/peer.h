@@ -3,7 +3,6 @@
  *
  *   [I] set before it is published
  *   [U] pointer published by control, read under RCU
- *   [T] a dispatcher (TUN reader)
  *   [E] whoever has the emitting role of the sequencer named
  *   [A] any thread, atomic
  *
@@ -25,14 +24,12 @@
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
 #include "dataplane/signs.h"
-#include "dataplane/staging.h"
 #include "dataplane/trains.h"
 #include "sched/path_table.h"
-#include "sched/pick.h"
-#include "sched/run.h"
 
 struct engine;
 struct keypair;
+struct outbound;
 struct reorder;
 
 /* Where a path leads. Immutable but for what is learnt of that way; a new one is published when it
@@ -69,23 +66,6 @@ enum peer_event {
 		1 << 4, /* packets wait for their turn, and control would look too late */
 	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
 	PEER_EVENT_SIGNS = 1 << 5,        /* life signs came: answers and probes of the paths */
-};
-
-/* What one dispatcher keeps of a peer. [T] that dispatcher, unless said otherwise. */
-struct outbound {
-	_Alignas(CACHE_LINE) struct dp_peer *peer; /* [I] */
-	struct pick_state pick;
-	struct run_state run;           /* how long a path is kept */
-	struct outbound *round_next;    /* list of those touched in this round */
-	struct keypair *round_keypair;  /* of this round; NULL: not in its list */
-	unsigned round_len;             /* packets in this round */
-	uint8_t round_lane;             /* they go in */
-	uint16_t round_paths;           /* mask of paths with an open batch */
-	struct batch *open[PATHS_MAX];  /* being filled */
-	struct staged_queue staged;     /* what waits for a session and a path */
-	struct cds_wfcq_node kick_node; /* in the dispatcher's queue of kicks */
-	_Atomic bool is_kicked;         /* [A] kick_node is in use */
-	_Atomic bool is_given_up;       /* [A] the kick says: drop what is staged */
 };
 
 struct dp_peer {
