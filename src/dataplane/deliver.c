@@ -11,9 +11,11 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "dataplane/activity.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/late.h"
+#include "dataplane/mailbox.h"
 #include "dataplane/reorder.h"
 
 /* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
@@ -64,7 +66,7 @@ static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t
 static void give_up_joining(struct dp_thread *self)
 {
 	self->coalescer->offload = (struct coalesce_offload){0};
-	atomic_store(&self->engine->has_refused_joined, true);
+	mailbox_joined_refused(self->mailbox);
 }
 
 void write_to_tun(void *context, const struct iovec *iov, unsigned len)
@@ -183,7 +185,7 @@ static void report(struct dp_thread *self, const struct delivery *d, const uint8
 		memcpy(segment_payload(r, seg), frames, len);
 		seg->len = (uint16_t)len;
 	}
-	engine_post_report(self, r);
+	mailbox_post_notice(self, r);
 }
 
 #define FRAME_BIT(type) (1u << (type))
@@ -266,7 +268,7 @@ static void take_signs(struct dp_thread *self, const struct delivery *d, const u
 		answer_probe(self, d, &probe, answer_bytes);
 		keep_probe(d, &probe);
 	}
-	dp_peer_event(d->peer, PEER_EVENT_SIGNS);
+	mailbox_tell(d->peer, PEER_EVENT_SIGNS);
 }
 
 /* All answers to a datagram together are no longer than it: nobody gets more sent to an address, be it his
@@ -338,7 +340,7 @@ static void run_reorder(const struct delivery *d)
 	atomic_store(&peer->reorder_due_ns, due_ns);
 	if (due_ns < atomic_load(&peer->reorder_look_ns)) {
 		atomic_store(&peer->reorder_look_ns, due_ns);
-		dp_peer_event(peer, PEER_EVENT_REORDER);
+		mailbox_tell(peer, PEER_EVENT_REORDER);
 	}
 }
 
@@ -348,7 +350,7 @@ static void confirm(struct dp_peer *peer, struct keypair *kp)
 	if (kp->is_initiator || atomic_load_explicit(&kp->is_confirmed, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&kp->is_confirmed, true, memory_order_release);
-	dp_peer_event(peer, PEER_EVENT_CONFIRMED);
+	mailbox_tell(peer, PEER_EVENT_CONFIRMED);
 }
 
 /* A stock peer is where its newest packet came from (whitepaper 6.5). */

@@ -273,20 +273,17 @@ static bool is_gone(int error)
  */
 static void note_read_error(struct dispatcher *d, int error)
 {
-	struct engine *engine = d->self.engine;
-
 	if (error == EAGAIN || error == EINTR) {
 		d->failed_reads = 0;
 		return;
 	}
 	if (is_gone(error)) {
-		atomic_store(&engine->tun_error, error);
-		engine_wake_control(engine);
+		mailbox_tun_failed(d->self.mailbox, error);
 		return;
 	}
 	d->failed_reads++;
 	dp_drop(&d->self, DROP_TUN_READ, 1);
-	atomic_store_explicit(&engine->tun_read_error, error, memory_order_relaxed);
+	mailbox_tun_read_failed(d->self.mailbox, error);
 }
 
 /* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at the end,
@@ -361,7 +358,7 @@ void dispatcher_main(void *arg)
 	unsigned rounds = 0; /* since we slept */
 
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
-	       !atomic_load_explicit(&d->self.engine->tun_error, memory_order_relaxed)) {
+	       !mailbox_tun_error(d->self.mailbox)) {
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();

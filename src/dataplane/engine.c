@@ -22,7 +22,7 @@
  */
 #define POOL_DISPATCHER 256u
 #define POOL_RX         (128u + BATCH_MAX)
-#define POOL_WORKER     (REPORTS_MAX + 32u)
+#define POOL_WORKER     (NOTICES_MAX + 32u)
 #define POOL_CONTROL    256u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
@@ -52,7 +52,7 @@ unsigned engine_queues_for(unsigned workers)
 static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches,
                      uint32_t batch_bytes)
 {
-	*self = (struct dp_thread){.engine = engine, .id = id};
+	*self = (struct dp_thread){.engine = engine, .mailbox = &engine->mailbox, .id = id};
 	self->cipher = cipher_create(engine->set.cipher);
 	self->coalescer = malloc(sizeof *self->coalescer);
 	if (!self->cipher || !self->coalescer)
@@ -140,15 +140,14 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
-	engine->event_fd = -1;
-	__cds_wfcq_init(&engine->peer_head, &engine->peer_tail);
-	__cds_wfcq_init(&engine->report_head, &engine->report_tail);
-	__cds_wfcq_init(&engine->handshake_head, &engine->handshake_tail);
+	engine->mailbox.fd = -1;
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		engine->link[i].engine = engine;
 		engine->link[i].id = i;
 	}
-	r = init_dispatchers(engine);
+	r = mailbox_init(&engine->mailbox);
+	if (!r)
+		r = init_dispatchers(engine);
 	if (!r)
 		r = init_workers(engine);
 	if (!r)
@@ -157,8 +156,6 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		r = -ENOMEM;
 	if (!r)
 		r = loop_guard_init(&engine->loop_guard);
-	if (!r && (engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
-		r = -errno;
 	if (r) {
 		engine_destroy(engine);
 		return r;
@@ -257,19 +254,6 @@ void engine_stop(struct engine *engine)
 	finish_work(engine);
 }
 
-/* What was told and nobody came to: references and batches are in it. */
-static void discard_events(struct engine *engine)
-{
-	struct dp_peer *peer;
-	struct batch *b;
-	unsigned events;
-
-	while ((peer = engine_take_event(engine, &events)))
-		dp_peer_put(peer);
-	while ((b = engine_take_report(engine)) || (b = engine_take_handshake(engine)))
-		batch_free(b);
-}
-
 static void discard_kicks(struct dispatcher *d)
 {
 	struct cds_wfcq_node *kick;
@@ -296,7 +280,7 @@ void engine_destroy(struct engine *engine)
 		return;
 	queues = engine->dispatcher ? engine->set.tun.queues : 0;
 	workers = engine->worker ? engine->set.workers : 0;
-	discard_events(engine);
+	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
 		discard_kicks(&engine->dispatcher[i]);
 	engine_publish_allowedips(engine, NULL);
@@ -314,8 +298,6 @@ void engine_destroy(struct engine *engine)
 		fini_dispatcher(&engine->dispatcher[i]);
 	free(engine->worker);
 	free(engine->dispatcher);
-	if (engine->event_fd >= 0)
-		close(engine->event_fd);
 	free(engine);
 }
 
@@ -516,142 +498,52 @@ uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns)
 
 int engine_event_fd(const struct engine *engine)
 {
-	return engine->event_fd;
+	return engine->mailbox.fd;
 }
 
 void engine_wake_control(struct engine *engine)
 {
-	/* One system call for all that comes before control has looked. */
-	if (!atomic_exchange(&engine->is_control_woken, true))
-		eventfd_write(engine->event_fd, 1);
+	mailbox_wake(&engine->mailbox);
 }
 
 void engine_events_begin(struct engine *engine)
 {
-	uint64_t count;
-
-	if (read(engine->event_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-		return;
-	/* From here on whoever posts wakes us again; what was posted before is seen below. */
-	atomic_exchange(&engine->is_control_woken, false);
+	mailbox_begin(&engine->mailbox);
 }
 
 int engine_tun_error(const struct engine *engine)
 {
-	return atomic_load(&engine->tun_error);
+	return mailbox_tun_error(&engine->mailbox);
 }
 
 int engine_take_tun_read_error(struct engine *engine)
 {
-	return atomic_exchange_explicit(&engine->tun_read_error, 0, memory_order_relaxed);
+	return mailbox_take_tun_read_error(&engine->mailbox);
 }
 
 bool engine_take_refused_joined(struct engine *engine)
 {
-	bool is_told = engine->is_refusal_told;
-
-	engine->is_refusal_told = atomic_load(&engine->has_refused_joined);
-	return engine->is_refusal_told && !is_told;
-}
-
-void engine_post_peer(struct engine *engine, struct dp_peer *peer)
-{
-	cds_wfcq_node_init(&peer->event_node);
-	cds_wfcq_enqueue(&engine->peer_head, &engine->peer_tail, &peer->event_node);
-	engine_wake_control(engine);
+	return mailbox_take_refused_joined(&engine->mailbox);
 }
 
 struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events)
 {
-	struct cds_wfcq_node *node =
-		__cds_wfcq_dequeue_nonblocking(&engine->peer_head, &engine->peer_tail);
-	struct dp_peer *peer;
-
-	/* Half pushed: the pusher's wake-up is still to come. */
-	if (!node || node == CDS_WFCQ_WOULDBLOCK)
-		return NULL;
-	peer = caa_container_of(node, struct dp_peer, event_node);
-	*ret_events = atomic_exchange_explicit(&peer->events, 0, memory_order_acq_rel);
-	return peer;
-}
-
-/* Relaxed: only a bound, one more or less does not matter. */
-static bool take_place(_Atomic unsigned *taken, unsigned max)
-{
-	if (atomic_fetch_add_explicit(taken, 1, memory_order_relaxed) < max)
-		return true;
-	atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
-	return false;
-}
-
-static void leave_place(_Atomic unsigned *taken)
-{
-	atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
-}
-
-/* A report has its place among all and one among its peer's: no peer takes more than its own. */
-static bool take_places(struct engine *engine, const struct batch *b)
-{
-	if (b->kind == BATCH_HANDSHAKE)
-		return take_place(&engine->handshakes, HANDSHAKES_MAX);
-	if (!take_place(&b->peer->reports, REPORTS_PER_PEER))
-		return false;
-	if (take_place(&engine->reports, REPORTS_MAX))
-		return true;
-	leave_place(&b->peer->reports);
-	return false;
-}
-
-void engine_post_report(struct dp_thread *self, struct batch *b)
-{
-	struct engine *engine = self->engine;
-
-	if (!take_places(engine, b)) {
-		dp_drop(self, DROP_CONTROL_BUSY, 1);
-		batch_free(b);
-		return;
-	}
-	cds_wfcq_node_init(&b->inbox_node);
-	if (b->kind == BATCH_HANDSHAKE)
-		cds_wfcq_enqueue(&engine->handshake_head, &engine->handshake_tail, &b->inbox_node);
-	else
-		cds_wfcq_enqueue(&engine->report_head, &engine->report_tail, &b->inbox_node);
-	engine_wake_control(engine);
-}
-
-static struct batch *dequeue(struct __cds_wfcq_head *head, struct cds_wfcq_tail *tail)
-{
-	struct cds_wfcq_node *node = __cds_wfcq_dequeue_nonblocking(head, tail);
-
-	/* Half pushed: the pusher's wake-up is still to come. */
-	if (!node || node == CDS_WFCQ_WOULDBLOCK)
-		return NULL;
-	return caa_container_of(node, struct batch, inbox_node);
+	return mailbox_take_event(&engine->mailbox, ret_events);
 }
 
 struct batch *engine_take_report(struct engine *engine)
 {
-	struct batch *b = dequeue(&engine->report_head, &engine->report_tail);
-
-	if (!b)
-		return NULL;
-	leave_place(&engine->reports);
-	leave_place(&b->peer->reports);
-	return b;
+	return mailbox_take_notice(&engine->mailbox);
 }
 
 struct batch *engine_take_handshake(struct engine *engine)
 {
-	struct batch *b = dequeue(&engine->handshake_head, &engine->handshake_tail);
-
-	if (b)
-		leave_place(&engine->handshakes);
-	return b;
+	return mailbox_take_handshake(&engine->mailbox);
 }
 
 bool engine_has_handshake(const struct engine *engine)
 {
-	return atomic_load_explicit(&engine->handshakes, memory_order_relaxed) > 0;
+	return mailbox_has_handshake(&engine->mailbox);
 }
 
 /* ---- statistics ---- */

@@ -18,6 +18,7 @@
 
 #include "crypto/cipher.h"
 #include "crypto/keypair.h"
+#include "dataplane/activity.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/batch.h"
 #include "dataplane/drop.h"

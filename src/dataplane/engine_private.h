@@ -9,25 +9,12 @@
 #include "dataplane/engine.h"
 #include "dataplane/inbox.h"
 #include "dataplane/loop_guard.h"
+#include "dataplane/mailbox.h"
 #include "dataplane/outbound.h"
 #include "dataplane/self.h"
 
-/* Reports that wait for control; more are dropped and counted. Well below what the pool of an RX thread
- * or worker holds, so that a control thread that is busy (or joining threads) never stops reception or
- * answers.
- */
-#define REPORTS_MAX 64u
-
-/* Of them at most so many are of one peer: HELLO and its answer, a challenge, a response, or where a plain
- * peer is. Life signs take no report (signs.h), so an honest peer rarely has two waiting.
- */
-#define REPORTS_PER_PEER 4u
-
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
-
-/* Handshake messages that came among data and wait for control: strangers can send them at will. */
-#define HANDSHAKES_MAX 16u
 
 /* One crypto worker. */
 struct worker {
@@ -64,23 +51,9 @@ struct engine {
 	struct dp_thread control;      /* [C] the control thread when it sends */
 	uint32_t slot_bytes;           /* [I] of every pool */
 
-	_Atomic bool has_refused_joined; /* [A] the TUN device refused packets joined for it */
-	_Atomic int tun_error;    /* [A] with which the TUN device failed for good; 0: it works */
-	/* [A] with which a read of it failed last and may not the next time; 0: not since control looked */
-	_Atomic int tun_read_error;
-	bool is_refusal_told;     /* [C] of has_refused_joined */
 	_Atomic bool has_watch;   /* [A] there is a dispatcher that polls links, see watch.h */
 	_Atomic uint32_t watched; /* [A] one bit for each link that it has at present */
-	int event_fd;             /* [I] wakes control */
-	_Alignas(CACHE_LINE) _Atomic bool is_control_woken;    /* [A] */
-	struct cds_wfcq_tail peer_tail;                        /* [A] */
-	struct __cds_wfcq_head peer_head;                      /* [C] */
-	_Alignas(CACHE_LINE) struct cds_wfcq_tail report_tail; /* [A] */
-	struct __cds_wfcq_head report_head;                    /* [C] */
-	_Atomic unsigned reports;                              /* [A] waiting */
-	_Alignas(CACHE_LINE) struct cds_wfcq_tail handshake_tail; /* [A] */
-	struct __cds_wfcq_head handshake_head;                    /* [C] */
-	_Atomic unsigned handshakes;                              /* [A] waiting */
+	struct mailbox mailbox;   /* see mailbox.h */
 };
 
 /* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and
@@ -93,12 +66,6 @@ void engine_hand_over(struct dp_thread *self, struct batch *b);
 
 /* Seals, opens or sends, then lets the sequencer emit. */
 void engine_run(struct dp_thread *self, struct batch *b);
-
-/* Takes over the reference. */
-void engine_post_peer(struct engine *engine, struct dp_peer *peer);
-
-/* Takes over @b; drops it, counted, when control is too far behind. */
-void engine_post_report(struct dp_thread *self, struct batch *b);
 
 /* link_rx.c: what a link needs to receive, beside its struct dp_thread. Returns 0 or -ENOMEM. */
 int link_rx_init(struct link *link);

@@ -4,8 +4,10 @@
 #include "dataplane/leave.h"
 
 #include "base/clock.h"
+#include "dataplane/activity.h"
 #include "dataplane/late.h"
 #include "dataplane/link.h"
+#include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
 
 /* Sends a sealed batch on one path and counts it there. */
@@ -29,7 +31,7 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 		counter_add(&path->tx_errors, b->len - sent.packets);
 	if (sent.error) {
 		atomic_store_explicit(&path->send_errno, sent.error, memory_order_relaxed);
-		dp_peer_event(b->peer, PEER_EVENT_SEND_ERROR);
+		mailbox_tell(b->peer, PEER_EVENT_SEND_ERROR);
 	}
 }
 

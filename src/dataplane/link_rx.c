@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/mailbox.h"
 
 /* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
  * caches hold. Not tuned yet.
@@ -247,7 +248,7 @@ static void take_other(struct dp_thread *self, const struct route *route, const 
 	b->kind = BATCH_HANDSHAKE;
 	b->route = *route;
 	add_datagram(b, NULL, datagram, len);
-	engine_post_report(self, b);
+	mailbox_post_handshake(self, b);
 }
 
 static void sort_message(struct link *link, struct grouping *groups, struct message *m)

@@ -7,13 +7,15 @@
 
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/peer.h"
 
 void outbound_want_session(struct dp_peer *peer)
 {
 	if (atomic_load_explicit(&peer->session_wanted, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&peer->session_wanted, true, memory_order_relaxed);
-	dp_peer_event(peer, PEER_EVENT_WANT_SESSION);
+	mailbox_tell(peer, PEER_EVENT_WANT_SESSION);
 }
 
 /* Into the order of each path that carries it. */

@@ -29,6 +29,7 @@
 
 struct engine;
 struct keypair;
+struct mailbox;
 struct outbound;
 struct reorder;
 
@@ -70,6 +71,7 @@ enum peer_event {
 
 struct dp_peer {
 	struct engine *engine;         /* [I] */
+	struct mailbox *mailbox;       /* [I] where control is told */
 	struct keypair *current;       /* [U] for sending; NULL: no session. Control holds the
 				        * reference
 				        */
@@ -99,9 +101,9 @@ struct dp_peer {
 	_Atomic bool session_wanted; /* [A] set by the data plane, cleared by control */
 	_Atomic bool timers_armed;   /* [A] control looks at the two since-times anyway */
 
-	struct cds_wfcq_node event_node; /* in the engine's queue of peer events */
+	struct cds_wfcq_node event_node; /* in the mailbox */
 	_Atomic unsigned events;         /* [A] enum peer_event; node is queued while not 0 */
-	_Atomic unsigned reports;        /* [A] of it in the engine's queue of reports */
+	_Atomic unsigned notices;        /* [A] of it that wait in the mailbox */
 
 	struct dp_path path[PATHS_MAX];
 
@@ -137,12 +139,5 @@ unsigned dp_peer_queue(const struct dp_peer *peer);
 
 /* The path over which a datagram with this origin comes, or PATH_NONE. RCU read side. */
 unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route);
-
-/* Tells control; at most one node is queued per peer whatever happens. Any thread. */
-void dp_peer_event(struct dp_peer *peer, unsigned events);
-
-/* Bookkeeping for the timers (whitepaper 6): @is_data when an IP packet was among them. */
-void dp_peer_sent(struct dp_peer *peer, bool is_data, uint64_t now_ns);
-void dp_peer_heard(struct dp_peer *peer, bool is_data, uint64_t now_ns);
 
 #endif

@@ -18,9 +18,11 @@
 struct cipher;
 struct coalescer;
 struct engine;
+struct mailbox;
 
 struct dp_thread {
 	struct engine *engine;       /* [I] */
+	struct mailbox *mailbox;     /* [I] where control is told */
 	unsigned id;                 /* [I] among its role */
 	struct cipher *cipher;       /* [O] */
 	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */

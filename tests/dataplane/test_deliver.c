@@ -707,17 +707,17 @@ Test(deliver, life_signs_need_no_place_among_reports)
 	uint8_t payload[64];
 	uint32_t taken = 0;
 
-	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++)
+	for (uint16_t i = 0; i < 3 * NOTICES_MAX; i++)
 		send_payload(0, control_counter(3, i), payload, hello_frame(payload));
 	flush();
-	send_frames(0, control_counter(3, 3 * REPORTS_MAX), payload, probe_frame(payload, 1));
+	send_frames(0, control_counter(3, 3 * NOTICES_MAX), payload, probe_frame(payload, 1));
 	expect_echo(0, 1);
 	rig_await_sign(&peer->path[0].probes, &taken);
-	send_answer(0, 3 * REPORTS_MAX + 1, 0, 8);
+	send_answer(0, 3 * NOTICES_MAX + 1, 0, 8);
 	taken = 0;
 	cr_expect(eq(u32, rig_await_sign(&peer->path[0].answers, &taken).number, 8));
-	expect_only(DROP_CONTROL_BUSY, 3 * REPORTS_MAX - REPORTS_PER_PEER);
-	cr_expect(eq(uint, free_reports(), REPORTS_PER_PEER));
+	expect_only(DROP_CONTROL_BUSY, 3 * NOTICES_MAX - NOTICES_PER_PEER);
+	cr_expect(eq(uint, free_reports(), NOTICES_PER_PEER));
 	/* And there is room again for as many. */
 	send_payload(0, control_counter(3, 1000), payload, hello_frame(payload));
 	batch_free(rig_await_report(&end));
@@ -781,7 +781,7 @@ Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 
 	engine_stop(end.engine);
 	create_others(other);
-	for (uint16_t i = 0; i < 3 * REPORTS_MAX; i++) {
+	for (uint16_t i = 0; i < 3 * NOTICES_MAX; i++) {
 		struct frame_probe probe = {.path_id = 3, .t_tx_us = {1, 2, 3, 4}};
 		size_t len = hello_frame(payload);
 
@@ -790,8 +790,8 @@ Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 		take_in(other[i % PEERS], i, payload, len);
 		expect_echo(0, i);
 	}
-	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX);
-	cr_expect(eq(uint, free_reports(), REPORTS_MAX));
+	expect_only(DROP_CONTROL_BUSY, 2 * NOTICES_MAX);
+	cr_expect(eq(uint, free_reports(), NOTICES_MAX));
 	put_others(other);
 }
 
@@ -804,12 +804,12 @@ Test(deliver, one_peers_flood_of_reports_leaves_room_for_the_others)
 
 	engine_stop(end.engine);
 	create_others(other);
-	for (unsigned i = 0; i < 2 * REPORTS_MAX; i++)
+	for (unsigned i = 0; i < 2 * NOTICES_MAX; i++)
 		take_in(other[0], seq++, payload, len);
 	for (unsigned i = 1; i <= 8; i++)
 		take_in(other[i], seq++, payload, len);
-	expect_only(DROP_CONTROL_BUSY, 2 * REPORTS_MAX - REPORTS_PER_PEER);
-	cr_expect(eq(uint, free_reports(), REPORTS_PER_PEER + 8));
+	expect_only(DROP_CONTROL_BUSY, 2 * NOTICES_MAX - NOTICES_PER_PEER);
+	cr_expect(eq(uint, free_reports(), NOTICES_PER_PEER + 8));
 	put_others(other);
 }
 

@@ -74,7 +74,7 @@ Test(peer, control_is_told_nothing_of_a_peer_that_is_gone)
 {
 	unsigned events;
 
-	dp_peer_event(peer, PEER_EVENT_ACTIVE);
+	mailbox_tell(peer, PEER_EVENT_ACTIVE);
 	cr_expect(eq(ptr, engine_take_event(end.engine, &events), NULL));
 	engine_kick(peer);
 	cr_expect(cds_wfcq_empty(&end.engine->dispatcher[0].kick_head,

@@ -28,7 +28,7 @@ static struct batch_pool pool;
 static void setup(void)
 {
 	rig_setup();
-	engine.event_fd = eventfd(0, EFD_NONBLOCK);
+	cr_assert(eq(int, mailbox_init(&engine.mailbox), 0));
 	sender.engine = &engine;
 	train_limit_set(&path, TRAIN_ANY);
 	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(SLOT_BYTES), SLOT_BYTES), 0));
@@ -38,7 +38,7 @@ static void teardown(void)
 {
 	link_close(&sender);
 	batch_pool_fini(&pool);
-	close(engine.event_fd);
+	mailbox_fini(&engine.mailbox);
 	rig_teardown();
 }
 
