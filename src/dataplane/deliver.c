@@ -130,7 +130,7 @@ static void answer_probe(struct dp_thread *self, const struct delivery *d,
 	answer = late_make(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
 	                   payload, sizeof payload, &d->b->route, d->b->time_ns);
 	if (answer)
-		engine_run(self, answer);
+		dp_follow(self, answer);
 }
 
 /* Of several addresses of ours the peer speaks to another one than we answer from. Where the system chooses,

@@ -52,7 +52,8 @@ unsigned engine_queues_for(unsigned workers)
 static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches,
                      uint32_t batch_bytes)
 {
-	*self = (struct dp_thread){.engine = engine, .mailbox = &engine->mailbox, .id = id};
+	*self = (struct dp_thread){
+		.engine = engine, .mailbox = &engine->mailbox, .work = &engine->work, .id = id};
 	self->cipher = cipher_create(engine->set.cipher);
 	self->coalescer = malloc(sizeof *self->coalescer);
 	if (!self->cipher || !self->coalescer)
@@ -88,12 +89,15 @@ static void *alloc_zeroed(size_t bytes)
 
 static int init_workers(struct engine *engine)
 {
-	engine->worker = alloc_zeroed(engine->set.workers * sizeof *engine->worker);
-	if (!engine->worker)
+	engine->work.worker = alloc_zeroed(engine->set.workers * sizeof *engine->work.worker);
+	if (!engine->work.worker)
 		return -ENOMEM;
+	engine->work.count = engine->set.workers;
+	engine->work.hand_over = engine->set.hand_over;
 	for (unsigned i = 0; i < engine->set.workers; i++) {
-		inbox_init(&engine->worker[i].inbox, engine->set.busy_poll_us);
-		if (init_self(engine, &engine->worker[i].self, i, POOL_WORKER, engine->slot_bytes))
+		inbox_init(&engine->work.worker[i].inbox, engine->set.busy_poll_us);
+		if (init_self(engine, &engine->work.worker[i].self, i, POOL_WORKER,
+		              engine->slot_bytes))
 			return -ENOMEM;
 	}
 	return 0;
@@ -172,8 +176,8 @@ int engine_start(struct engine *engine)
 
 	for (unsigned i = 0; i < set->workers && !r; i++) {
 		snprintf(name, sizeof name, "vt-crypto-%u", i);
-		r = thread_start(&engine->worker[i].thread, name, THREAD_WORKER, set->worker_cpu[i],
-		                 worker_main, &engine->worker[i]);
+		r = thread_start(&engine->work.worker[i].thread, name, THREAD_WORKER,
+		                 set->worker_cpu[i], worker_main, &engine->work.worker[i]);
 	}
 	atomic_store_explicit(&engine->has_watch, set->busy_poll_us == 0, memory_order_relaxed);
 	for (unsigned i = 0; i < set->tun.queues && !r; i++) {
@@ -207,23 +211,6 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu)
 	return r;
 }
 
-/* A worker may have passed its role on to one that had ended already. */
-static void finish_work(struct engine *engine)
-{
-	bool is_done;
-	struct batch *b;
-
-	do {
-		is_done = true;
-		for (unsigned i = 0; i < engine->set.workers; i++) {
-			while ((b = inbox_take(&engine->worker[i].inbox))) {
-				engine_run(&engine->control, b);
-				is_done = false;
-			}
-		}
-	} while (!is_done);
-}
-
 /* The calling thread goes offline while it joins: the others may wait for a grace period. */
 void engine_stop(struct engine *engine)
 {
@@ -247,11 +234,11 @@ void engine_stop(struct engine *engine)
 		link_rx_fini(link);
 	}
 	for (unsigned i = 0; i < engine->set.workers; i++)
-		inbox_stop(&engine->worker[i].inbox);
+		inbox_stop(&engine->work.worker[i].inbox);
 	for (unsigned i = 0; i < engine->set.workers; i++)
-		thread_join(&engine->worker[i].thread);
+		thread_join(&engine->work.worker[i].thread);
 	rcu_thread_online();
-	finish_work(engine);
+	work_finish(&engine->work, &engine->control);
 }
 
 static void discard_kicks(struct dispatcher *d)
@@ -279,7 +266,7 @@ void engine_destroy(struct engine *engine)
 	if (!engine)
 		return;
 	queues = engine->dispatcher ? engine->set.tun.queues : 0;
-	workers = engine->worker ? engine->set.workers : 0;
+	workers = engine->work.count;
 	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
 		discard_kicks(&engine->dispatcher[i]);
@@ -292,11 +279,11 @@ void engine_destroy(struct engine *engine)
 		fini_link(&engine->link[i]);
 	}
 	for (unsigned i = 0; i < workers; i++)
-		fini_self(&engine->worker[i].self);
+		fini_self(&engine->work.worker[i].self);
 	fini_self(&engine->control);
 	for (unsigned i = 0; i < queues; i++)
 		fini_dispatcher(&engine->dispatcher[i]);
-	free(engine->worker);
+	free(engine->work.worker);
 	free(engine->dispatcher);
 	free(engine);
 }
@@ -404,7 +391,7 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 		late_make(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
 
 	if (b)
-		engine_submit(&engine->control, b, true);
+		work_submit(&engine->control, b, true);
 	return b;
 }
 
@@ -450,7 +437,7 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 	batch_append(b, self->pool.stride)->len = (uint16_t)len;
 	memcpy(segment_header(b, &b->segment[0]), datagram, len);
 	sequencer_enter(&b->peer->arriving, b);
-	engine_submit(self, b, true);
+	work_submit(self, b, true);
 }
 
 /* False when no memory is free. */
@@ -469,7 +456,7 @@ static bool flush_reorder(struct dp_peer *peer)
 	}
 	b->time_ns = clock_boot_ns();
 	sequencer_enter(&peer->arriving, b);
-	engine_submit(self, b, true);
+	work_submit(self, b, true);
 	return true;
 }
 
@@ -556,7 +543,7 @@ static void for_each_self(const struct engine *engine,
 	for (unsigned i = 0; i < engine->set.tun.queues; i++)
 		visit(&engine->dispatcher[i].self, arg);
 	for (unsigned i = 0; i < engine->set.workers; i++)
-		visit(&engine->worker[i].self, arg);
+		visit(&engine->work.worker[i].self, arg);
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
 		visit(&engine->link[i].rx, arg);
 }

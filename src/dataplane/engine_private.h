@@ -7,21 +7,14 @@
 
 #include "base/thread.h"
 #include "dataplane/engine.h"
-#include "dataplane/inbox.h"
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/outbound.h"
 #include "dataplane/self.h"
+#include "dataplane/work.h"
 
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
-
-/* One crypto worker. */
-struct worker {
-	struct inbox inbox;
-	struct dp_thread self;
-	struct thread thread; /* [C] */
-};
 
 /* A dispatcher: reads one queue of the TUN device, self.id. [T] unless said otherwise. */
 struct dispatcher {
@@ -46,7 +39,7 @@ struct engine {
 	struct allowedips *allowedips; /* [U] NULL: nobody */
 	struct link link[LINK_PAIRS_MAX]; /* see link.h */
 	struct loop_guard loop_guard;     /* see loop_guard.h */
-	struct worker *worker;         /* [I] set.workers of them */
+	struct work work;                 /* [I] the workers */
 	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
 	struct dp_thread control;      /* [C] the control thread when it sends */
 	uint32_t slot_bytes;           /* [I] of every pool */
@@ -56,17 +49,6 @@ struct engine {
 	struct mailbox mailbox;   /* see mailbox.h */
 };
 
-/* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and
- * @more is false, that is no further batch is at hand. Any data-plane thread.
- */
-void engine_submit(struct dp_thread *self, struct batch *b, bool more);
-
-/* Gives @b to a worker in any case. Any data-plane thread, and control. */
-void engine_hand_over(struct dp_thread *self, struct batch *b);
-
-/* Seals, opens or sends, then lets the sequencer emit. */
-void engine_run(struct dp_thread *self, struct batch *b);
-
 /* link_rx.c: what a link needs to receive, beside its struct dp_thread. Returns 0 or -ENOMEM. */
 int link_rx_init(struct link *link);
 void link_rx_fini(struct link *link);
@@ -75,7 +57,6 @@ void link_rx_fini(struct link *link);
 void link_rx_stand_in(struct link *link);
 
 /* Threads' main functions; @arg is the object. */
-void worker_main(void *arg);
 void dispatcher_main(void *arg);
 
 /* link_rx.c: makes @b one of datagrams to be opened, with the keypair of @index. False, counted, when there

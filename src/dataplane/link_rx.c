@@ -21,6 +21,7 @@
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/work.h"
 
 /* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
  * caches hold. Not tuned yet.
@@ -297,7 +298,7 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 	}
 	for (unsigned i = 0; i < groups.len; i++) {
 		sequencer_enter(&groups.batch[i]->peer->arriving, groups.batch[i]);
-		engine_submit(self, groups.batch[i], more || i + 1 < groups.len);
+		work_submit(self, groups.batch[i], more || i + 1 < groups.len);
 	}
 	return has_train;
 }

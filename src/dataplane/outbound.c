@@ -9,6 +9,7 @@
 #include "dataplane/engine_private.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
+#include "dataplane/work.h"
 
 void outbound_want_session(struct dp_peer *peer)
 {
@@ -59,7 +60,7 @@ static void submit_peer(struct dp_thread *self, struct outbound *out, bool more)
 	}
 	dp_peer_end_numbering(peer);
 	for (unsigned i = 0; i < len; i++)
-		engine_submit(self, entered[i], more || i + 1 < len);
+		work_submit(self, entered[i], more || i + 1 < len);
 	/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
 	if ((kp->is_initiator && self->now_ns >= kp->rekey_ns) ||
 	    (first & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)

@@ -19,14 +19,18 @@ struct cipher;
 struct coalescer;
 struct engine;
 struct mailbox;
+struct work;
 
 struct dp_thread {
 	struct engine *engine;       /* [I] */
 	struct mailbox *mailbox;     /* [I] where control is told */
+	struct work *work;           /* [I] the workers, to whom batches are handed */
 	unsigned id;                 /* [I] among its role */
 	struct cipher *cipher;       /* [O] */
 	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */
 	int tun_fd;                  /* [O] ... and the queue of it that takes them */
+
+	struct batch *follow, *follow_last; /* [O] see dp_follow() */
 
 	struct batch_pool pool; /* [O] what it allocates from */
 	uint64_t now_ns;        /* [O] boot time, read once per turn; dispatcher and RX threads */
@@ -45,6 +49,29 @@ static inline void dp_drop_batch(struct dp_thread *self, struct batch *b, enum d
 {
 	dp_drop(self, reason, b->len);
 	batch_free(b);
+}
+
+/* Puts @b, a late batch that has entered its path's order, behind what leaves when the present delivery is over:
+ * an answer is not sent from within, or delivering and sending would call each other. For who delivers.
+ */
+static inline void dp_follow(struct dp_thread *self, struct batch *b)
+{
+	b->next = NULL;
+	if (self->follow)
+		self->follow_last->next = b;
+	else
+		self->follow = b;
+	self->follow_last = b;
+}
+
+/* The next of them, or NULL. */
+static inline struct batch *dp_take_follower(struct dp_thread *self)
+{
+	struct batch *b = self->follow;
+
+	if (b)
+		self->follow = b->next;
+	return b;
 }
 
 #endif

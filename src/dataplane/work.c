@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.c - crypto workers, and the choice between handing work over and doing it in place. */
+#include "base/rcu.h"
+
+#include "dataplane/work.h"
+
+#include <assert.h>
+
 #include "dataplane/engine_private.h"
 #include "dataplane/leave.h"
+#include "dataplane/peer.h"
 #include "dataplane/seal.h"
 
 /* Workers beside its own whose load is looked at for a batch: each costs a cache line of another
@@ -15,35 +21,53 @@ static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
 	return path_id == PATH_NONE ? &peer->arriving : &peer->path[path_id].leaving;
 }
 
+static void deliver_and_follow(struct dp_thread *self, struct batch *b, unsigned slot);
+
+static sequencer_emit emit_of(unsigned path_id)
+{
+	return path_id == PATH_NONE ? deliver_and_follow : leave_on_path;
+}
+
 /* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without memory
  * for that the role stays here. Each batch that is still to be emitted has a reference to the peer: with
  * none left there is nothing to do.
  */
 static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned path_id)
 {
-	sequencer_emit emit = path_id == PATH_NONE ? deliver_batch : leave_on_path;
 	struct batch *turn;
 
 	while (!(turn = batch_get(&self->pool))) {
-		if (sequencer_go_on(sequencer_of(peer, path_id), self, emit))
+		if (sequencer_go_on(sequencer_of(peer, path_id), self, emit_of(path_id)))
 			return;
 	}
 	turn->kind = BATCH_TURN;
 	turn->path_id = (uint8_t)path_id;
 	turn->peer = dp_peer_get(peer);
 	if (turn->peer)
-		engine_hand_over(self, turn);
+		work_hand_over(self, turn);
 	else
 		batch_free(turn);
 }
 
 /* The peer outlives the batch that may be gone after this. */
-static void finish(struct dp_thread *self, struct batch *b, unsigned path_id, sequencer_emit emit)
+static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 {
 	struct dp_peer *peer = b->peer;
 
-	if (!sequencer_finish(sequencer_of(peer, path_id), self, b, emit))
+	if (!sequencer_finish(sequencer_of(peer, path_id), self, b, emit_of(path_id)))
 		pass_role_on(self, peer, path_id);
+}
+
+/* A sequencer_emit of arrivals. What follows leaves between two deliveries, not after all of a turn: so it never
+ * takes more of the pool than one batch gives rise to.
+ */
+static void deliver_and_follow(struct dp_thread *self, struct batch *b, unsigned slot)
+{
+	struct batch *next;
+
+	deliver_batch(self, b, slot);
+	while ((next = dp_take_follower(self)))
+		finish(self, next, next->path_id);
 }
 
 /* On every path that carries it. As soon as it is marked it may be gone. */
@@ -63,15 +87,13 @@ static void finish_sealed(struct dp_thread *self, struct batch *b)
 
 static void take_turn(struct dp_thread *self, struct batch *turn)
 {
-	sequencer_emit emit = turn->path_id == PATH_NONE ? deliver_batch : leave_on_path;
-
-	if (!sequencer_go_on(sequencer_of(turn->peer, turn->path_id), self, emit))
-		engine_hand_over(self, turn);
+	if (!sequencer_go_on(sequencer_of(turn->peer, turn->path_id), self, emit_of(turn->path_id)))
+		work_hand_over(self, turn);
 	else
 		batch_free(turn);
 }
 
-void engine_run(struct dp_thread *self, struct batch *b)
+void work_run(struct dp_thread *self, struct batch *b)
 {
 	switch (b->kind) {
 	case BATCH_SEAL:
@@ -80,13 +102,13 @@ void engine_run(struct dp_thread *self, struct batch *b)
 		break;
 	case BATCH_OPEN:
 		open_batch(self, b);
-		finish(self, b, PATH_NONE, deliver_batch);
+		finish(self, b, PATH_NONE);
 		break;
 	case BATCH_LATE:
-		finish(self, b, b->path_id, leave_on_path);
+		finish(self, b, b->path_id);
 		break;
 	case BATCH_FLUSH:
-		finish(self, b, PATH_NONE, deliver_batch);
+		finish(self, b, PATH_NONE);
 		break;
 	case BATCH_TURN:
 		take_turn(self, b);
@@ -103,18 +125,18 @@ void engine_run(struct dp_thread *self, struct batch *b)
  */
 static struct worker *choose_worker(struct dp_thread *self, const struct batch *b)
 {
-	struct engine *engine = self->engine;
-	unsigned count = engine->set.workers;
+	const struct work *work = self->work;
+	unsigned count = work->count;
 	unsigned others = count - 1 < LOOK_AT_OTHERS ? count - 1 : LOOK_AT_OTHERS;
 	unsigned home =
 		(unsigned)(((uintptr_t)b->peer / sizeof *b->peer + (b->kind == BATCH_OPEN)) %
 	                   count);
-	struct worker *best = &engine->worker[home];
+	struct worker *best = &work->worker[home];
 	unsigned least = others ? inbox_load(&best->inbox) : 0;
 
 	for (unsigned i = 0; i < others && least; i++) {
 		unsigned at = (home + 1 + (self->looked_at + i) % (count - 1)) % count;
-		struct worker *other = &engine->worker[at];
+		struct worker *other = &work->worker[at];
 		unsigned load = inbox_load(&other->inbox);
 
 		if (load < least) {
@@ -126,20 +148,36 @@ static struct worker *choose_worker(struct dp_thread *self, const struct batch *
 	return best;
 }
 
-void engine_hand_over(struct dp_thread *self, struct batch *b)
+void work_hand_over(struct dp_thread *self, struct batch *b)
 {
 	inbox_push(&choose_worker(self, b)->inbox, b);
 }
 
-void engine_submit(struct dp_thread *self, struct batch *b, bool more)
+void work_submit(struct dp_thread *self, struct batch *b, bool more)
 {
 	struct worker *w = choose_worker(self, b);
-	bool hand_over = more && self->engine->set.hand_over;
+	bool hand_over = more && self->work->hand_over;
 
 	if (!hand_over && inbox_is_idle(&w->inbox))
-		engine_run(self, b);
+		work_run(self, b);
 	else
 		inbox_push(&w->inbox, b);
+}
+
+void work_finish(struct work *work, struct dp_thread *self)
+{
+	bool is_done;
+	struct batch *b;
+
+	do {
+		is_done = true;
+		for (unsigned i = 0; i < work->count; i++) {
+			while ((b = inbox_take(&work->worker[i].inbox))) {
+				work_run(self, b);
+				is_done = false;
+			}
+		}
+	} while (!is_done);
 }
 
 void worker_main(void *arg)
@@ -150,7 +188,7 @@ void worker_main(void *arg)
 		struct batch *b;
 
 		while ((b = inbox_take(&w->inbox))) {
-			engine_run(&w->self, b);
+			work_run(&w->self, b);
 			rcu_quiescent_state();
 		}
 	}

@@ -315,8 +315,8 @@ static inline void rig_expect_all_home(struct rig_end *end)
 		rig_expect_count("dispatcher's pool", rig_pool_count(&e->dispatcher[i].self.pool),
 		                 e->dispatcher[i].self.pool.count);
 	for (unsigned i = 0; i < e->set.workers; i++)
-		rig_expect_count("worker's pool", rig_pool_count(&e->worker[i].self.pool),
-		                 e->worker[i].self.pool.count);
+		rig_expect_count("worker's pool", rig_pool_count(&e->work.worker[i].self.pool),
+		                 e->work.worker[i].self.pool.count);
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
 		if (e->link[i].rx.pool.batches)
 			rig_expect_count("link's pool", rig_pool_count(&e->link[i].rx.pool),

@@ -752,7 +752,7 @@ static void put_others(struct dp_peer *other[static PEERS])
 static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len,
                        uint64_t now_ns)
 {
-	struct dp_thread *worker = &end.engine->worker[0].self, *rx = &end.engine->control;
+	struct dp_thread *worker = &end.engine->work.worker[0].self, *rx = &end.engine->control;
 	struct batch *b = batch_get(&rx->pool);
 	struct segment *seg = batch_append(b, rx->pool.stride);
 
@@ -765,7 +765,7 @@ static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payloa
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, control_counter(3, seq),
 	                              payload, len);
 	sequencer_enter(&from->arriving, b);
-	engine_run(worker, b);
+	work_run(worker, b);
 }
 
 static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len)
@@ -929,7 +929,7 @@ static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
 	b->time_ns = time_ns;
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, counter, packet, len);
 	sequencer_enter(&peer->arriving, b);
-	engine_run(self, b);
+	work_run(self, b);
 }
 
 static bool is_told_of_reorder(void)

@@ -188,7 +188,7 @@ Test(dispatcher, redundant_datagrams_keep_the_order_of_each_path)
 		expect_seq(2, i);
 	}
 	cr_expect(not(rig_is_readable(far[1], 0)));
-	engine_run(&end.engine->control, held);
+	work_run(&end.engine->control, held);
 	cr_expect(eq(u64, next_counter(1), (uint64_t)(LANE_CONTROL + 1) << LANE_SHIFT));
 	for (uint32_t i = 0; i < 5; i++)
 		expect_seq(1, i);
@@ -211,7 +211,7 @@ Test(dispatcher, a_keepalive_does_not_overtake_data_numbered_before_it_nor_after
 	cr_assert(engine_send_late(end.engine, peer, kp, 0, LANE_ORDERED, NULL, 0, NULL));
 	write_seq(2);
 	rig_until(atomic_load(&kp->sent[LANE_ORDERED]) == 4);
-	engine_run(&end.engine->control, held);
+	work_run(&end.engine->control, held);
 	cr_expect(eq(u64, next_counter(0), (uint64_t)LANE_CONTROL << LANE_SHIFT));
 	cr_expect(eq(u64, expect_seq(0, 1), 1));
 	cr_expect(eq(u64, next_counter(0), 2), "the keepalive");

@@ -550,7 +550,7 @@ static void expect_report(size_t len)
  */
 static void start_with_frames_handed_over(void)
 {
-	end.engine->set.hand_over = true;
+	end.engine->work.hand_over = true;
 	atomic_store(&peer[0]->frames_allowed, true);
 	add_many(&train, 1, 0, 1);
 	send_train(1, &train);

@@ -313,7 +313,7 @@ Test(offload, memory_used_up_within_a_super_packet_is_waited_for)
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 0));
 	cr_expect(le(u64, atomic_load(&kp->sent[LANE_ORDERED]), pool->count * BATCH_MAX));
 	cr_expect(lt(u64, pool->count * BATCH_MAX / 2, atomic_load(&kp->sent[LANE_ORDERED])));
-	engine_run(control, first);
+	work_run(control, first);
 	rig_until(counter_read(&peer->path[0].tx_packets) + drops(DROP_SEND_BUFFER) == total);
 	cr_expect(eq(u64, atomic_load(&kp->sent[LANE_ORDERED]), total - 1));
 	expect_only(DROP_SEND_BUFFER, drops(DROP_SEND_BUFFER));

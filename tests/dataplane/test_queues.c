@@ -279,7 +279,7 @@ static uint64_t engine_cpu_ns(void)
 	for (unsigned i = 0; i < QUEUES; i++)
 		sum += cpu_ns(&end.engine->dispatcher[i].thread);
 	for (unsigned i = 0; i < WORKERS; i++)
-		sum += cpu_ns(&end.engine->worker[i].thread);
+		sum += cpu_ns(&end.engine->work.worker[i].thread);
 	return sum;
 }
 

@@ -46,11 +46,11 @@ static void teardown(void)
 	rig_finish(&end, peer, kp, &far, 1);
 }
 
-TestSuite(worker, .fini = teardown, .timeout = 60);
+TestSuite(work, .fini = teardown, .timeout = 60);
 
 static unsigned load(unsigned worker)
 {
-	return inbox_load(&end.engine->worker[worker].inbox);
+	return inbox_load(&end.engine->work.worker[worker].inbox);
 }
 
 /* One without packets, in the order of what arrives from @of. */
@@ -69,7 +69,7 @@ static struct batch *make_batch(struct dp_peer *of)
 static void submit(struct dp_peer *of, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		engine_submit(&end.engine->control, make_batch(of), true);
+		work_submit(&end.engine->control, make_batch(of), true);
 }
 
 /* The only one that gets a batch of @of while nobody has any. */
@@ -84,7 +84,7 @@ static unsigned home(struct dp_peer *of)
 	return at;
 }
 
-Test(worker, batches_of_one_peer_are_shared_by_all_workers)
+Test(work, batches_of_one_peer_are_shared_by_all_workers)
 {
 	create(WORKERS, 0);
 	submit(peer, 3 * WORKERS);
@@ -93,7 +93,7 @@ Test(worker, batches_of_one_peer_are_shared_by_all_workers)
 }
 
 /* The only worker gets all: there is nobody else to look at. */
-Test(worker, only_one_gets_everything)
+Test(work, only_one_gets_everything)
 {
 	create(1, 0);
 	submit(peer, 10);
@@ -101,7 +101,7 @@ Test(worker, only_one_gets_everything)
 }
 
 /* Of many the work goes to a few at a time, and over time to all. */
-Test(worker, load_of_many_workers_stays_even)
+Test(work, load_of_many_workers_stays_even)
 {
 	unsigned most = 0;
 
@@ -114,15 +114,15 @@ Test(worker, load_of_many_workers_stays_even)
 }
 
 /* The home worker of a peer that is idle gets its batches, whoever else is idle. */
-Test(worker, idle_home_is_preferred)
+Test(work, idle_home_is_preferred)
 {
 	unsigned at;
 
 	create(WORKERS, 0);
 	at = home(peer);
 	for (unsigned i = 0; i < 10; i++) {
-		engine_run(&end.engine->control, inbox_take(&end.engine->worker[at].inbox));
-		cr_assert(eq(ptr, inbox_take(&end.engine->worker[at].inbox), NULL));
+		work_run(&end.engine->control, inbox_take(&end.engine->work.worker[at].inbox));
+		cr_assert(eq(ptr, inbox_take(&end.engine->work.worker[at].inbox), NULL));
 		submit(peer, 1);
 		cr_expect(eq(uint, load(at), 1));
 	}
@@ -143,7 +143,7 @@ static void expect_burst(uint32_t seq)
 /* Packets pass, in order, while the peer's own worker has the work of another peer before it. The
  * other one never sleeps, so the choice is not between awake and asleep.
  */
-Test(worker, nothing_waits_behind_an_occupied_worker)
+Test(work, nothing_waits_behind_an_occupied_worker)
 {
 	uint8_t packet[RIG_MTU];
 	struct engine *e;
@@ -152,14 +152,14 @@ Test(worker, nothing_waits_behind_an_occupied_worker)
 	create(2, 1000000);
 	e = end.engine;
 	at = home(peer);
-	engine_run(&e->control, inbox_take(&e->worker[at].inbox));
-	cr_assert(eq(ptr, inbox_take(&e->worker[at].inbox), NULL));
+	work_run(&e->control, inbox_take(&e->work.worker[at].inbox));
+	cr_assert(eq(ptr, inbox_take(&e->work.worker[at].inbox), NULL));
 	cr_assert(eq(int,
-	             thread_start(&e->worker[!at].thread, "worker", THREAD_WORKER, -1, worker_main,
-	                          &e->worker[!at]),
+	             thread_start(&e->work.worker[!at].thread, "worker", THREAD_WORKER, -1,
+	                          worker_main, &e->work.worker[!at]),
 	             0));
 	for (unsigned i = 0; i < OCCUPIED_WITH; i++)
-		inbox_push(&e->worker[at].inbox, make_batch(other));
+		inbox_push(&e->work.worker[at].inbox, make_batch(other));
 	cr_assert(eq(int,
 	             thread_start(&e->dispatcher[0].thread, "dispatcher", THREAD_TUN, -1,
 	                          dispatcher_main, &e->dispatcher[0]),
