@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* deliver.c - from authentic payloads to the TUN device, in order of arrival.
- *
- * Runs in the emitting role of the peer's `arriving` sequencer: one thread at a time per peer, so the
- * replay windows and the path's receive counts need no lock.
- */
+#include "base/rcu.h"
+
+#include "dataplane/deliver.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -11,21 +10,15 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "crypto/keypair.h"
 #include "dataplane/activity.h"
+#include "dataplane/allowedips.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/engine_private.h"
-#include "dataplane/late.h"
+#include "dataplane/frames_in.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/peer.h"
 #include "dataplane/reorder.h"
-
-/* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
-#define RTT_US_MAX (60u * 1000 * 1000)
-
-/* Answers to probes: twice what PATHS_MAX paths of a busy peer ask for, and at once what they ask for in a
- * second, as after a pause of this process.
- */
-#define ECHO_NS      (NS_PER_S / 320)
-#define ECHOES_BURST 160u
 
 /* What one batch turned out to hold. */
 struct delivery {
@@ -89,207 +82,22 @@ static void flush_to_tun(struct dp_thread *self)
 	coalescer_flush(self->coalescer);
 }
 
-/* Datagrams heard on the path before the one in hand. */
-static uint64_t heard_before(const struct delivery *d)
+/* Where the datagram in hand came from, which is counted already. */
+static struct frames_origin origin_of(const struct delivery *d)
 {
-	return counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
-}
+	struct frames_origin from = {.b = d->b, .path_id = d->path_id, .reorder = d->reorder};
 
-/* Whether the datagram in hand leaves room for an ECHO, and its peer for another one. */
-static bool may_echo(const struct delivery *d, unsigned *answer_bytes)
-{
-	unsigned bytes = frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_echo));
-
-	if (bytes > *answer_bytes ||
-	    !bucket_take(&d->peer->echoes, ECHO_NS, ECHOES_BURST * ECHO_NS, d->b->time_ns))
-		return false;
-	*answer_bytes -= bytes;
-	return true;
-}
-
-/* Answers a probe at once, on the path where it came in and from the address it was sent to: the shorter it
- * is held, the truer the round trip. A probe from an address that is no path yet is control's business.
- */
-static void answer_probe(struct dp_thread *self, const struct delivery *d,
-                         const struct frame *frame, unsigned *answer_bytes)
-{
-	const struct frame_probe *probe = (const void *)frame->body;
-	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
-	struct frame_echo echo = {.path_id = probe->path_id};
-	struct batch *answer;
-
-	if (!may_echo(d, answer_bytes)) {
-		dp_drop(self, DROP_ANSWER_LIMITED, 1);
-		return;
-	}
-	memcpy(echo.seq, probe->seq, sizeof echo.seq);
-	memcpy(echo.t_tx_us, probe->t_tx_us, sizeof echo.t_tx_us);
-	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
-	store_le32(echo.rx_packets, (uint32_t)heard_before(d));
-	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
-	answer = late_make(self, d->peer, d->b->keypair, d->path_id, LANE_CONTROL + d->path_id,
-	                   payload, sizeof payload, &d->b->route, d->b->time_ns);
-	if (answer)
-		dp_follow(self, answer);
-}
-
-/* Of several addresses of ours the peer speaks to another one than we answer from. Where the system chooses,
- * it goes on to: an address that was forgotten must not come back by a late probe.
- */
-static bool is_spoken_to_elsewhere(const struct delivery *d)
-{
-	const struct path_target *target = rcu_dereference(d->peer->path[d->path_id].target);
-	const struct route *route = &d->b->route;
-
-	return target && route->link->is_wildcard &&
-	       endpoint_family(&target->route.local) != AF_UNSPEC &&
-	       !endpoint_equal(&target->route.local, &route->local);
-}
-
-/* Differences of these between paths tell how long a gap is worth waiting for. */
-static void note_delay(const struct delivery *d, const struct frame *frame)
-{
-	const struct frame_probe *probe = (const void *)frame->body;
-	uint32_t now_us = (uint32_t)(d->b->time_ns / NS_PER_US);
-
-	if (d->reorder)
-		reorder_probed(d->reorder, d->path_id,
-		               (int32_t)(now_us - load_le32(probe->t_tx_us)));
-}
-
-/* Passes @len bytes of frames (none: merely the origin) on to control. */
-static void report(struct dp_thread *self, const struct delivery *d, const uint8_t *frames,
-                   size_t len, uint64_t counter, unsigned answer_bytes)
-{
-	struct batch *r = batch_get(&self->pool);
-
-	if (!r) {
-		dp_drop(self, DROP_CONTROL_BUSY, 1);
-		return;
-	}
-	r->kind = BATCH_REPORT;
-	r->peer = dp_peer_get(d->peer);
-	if (keypair_get(d->b->keypair))
-		r->keypair = d->b->keypair;
-	r->route = d->b->route;
-	r->time_ns = d->b->time_ns;
-	r->path_id = (uint8_t)d->path_id;
-	r->first_counter = counter;
-	r->answer_bytes = answer_bytes;
 	if (d->path_id != PATH_NONE)
-		r->rx_packets = heard_before(d);
-	assert(len <= FRAMES_LEN_MAX);
-	if (len) {
-		struct segment *seg = batch_append(r, self->pool.stride);
-
-		memcpy(segment_payload(r, seg), frames, len);
-		seg->len = (uint16_t)len;
-	}
-	mailbox_post_notice(self, r);
+		from.heard = counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+	return from;
 }
 
-#define FRAME_BIT(type) (1u << (type))
-
-/* What control hears of by a report of its own; a PROBE only from where no path is. */
-#define FRAMES_REPORTED                                                                          \
-	(FRAME_BIT(FRAME_HELLO) | FRAME_BIT(FRAME_HELLO_ACK) | FRAME_BIT(FRAME_PATH_CHALLENGE) | \
-	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_GOODBYE))
-
-/* Checks a payload of frames as a whole: false, counted, when one of them is bad. @ret_types gets a bit
- * for each type known that is in it.
- */
-static bool check_frames(struct dp_thread *self, const uint8_t *payload, size_t len,
-                         uint32_t *ret_types)
+static void take_frames(struct dp_thread *self, const struct delivery *d, const struct segment *seg,
+                        uint64_t counter)
 {
-	enum frame_result result = FRAME_BAD;
-	struct frame frame;
-	size_t offset = 0;
+	struct frames_origin from = origin_of(d);
 
-	*ret_types = 0;
-	while (len <= FRAMES_LEN_MAX &&
-	       (result = frame_next(payload, len, &offset, &frame)) == FRAME_FOUND) {
-		size_t known = frame_body_len(frame.type);
-
-		if (known == 0)
-			dp_drop(self, DROP_FRAME_UNKNOWN, 1);
-		else if (frame.body_len < known)
-			break;
-		else
-			*ret_types |= FRAME_BIT(frame.type);
-	}
-	if (result == FRAME_END)
-		return true;
-	dp_drop(self, DROP_FRAME_MALFORMED, 1);
-	return false;
-}
-
-/* An answer counts only on the path it is about: that proves both directions. */
-static void keep_answer(const struct delivery *d, const struct frame *frame)
-{
-	const struct frame_echo *echo = (const void *)frame->body;
-	uint32_t rtt_us = (uint32_t)(d->b->time_ns / NS_PER_US) - load_le32(echo->t_tx_us) -
-	                  load_le32(echo->hold_us);
-	struct life_sign sign = {.key = d->b->keypair->local_index,
-	                         .number = load_le16(echo->seq),
-	                         .rtt_us = rtt_us <= RTT_US_MAX ? rtt_us : 0,
-	                         .sent = load_le32(echo->tx_packets),
-	                         .heard = load_le32(echo->rx_packets)};
-
-	if (echo->path_id == d->path_id)
-		signs_put(&d->peer->path[d->path_id].answers, &sign);
-}
-
-static void keep_probe(const struct delivery *d, const struct frame *frame)
-{
-	const struct frame_probe *probe = (const void *)frame->body;
-	struct life_sign sign = {.key = d->b->keypair->local_index,
-	                         .number = probe->path_id,
-	                         .sent = load_le32(probe->tx_packets),
-	                         .heard = (uint32_t)heard_before(d)};
-
-	signs_put(&d->peer->path[d->path_id].probes, &sign);
-}
-
-/* Life signs of a path we know: the newest probe of the payload is answered, and control is told. */
-static void take_signs(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
-                       size_t len, unsigned *answer_bytes)
-{
-	struct frame frame, probe = {0};
-	size_t offset = 0;
-
-	while (frame_next(payload, len, &offset, &frame) == FRAME_FOUND) {
-		if (frame.type == FRAME_PROBE)
-			probe = frame;
-		else if (frame.type == FRAME_ECHO)
-			keep_answer(d, &frame);
-	}
-	if (probe.body) {
-		note_delay(d, &probe);
-		answer_probe(self, d, &probe, answer_bytes);
-		keep_probe(d, &probe);
-	}
-	mailbox_tell(d->peer, PEER_EVENT_SIGNS);
-}
-
-/* All answers to a datagram together are no longer than it: nobody gets more sent to an address, be it his
- * own or a forged one, than he sends himself.
- */
-static void take_frames(struct dp_thread *self, const struct delivery *d, const uint8_t *payload,
-                        size_t len, uint64_t counter)
-{
-	bool is_on_path = d->path_id != PATH_NONE;
-	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
-	bool is_stray = !is_on_path || is_spoken_to_elsewhere(d);
-	uint32_t reported = FRAMES_REPORTED | (is_stray ? FRAME_BIT(FRAME_PROBE) : 0);
-	unsigned answer_bytes = (unsigned)len + TRANSPORT_OVERHEAD;
-	uint32_t types;
-
-	if (!check_frames(self, payload, len, &types))
-		return;
-	if (is_on_path && types & signs && keypair_is_fresh(d->b->keypair, d->b->time_ns))
-		take_signs(self, d, payload, len, &answer_bytes);
-	if (types & reported)
-		report(self, d, payload, len, counter, answer_bytes);
+	frames_in_take(self, &from, segment_payload(d->b, seg), seg->len, counter);
 }
 
 /* Every number of the ordered lane has its place in the order, also where there is no packet. */
@@ -320,7 +128,7 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	is_frames = seg->len && payload[0] == FRAME_MAGIC &&
 	            atomic_load_explicit(&d->peer->frames_allowed, memory_order_relaxed);
 	if (is_frames)
-		take_frames(self, d, payload, seg->len, counter);
+		take_frames(self, d, seg, counter);
 	else if (seg->len) /* a keepalive has none */
 		d->has_data = true;
 	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
@@ -379,8 +187,11 @@ static void account(struct dp_thread *self, const struct delivery *d)
 	}
 	if (!is_fresh)
 		return;
-	if (has_roamed(d))
-		report(self, d, NULL, 0, d->newest, 0);
+	if (has_roamed(d)) {
+		struct frames_origin from = origin_of(d);
+
+		frames_in_pass_on(self, &from, NULL, 0, d->newest, 0);
+	}
 	dp_peer_heard(b->peer, d->has_data, b->time_ns);
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/coalesce.h"
+#include "dataplane/deliver.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/late.h"
+#include "dataplane/open.h"
 #include "dataplane/reorder.h"
 
 #include <errno.h>
@@ -430,7 +432,7 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 		return;
 	}
 	self->now_ns = clock_boot_ns();
-	if (!batch_assign(self, b, load_le32(header->receiver_index), route)) {
+	if (!open_assign(self, b, load_le32(header->receiver_index), route)) {
 		batch_free(b);
 		return;
 	}

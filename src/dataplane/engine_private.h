@@ -59,16 +59,4 @@ void link_rx_stand_in(struct link *link);
 /* Threads' main functions; @arg is the object. */
 void dispatcher_main(void *arg);
 
-/* link_rx.c: makes @b one of datagrams to be opened, with the keypair of @index. False, counted, when there
- * is no such session.
- */
-bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
-                  const struct route *route);
-/* open.c: opens every segment in place; forged ones are taken out. */
-void open_batch(struct dp_thread *self, struct batch *b);
-/* deliver.c: sequencer_emit of a peer's arrivals. */
-void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot);
-/* deliver.c: coalesce_write; @context is the struct dp_thread. */
-void write_to_tun(void *context, const struct iovec *iov, unsigned len);
-
 #endif

@@ -21,6 +21,7 @@
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/open.h"
 #include "dataplane/work.h"
 
 /* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
@@ -126,34 +127,6 @@ static struct batch *find_group(const struct grouping *groups, uint32_t index,
 	return NULL;
 }
 
-/* Gives @b its keypair, peer and origin. False, counted, when there is no such session. */
-bool batch_assign(struct dp_thread *self, struct batch *b, uint32_t index,
-                  const struct route *route)
-{
-	struct keypair *kp = index_lookup(self->engine->index, index);
-
-	if (!kp || !keypair_get(kp)) {
-		dp_drop(self, DROP_UNKNOWN_INDEX, 1);
-		return false;
-	}
-	if (!keypair_can_receive(kp, self->now_ns)) {
-		dp_drop(self, DROP_KEY_EXPIRED, 1);
-		keypair_put(kp);
-		return false;
-	}
-	b->peer = dp_peer_get(kp->owner);
-	if (!b->peer) {
-		dp_drop(self, DROP_UNKNOWN_INDEX, 1);
-		keypair_put(kp);
-		return false;
-	}
-	b->kind = BATCH_OPEN;
-	b->keypair = kp;
-	b->route = *route;
-	b->time_ns = self->now_ns;
-	return true;
-}
-
 /* A message on its way into batches. */
 struct message {
 	struct link_message is;
@@ -178,7 +151,7 @@ static struct batch *add_group(struct dp_thread *self, struct grouping *groups, 
 		dp_drop(self, DROP_POOL_EMPTY, 1);
 		return NULL;
 	}
-	if (!batch_assign(self, b, index, &m->is.route)) {
+	if (!open_assign(self, b, index, &m->is.route)) {
 		if (!is_in_place)
 			batch_free(b);
 		return NULL;

@@ -1,10 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* open.c - from datagrams to authentic payloads. */
+#include "base/rcu.h"
+
+#include "dataplane/open.h"
+
 #include "base/bytes.h"
 #include "crypto/cipher.h"
+#include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/index.h"
+#include "dataplane/peer.h"
 
-/* In place; the header with its counter stays before the payload. */
+bool open_assign(struct dp_thread *self, struct batch *b, uint32_t index, const struct route *route)
+{
+	struct keypair *kp = index_lookup(self->engine->index, index);
+
+	if (!kp || !keypair_get(kp)) {
+		dp_drop(self, DROP_UNKNOWN_INDEX, 1);
+		return false;
+	}
+	if (!keypair_can_receive(kp, self->now_ns)) {
+		dp_drop(self, DROP_KEY_EXPIRED, 1);
+		keypair_put(kp);
+		return false;
+	}
+	b->peer = dp_peer_get(kp->owner);
+	if (!b->peer) {
+		dp_drop(self, DROP_UNKNOWN_INDEX, 1);
+		keypair_put(kp);
+		return false;
+	}
+	b->kind = BATCH_OPEN;
+	b->keypair = kp;
+	b->route = *route;
+	b->time_ns = self->now_ns;
+	return true;
+}
+
 void open_batch(struct dp_thread *self, struct batch *b)
 {
 	struct cipher_job jobs[BATCH_MAX];

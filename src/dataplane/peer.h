@@ -86,7 +86,7 @@ struct dp_peer {
 	_Atomic bool is_numbering; /* [A] somebody numbers packets and enters them */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
-	struct bucket echoes;      /* [E] of arriving: answers to probes, see deliver.c */
+	struct bucket echoes;      /* [E] of arriving: answers to probes, see frames_in.c */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
 	counter_t reorder_due_ns; /* [E] writes: when packets that wait are to be looked at again */
 	counter_t reorder_look_ns; /* [A] when control looks next without being told */

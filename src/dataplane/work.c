@@ -5,8 +5,9 @@
 
 #include <assert.h>
 
-#include "dataplane/engine_private.h"
+#include "dataplane/deliver.h"
 #include "dataplane/leave.h"
+#include "dataplane/open.h"
 #include "dataplane/peer.h"
 #include "dataplane/seal.h"
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* frames_in.h - what is done with the control frames of an authentic datagram.
+ *
+ * The newest PROBE of a path is answered at once: the shorter it is held, the truer the round trip. What it and
+ * an ECHO say is kept with the path (signs.h). All else, and a PROBE from where no path is, control gets as
+ * a notice.
+ *
+ * All in the emitting role of the peer's `arriving` sequencer, RCU online.
+ */
+#ifndef DATAPLANE_FRAMES_IN_H
+#define DATAPLANE_FRAMES_IN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/batch.h"
+#include "dataplane/self.h"
+
+struct reorder;
+
+/* Where a datagram came from. */
+struct frames_origin {
+	const struct batch *b;   /* in which it came: peer, keypair, route and time */
+	unsigned path_id;        /* or PATH_NONE */
+	uint64_t heard;          /* datagrams on that path before it; 0 where there is none */
+	struct reorder *reorder; /* is told the delays of probes; or NULL */
+};
+
+/* Takes a payload of frames. With one bad frame all of it is dropped and counted. Answers go to dp_follow(). */
+void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
+                    const uint8_t *payload, size_t len, uint64_t counter);
+
+/* Passes @len bytes of frames (none: merely the origin) on to control, with the datagram's @counter and what
+ * answers to it may weigh together. Dropped and counted when there is no room.
+ */
+void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
+                       const uint8_t *frames, size_t len, uint64_t counter, unsigned answer_bytes);
+
+#endif
