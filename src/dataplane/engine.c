@@ -2,8 +2,8 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/deliver.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/inject.h"
 #include "dataplane/late.h"
-#include "dataplane/open.h"
 #include "dataplane/reorder.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 
 /* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
@@ -418,48 +417,7 @@ int engine_enable_reorder(struct dp_peer *peer)
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
                     size_t len)
 {
-	struct dp_thread *self = &engine->control;
-	const struct message_transport *header = (const void *)datagram;
-	struct batch *b;
-
-	if (len < TRANSPORT_OVERHEAD || len > self->pool.stride) {
-		dp_drop(self, DROP_MALFORMED, 1);
-		return;
-	}
-	b = batch_get(&self->pool);
-	if (!b) {
-		dp_drop(self, DROP_POOL_EMPTY, 1);
-		return;
-	}
-	self->now_ns = clock_boot_ns();
-	if (!open_assign(self, b, load_le32(header->receiver_index), route)) {
-		batch_free(b);
-		return;
-	}
-	batch_append(b, self->pool.stride)->len = (uint16_t)len;
-	memcpy(segment_header(b, &b->segment[0]), datagram, len);
-	sequencer_enter(&b->peer->arriving, b);
-	work_submit(self, b, true);
-}
-
-/* False when no memory is free. */
-static bool flush_reorder(struct dp_peer *peer)
-{
-	struct dp_thread *self = &peer->engine->control;
-	struct batch *b = batch_get(&self->pool);
-
-	if (!b)
-		return false;
-	b->kind = BATCH_FLUSH;
-	b->peer = dp_peer_get(peer);
-	if (!b->peer) {
-		batch_free(b);
-		return false;
-	}
-	b->time_ns = clock_boot_ns();
-	sequencer_enter(&peer->arriving, b);
-	work_submit(self, b, true);
-	return true;
+	inject_data(&engine->control, route, datagram, len);
 }
 
 uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns)
@@ -468,7 +426,7 @@ uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns)
 
 	if (look_ns <= now_ns) {
 		/* Where another thread delivers at this moment it will do so, a little later. */
-		flush_reorder(peer);
+		inject_flush(&peer->engine->control, peer);
 		look_ns = counter_read(&peer->reorder_due_ns);
 		if (look_ns <= now_ns)
 			look_ns = now_ns + NS_PER_MS;

@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "crypto/keypair.h"
 #include "dataplane/engine_private.h"
-#include "dataplane/mailbox.h"
+#include "dataplane/inject.h"
 #include "dataplane/open.h"
 #include "dataplane/work.h"
 
@@ -170,15 +170,15 @@ static bool has_room(const struct batch *b, unsigned len)
 	return b->len < BATCH_MAX && b->home->bytes - b->used >= len;
 }
 
-/* Takes up the datagram of @len bytes at @at: where it lies when @b is the batch of message @m, else (also
- * without a message) copied.
+/* Takes up the datagram of @len bytes at @at: where it lies when @b is the batch of message @m, else
+ * copied.
  */
 static void add_datagram(struct batch *b, const struct message *m, const uint8_t *at, unsigned len)
 {
 	struct segment *seg = &b->segment[b->len++];
 
 	*seg = (struct segment){.len = (uint16_t)len};
-	if (m && b == m->in_place) {
+	if (b == m->in_place) {
 		seg->offset = (uint32_t)(at - b->data);
 		return;
 	}
@@ -208,21 +208,11 @@ static struct batch *group_for(struct dp_thread *self, struct grouping *groups, 
 static void take_other(struct dp_thread *self, const struct route *route, const uint8_t *datagram,
                        unsigned len)
 {
-	struct batch *b;
-
 	if (!is_handshake(datagram, len)) {
 		dp_drop(self, DROP_MALFORMED, 1);
 		return;
 	}
-	b = batch_get(&self->pool);
-	if (!b) {
-		dp_drop(self, DROP_POOL_EMPTY, 1);
-		return;
-	}
-	b->kind = BATCH_HANDSHAKE;
-	b->route = *route;
-	add_datagram(b, NULL, datagram, len);
-	mailbox_post_handshake(self, b);
+	inject_handshake(self, route, datagram, len);
 }
 
 static void sort_message(struct link *link, struct grouping *groups, struct message *m)
