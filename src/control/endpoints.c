@@ -115,12 +115,12 @@ static const struct endpoint *choose(struct peer *peer, const struct path *path,
 static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink *uplink,
                  const struct endpoint *address, const char *why, uint64_t now_ns)
 {
-	const struct config_link *config = uplink->config;
+	const struct line *line = &uplink->line;
 	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
 	                      .remote = *address};
 
 	if (!*uplink->pair[endpoint_family(address) == AF_INET6].device)
-		detours_keep(&peer->control->detours, address, &config->bind, config->fwmark);
+		detours_keep(&peer->control->detours, address, &line->bind, line->fwmark);
 	if (!path)
 		path = path_add(peer, uplink, &route, (int)e, now_ns);
 	if (path)

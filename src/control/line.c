@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "config/config.h"
-
 const struct ifaddrs *line_of_address(const struct ifaddrs *list, const struct endpoint *address)
 {
 	struct endpoint wanted = *address;
@@ -41,19 +39,18 @@ bool line_has_address(const struct endpoint *address)
 	return result;
 }
 
-void line_device(const struct config_link *link, const struct endpoint *bind,
-                 char ret[static IF_NAMESIZE])
+void line_device(const struct line *line, const struct endpoint *bind, char ret[static IF_NAMESIZE])
 {
 	const struct ifaddrs *entry;
 	struct ifaddrs *list;
 
 	memset(ret, 0, IF_NAMESIZE);
-	if (link->device) {
-		strncpy(ret, link->device, IF_NAMESIZE - 1);
+	if (*line->device) {
+		memcpy(ret, line->device, IF_NAMESIZE);
 		return;
 	}
 	/* No device has the wildcard address. */
-	if (link->any_device || link->has_fwmark || getifaddrs(&list))
+	if (line->any_device || line->has_fwmark || getifaddrs(&list))
 		return;
 	entry = line_of_address(list, bind);
 	if (entry && line_can_send(entry))

@@ -78,7 +78,7 @@ static void log_path(struct peer *peer, const struct path *path, const char *wha
 	char remote[ENDPOINT_TEXT_LEN];
 
 	peer_log(peer, now_ns, "peer=%s path=%u link=%s remote=%s: %s, %s", peer->name,
-	         path_id(peer, path), path->uplink->config->name,
+	         path_id(peer, path), path->uplink->name,
 	         endpoint_format(&path->route.remote, remote), what, why);
 }
 
@@ -389,7 +389,7 @@ static struct path_choice choice_of(const struct peer *peer)
 			.has_link = path_can_leave(peer, path),
 			.rest_until_ns = path->rest_until_ns,
 			.heard_ns = counter_read(&peer->dp->path[i].heard_ns),
-			.weight = path->uplink->config->weight,
+			.weight = path->uplink->weight,
 			.health = &path->health};
 	}
 	return choice;
@@ -461,7 +461,7 @@ static void log_state(struct peer *peer, const struct path *path, uint64_t now_n
 {
 	if (path->health.state == PATH_SUSPECT)
 		effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s path=%u link=%s: suspect, %s",
-		            peer->name, path_id(peer, path), path->uplink->config->name,
+		            peer->name, path_id(peer, path), path->uplink->name,
 		            path->health.reason);
 	else
 		log_path(peer, path, path_state_name(path->health.state), path->health.reason,
@@ -715,7 +715,7 @@ static void tell_path_trains(struct peer *peer, struct path *path, struct train_
 			effects_log(peer->fx, LOG_LEVEL_INFO,
 			            "peer=%s path=%u link=%s: trains of datagrams are refused, %s; "
 			            "those above %u bytes leave one by one",
-			            peer->name, path_id(peer, path), path->uplink->config->name,
+			            peer->name, path_id(peer, path), path->uplink->name,
 			            strerror(error), max);
 		path->trains_told = error;
 	} else if (max < TRAIN_ANY && now_ns >= path->trains_since_ns + TRAINS_RETRY_NS) {

@@ -103,7 +103,7 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
 	                    sign->rtt_us * NS_PER_US, now_ns))
 		peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s, %s, round trip %.1f ms",
-		         peer->name, path_id(peer, path), path->uplink->config->name,
+		         peer->name, path_id(peer, path), path->uplink->name,
 		         path_state_name(path->health.state), path->health.reason,
 		         sign->rtt_us / 1000.0);
 }

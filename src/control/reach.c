@@ -6,6 +6,7 @@
 
 #include <ifaddrs.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static bool is_link_local(const struct sockaddr *address)
@@ -34,12 +35,12 @@ static bool has_address(const char *device, int family, bool takes_link_local)
 }
 
 /* As the link's sockets are set up. */
-static bool prepare(int fd, const struct config_link *from, int family)
+static bool prepare(int fd, const struct line *from, int family)
 {
 	struct endpoint at = from->bind;
 
-	if (from->device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, from->device,
-	                               (socklen_t)strlen(from->device) + 1))
+	if (*from->device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, from->device,
+	                                (socklen_t)strlen(from->device) + 1))
 		return false;
 	if (from->has_fwmark &&
 	    setsockopt(fd, SOL_SOCKET, SO_MARK, &from->fwmark, sizeof from->fwmark))
@@ -60,7 +61,7 @@ static bool has_route(int fd, const struct endpoint *remote)
 	       (!is_link_local(&source.sa) || is_link_local(&remote->sa));
 }
 
-bool reach_is_possible(const struct config_link *from, const struct endpoint *remote)
+bool reach_is_possible(const struct line *from, const struct endpoint *remote)
 {
 	int family = endpoint_family(remote);
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -70,7 +71,7 @@ bool reach_is_possible(const struct config_link *from, const struct endpoint *re
 		return false;
 	is_possible = prepare(fd, from, family) && has_route(fd, remote);
 	close(fd);
-	if (!from->device || !is_possible)
+	if (!*from->device || !is_possible)
 		return is_possible;
 	return has_address(from->device, family, is_link_local(&remote->sa));
 }

@@ -9,13 +9,13 @@
 
 #include <stdbool.h>
 
-#include "config/config.h"
+#include "control/line.h"
 
 /* False without a route, without the link's own address or device, and without a source address of
  * the destination's family that is worth anything there: on the link's device if it has one, and no
  * link-local one for an address beyond the link. (Without an address on the device Linux would take
  * one of another device for IPv4, and assume that everything is on the link.)
  */
-bool reach_is_possible(const struct config_link *from, const struct endpoint *remote);
+bool reach_is_possible(const struct line *from, const struct endpoint *remote);
 
 #endif

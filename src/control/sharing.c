@@ -23,7 +23,7 @@ static int device_of(const struct path *path)
 		return (int)link->ifindex;
 	if (endpoint_family(from) == AF_UNSPEC && !link->is_wildcard)
 		from = &link->bound;
-	index = route_device(&path->route.remote, from, path->uplink->config->fwmark);
+	index = route_device(&path->route.remote, from, path->uplink->line.fwmark);
 	return index > 0 ? index : 0;
 }
 
@@ -80,7 +80,7 @@ const char *sharing_text(const struct peer *peer, const struct path *path, uint6
 			snprintf(buf, SHARING_TEXT_LEN,
 			         "leaves by device %s as link %s does; two links on one line carry "
 			         "no more than one",
-			         device, other->uplink->config->name);
+			         device, other->uplink->name);
 			break;
 		}
 		if (is_from_one_address(path, other, now_ns)) {
@@ -105,7 +105,7 @@ void sharing_tell(struct peer *peer, uint64_t now_ns)
 
 		if (is_shared && !path->is_sharing_told)
 			peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s", peer->name, i,
-			         path->uplink->config->name, text);
+			         path->uplink->name, text);
 		path->is_sharing_told = is_shared;
 	}
 }

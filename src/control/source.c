@@ -5,8 +5,7 @@
 #include "control/line.h"
 #include "control/route.h"
 
-bool source_is_stale(const struct route *route, const struct config_link *link,
-                     const struct ifaddrs *list)
+bool source_is_stale(const struct route *route, const struct line *line, const struct ifaddrs *list)
 {
 	const struct ifaddrs *entry = line_of_address(list, &route->local);
 	int owner;
@@ -14,9 +13,9 @@ bool source_is_stale(const struct route *route, const struct config_link *link,
 	if (!entry || !line_can_send(entry))
 		return !entry;
 	owner = (int)if_nametoindex(entry->ifa_name);
-	if (link->device)
-		return (int)if_nametoindex(link->device) != owner;
-	return route_device(&route->remote, &route->local, link->fwmark) != owner;
+	if (*line->device)
+		return (int)if_nametoindex(line->device) != owner;
+	return route_device(&route->remote, &route->local, line->fwmark) != owner;
 }
 
 static bool is_pinned(const struct path *path)
@@ -36,10 +35,10 @@ static void check(struct peer *peer, struct path *path, const struct ifaddrs *li
 {
 	char local[ENDPOINT_TEXT_LEN];
 
-	if (!is_pinned(path) || !source_is_stale(&path->route, path->uplink->config, list))
+	if (!is_pinned(path) || !source_is_stale(&path->route, &path->uplink->line, list))
 		return;
 	log_debug("peer=%s path=%u link=%s: no longer sends from %s", peer->name,
-	          path_id(peer, path), path->uplink->config->name,
+	          path_id(peer, path), path->uplink->name,
 	          endpoint_format(&path->route.local, local));
 	forget(peer, path, now_ns);
 }

@@ -16,9 +16,9 @@
 
 #include "dataplane/batch.h"
 
-struct config_link;
 struct control;
 struct ifaddrs;
+struct line;
 struct path;
 struct peer;
 
@@ -26,7 +26,7 @@ struct peer;
  * the one that has it. An address of a loopback or dummy device belongs to no line and stays.
  * @list: of getifaddrs().
  */
-bool source_is_stale(const struct route *route, const struct config_link *link,
+bool source_is_stale(const struct route *route, const struct line *line,
                      const struct ifaddrs *list);
 
 /* Forgets the stale ones of all peers: routes, addresses or devices of the system have changed. */

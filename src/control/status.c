@@ -147,16 +147,16 @@ static bool put_kernel_drops(json_t *o, const struct uplink *uplink)
 
 static json_t *build_link(const struct uplink *uplink, uint64_t now_ns)
 {
-	const struct config_link *config = uplink->config;
+	const struct line *line = &uplink->line;
 	const struct uplink_pair *best = uplink_best(uplink);
 	json_t *o = json_object();
-	bool ok = put(o, "name", json_string(config->name)) &&
+	bool ok = put(o, "name", json_string(uplink->name)) &&
 	          put(o, "state", json_string(uplink_state_name(best->state))) &&
 	          put(o, "since_s", seconds_since(best->since_ns, now_ns)) &&
 	          put(o, "reason", text(best->reason)) && put(o, "bind", bound_text(uplink)) &&
-	          put(o, "device", text(*best->device ? best->device : config->device)) &&
-	          put(o, "fwmark", config->has_fwmark ? number(config->fwmark) : json_null()) &&
-	          put(o, "weight", number(config->weight)) &&
+	          put(o, "device", text(*best->device ? best->device : line->device)) &&
+	          put(o, "fwmark", line->has_fwmark ? number(line->fwmark) : json_null()) &&
+	          put(o, "weight", number(uplink->weight)) &&
 	          put(o, "train_max_bytes", train_max(uplink)) && put_link_traffic(o, uplink) &&
 	          put_kernel_drops(o, uplink);
 
@@ -215,15 +215,14 @@ static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 	const struct path_health *health = &path->health;
 	char shared[SHARING_TEXT_LEN];
 	json_t *o = json_object();
-	bool ok = put(o, "id", number(id)) &&
-	          put(o, "link", json_string(path->uplink->config->name)) &&
+	bool ok = put(o, "id", number(id)) && put(o, "link", json_string(path->uplink->name)) &&
 	          put(o, "endpoint", endpoint_text(&path->route.remote)) &&
 	          put(o, "state", json_string(path_state_name(health->state))) &&
 	          put(o, "since_s", seconds_since(health->since_ns, now_ns)) &&
 	          put(o, "reason", text(health->reason)) &&
 	          put(o, "note", text(sharing_text(peer, path, now_ns, shared))) &&
 	          put(o, "in_use", json_boolean(path->is_in_table)) &&
-	          put(o, "weight", number(path->uplink->config->weight)) &&
+	          put(o, "weight", number(path->uplink->weight)) &&
 	          put(o, "train_max_bytes", train_bytes(path, &peer->dp->path[id])) &&
 	          put_estimate(o, &health->estimate) &&
 	          put_path_traffic(o, path, &peer->dp->path[id], now_ns);

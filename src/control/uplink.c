@@ -185,7 +185,7 @@ static void on_handshake(struct event_source *source, uint32_t events, uint64_t 
 	if (take_some(pair, now_ns) && strangers_set_loaded(&control->messages.strangers, now_ns) &&
 	    log_limit_pass(&control->messages.log_limit, now_ns, &suppressed))
 		log_warning("link=%s: many handshake messages, asking senders for cookies",
-		            pair->uplink->config->name);
+		            pair->uplink->name);
 	gate_leave(control, now_ns);
 }
 
@@ -199,9 +199,9 @@ void uplinks_watch_handshakes(struct control *control, bool is_watched)
 
 bool uplink_allows(const struct uplink *uplink, int family)
 {
-	int bound = endpoint_family(&uplink->config->bind);
+	int bound = endpoint_family(&uplink->line.bind);
 
-	return bound == AF_UNSPEC || bound == family || uplink->config->both_families;
+	return bound == AF_UNSPEC || bound == family || uplink->both_families;
 }
 
 bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote)
@@ -209,14 +209,14 @@ bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote
 	const struct uplink_pair *pair = &uplink->pair[endpoint_family(remote) == AF_INET6];
 
 	return (!pair->is_wanted || pair->state == UPLINK_UP) &&
-	       reach_is_possible(uplink->config, remote);
+	       reach_is_possible(&uplink->line, remote);
 }
 
 /* Any address where the configuration names none or that of IPv6, which stands for both families.
  */
 static struct endpoint bind_address(const struct uplink_pair *pair)
 {
-	const struct endpoint *bind = &pair->uplink->config->bind;
+	const struct endpoint *bind = &pair->uplink->line.bind;
 	struct endpoint any = {.sa.sa_family = (sa_family_t)pair->family};
 
 	if (endpoint_family(bind) == pair->family)
@@ -235,14 +235,14 @@ static int rx_cpu(const struct uplink *uplink)
 
 static struct link_settings link_settings(const struct uplink_pair *pair)
 {
-	const struct config_link *config = pair->uplink->config;
+	const struct line *line = &pair->uplink->line;
 	struct link_settings set = {.bind = bind_address(pair),
 	                            .device = *pair->device ? pair->device : NULL,
-	                            .fwmark = config->fwmark,
-	                            .has_fwmark = config->has_fwmark,
+	                            .fwmark = line->fwmark,
+	                            .has_fwmark = line->has_fwmark,
 	                            .has_offloads = pair->uplink->control->config->has_offloads};
 
-	snprintf(set.name, sizeof set.name, "%s", config->name);
+	snprintf(set.name, sizeof set.name, "%s", pair->uplink->name);
 	return set;
 }
 
@@ -337,7 +337,7 @@ static bool does_without(const struct uplink_pair *pair, int error)
 
 static void log_unusable(const struct uplink_pair *pair, int error)
 {
-	const char *name = pair->uplink->config->name;
+	const char *name = pair->uplink->name;
 	struct endpoint at = bind_address(pair);
 	bool is_ipv6 = pair->family == AF_INET6;
 	const char *device = *pair->device ? pair->device : NULL;
@@ -386,9 +386,8 @@ static void set_up(struct uplink_pair *pair, uint64_t now_ns)
 	if (twin) {
 		log_warning("link=%s: leaves by device %s as link %s does; two links on one line "
 		            "carry no more than one",
-		            pair->uplink->config->name, pair->device, twin->config->name);
-		snprintf(reason, sizeof reason, "open, on the same device as %s",
-		         twin->config->name);
+		            pair->uplink->name, pair->device, twin->name);
+		snprintf(reason, sizeof reason, "open, on the same device as %s", twin->name);
 	}
 	set_state(pair, UPLINK_UP, reason, now_ns);
 }
@@ -401,7 +400,7 @@ static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 	char bound[ENDPOINT_TEXT_LEN];
 	int r;
 
-	line_device(pair->uplink->config, &at, pair->device);
+	line_device(&pair->uplink->line, &at, pair->device);
 	if (*device && !netif_is_usable(device))
 		r = -ENODEV;
 	else
@@ -414,7 +413,7 @@ static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 		return r;
 	}
 	set_up(pair, now_ns);
-	log_info("link=%s: up, bound to %s%s%s", pair->uplink->config->name,
+	log_info("link=%s: up, bound to %s%s%s", pair->uplink->name,
 	         endpoint_format(&pair->link->bound, bound), *device ? " on device " : "", device);
 	tell_peers_back(pair, now_ns);
 	return 0;
@@ -439,7 +438,7 @@ static void on_deadline(struct deadline *d, uint64_t now_ns)
 		try_pair(pair, now_ns);
 	} else if (pair->state == UPLINK_RESTING) {
 		set_state(pair, UPLINK_UP, "rested", now_ns);
-		log_info("link=%s: rested, trying again", pair->uplink->config->name);
+		log_info("link=%s: rested, trying again", pair->uplink->name);
 		tell_peers_back(pair, now_ns);
 	}
 }
@@ -453,7 +452,7 @@ static void find_families(const struct uplink *uplink, bool ret[LINK_FAMILIES])
 	bool has_endpoint = false;
 
 	ret[0] = ret[1] = false;
-	if (endpoint_family(&uplink->config->bind) != AF_UNSPEC) {
+	if (endpoint_family(&uplink->line.bind) != AF_UNSPEC) {
 		ret[0] = uplink_allows(uplink, AF_INET);
 		ret[1] = uplink_allows(uplink, AF_INET6);
 		return;
@@ -485,14 +484,28 @@ static void init_pair(struct uplink *uplink, unsigned i)
 	set_state(&uplink->pair[i], UPLINK_WAITING, "", control->loop.now_ns);
 }
 
+/* What the configuration says of it. */
+static void learn(struct uplink *uplink, const struct config_link *config)
+{
+	snprintf(uplink->name, sizeof uplink->name, "%s", config->name);
+	uplink->line = (struct line){.bind = config->bind,
+	                             .any_device = config->any_device,
+	                             .has_fwmark = config->has_fwmark,
+	                             .fwmark = config->fwmark};
+	if (config->device)
+		snprintf(uplink->line.device, sizeof uplink->line.device, "%s", config->device);
+	uplink->both_families = config->both_families;
+	uplink->weight = config->weight;
+}
+
 void uplinks_init(struct control *control)
 {
 	control->uplink_count = (unsigned)control->config->link_count;
 	for (unsigned i = 0; i < control->uplink_count; i++) {
 		struct uplink *uplink = &control->uplink[i];
 
-		*uplink = (struct uplink){
-			.control = control, .config = &control->config->links[i], .id = i};
+		*uplink = (struct uplink){.control = control, .id = i};
+		learn(uplink, &control->config->links[i]);
 		for (unsigned k = 0; k < LINK_FAMILIES; k++)
 			init_pair(uplink, k);
 	}
@@ -531,9 +544,8 @@ void uplink_refused(struct uplink *uplink, const struct link *link, int error, u
 
 	if (pair->state != UPLINK_UP)
 		return;
-	log_warning("link=%s: the system refuses to send, %s; resting for %.0f s",
-	            uplink->config->name, strerror(error),
-	            (double)uplink->control->config->error_backoff_ns / NS_PER_S);
+	log_warning("link=%s: the system refuses to send, %s; resting for %.0f s", uplink->name,
+	            strerror(error), (double)uplink->control->config->error_backoff_ns / NS_PER_S);
 	set_state(pair, UPLINK_RESTING, strerror(error), now_ns);
 	try_later(pair, now_ns);
 	tell_peers_failed(pair, refusal_reason(error), now_ns);
@@ -555,7 +567,7 @@ static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
 {
 	if (pair->state == UPLINK_WAITING)
 		return;
-	log_warning("link=%s: down, %s; waiting for it", pair->uplink->config->name, reason);
+	log_warning("link=%s: down, %s; waiting for it", pair->uplink->name, reason);
 	set_state(pair, UPLINK_WAITING, reason, now_ns);
 	try_later(pair, now_ns);
 	tell_peers_failed(pair, reason, now_ns);
@@ -563,7 +575,7 @@ static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
 
 static bool is_bound_to(const struct uplink *uplink, const struct prefix *address)
 {
-	const struct endpoint *ep = &uplink->config->bind;
+	const struct endpoint *ep = &uplink->line.bind;
 
 	if (endpoint_family(ep) != address->family)
 		return false;
@@ -586,7 +598,7 @@ static bool follow(struct uplink_pair *pair, uint64_t now_ns)
 	struct endpoint at = bind_address(pair);
 	char name[IF_NAMESIZE];
 
-	line_device(pair->uplink->config, &at, name);
+	line_device(&pair->uplink->line, &at, name);
 	if (*name && !netif_is_usable(name))
 		return false;
 	if (!*name && !line_has_address(&at))
@@ -626,7 +638,7 @@ static bool is_about_device(const struct uplink_pair *pair, const struct netif_e
 		return false;
 	if (!strcmp(pair->device, event->name))
 		return true;
-	line_device(pair->uplink->config, &at, name);
+	line_device(&pair->uplink->line, &at, name);
 	return !strcmp(name, event->name);
 }
 

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 
 #include "base/deadline.h"
-#include "config/config.h"
+#include "control/line.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "vtrunkd/limits.h"
@@ -51,8 +51,11 @@ struct uplink_pair {
 /* Control's half of a link. */
 struct uplink {
 	struct control *control;
-	const struct config_link *config;
 	unsigned id;
+	char name[NAME_LEN];
+	struct line line;
+	bool both_families; /* bound to any IPv6 address, and to any IPv4 one as well */
+	uint32_t weight;    /* share of the traffic */
 	struct uplink_pair pair[LINK_FAMILIES];
 };
 

@@ -190,8 +190,8 @@ Test(endpoints, sockets_of_a_family_are_opened_for_a_path_only)
 
 Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 {
-	lacks_ipv6 = links[0].both_families = true;
-	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
+	lacks_ipv6 = control.uplink[0].both_families = true;
+	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &control.uplink[0].line.bind), 0));
 	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
 	cr_expect(eq(int, control.uplink[0].pair[0].state, UPLINK_UP));
 	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_UP));
@@ -204,7 +204,7 @@ Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
 {
 	lacks_ipv6 = true;
-	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
+	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &control.uplink[0].line.bind), 0));
 	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
 	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_WAITING));
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),

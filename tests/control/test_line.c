@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/line.h"
 
-#include "config/config.h"
 #include "route_rig.h"
 
 TestSuite(line, .init = route_rig_start);
 
-static struct config_link config_link;
+static struct line line;
 
 static void expect(const char *bind, const char *device)
 {
@@ -14,7 +13,7 @@ static void expect(const char *bind, const char *device)
 	char name[IF_NAMESIZE];
 
 	endpoint_set_port(&at, 51820);
-	line_device(&config_link, &at, name);
+	line_device(&line, &at, name);
 	cr_expect(eq(str, name, (char *)device), "%s", bind);
 }
 
@@ -40,13 +39,11 @@ Test(line, nothing_and_addresses_of_no_line_name_none)
 
 Test(line, configuration_has_the_last_word)
 {
-	static char device[] = "wan1";
-
-	config_link.has_fwmark = true;
+	line.has_fwmark = true;
 	expect("10.1.0.2", "");
-	config_link = (struct config_link){.any_device = true};
+	line = (struct line){.any_device = true};
 	expect("10.1.0.2", "");
-	config_link = (struct config_link){.device = device};
+	line = (struct line){.device = "wan1"};
 	expect("10.1.0.2", "wan1");
 	expect("0.0.0.0", "wan1");
 }

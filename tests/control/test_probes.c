@@ -16,7 +16,6 @@ enum {
 static struct rig_end end;
 static struct control control;
 static struct config config;
-static struct config_link config_link = {.name = "wan", .weight = 1};
 static struct config_peer config_peer[PEERS];
 static struct peer peer[PEERS], *peers[PEERS];
 static struct endpoint far_at[PATHS_MAX];
@@ -73,7 +72,7 @@ static void setup(void)
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
 	                  control.uplink);
 	control.fx = &control.effects.fx;
-	control.uplink[0] = (struct uplink){.control = &control, .config = &config_link};
+	control.uplink[0] = (struct uplink){.control = &control, .name = "wan", .weight = 1};
 	control.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplink[0],
 	                                                 .link = engine_link(end.engine, 0),
 	                                                 .family = AF_INET,

@@ -68,18 +68,16 @@ static struct endpoint endpoint(const char *text)
 	return ep;
 }
 
-static bool can_reach(const struct config_link *from, const char *remote)
+static bool can_reach(const struct line *from, const char *remote)
 {
 	struct endpoint ep = endpoint(remote);
 
 	return reach_is_possible(from, &ep);
 }
 
-static char near_name[] = "near", far_name[] = "far", absent_name[] = "absent";
-
 Test(reach, needs_a_route)
 {
-	struct config_link any = {0};
+	struct line any = {0};
 
 	cr_expect(not(can_reach(&any, "192.0.2.1:1")));
 	cr_expect(not(can_reach(&any, "[2001:db8::1]:1")));
@@ -91,7 +89,7 @@ Test(reach, needs_a_route)
 
 Test(reach, needs_an_address_on_its_device)
 {
-	struct config_link link = {.device = near_name};
+	struct line link = {.device = "near"};
 
 	add_address(&far, "10.1.1.1/24");
 	add_address(&far, "fd01::1/64");
@@ -100,7 +98,7 @@ Test(reach, needs_an_address_on_its_device)
 	add_address(&near, "10.1.2.1/24");
 	cr_expect(can_reach(&link, "10.1.2.2:1"));
 	cr_expect(not(can_reach(&link, "[fd01::2]:1")));
-	link.device = absent_name;
+	strcpy(link.device, "absent");
 	cr_expect(not(can_reach(&link, "10.1.2.2:1")));
 }
 
@@ -130,7 +128,7 @@ static void add_usable_address(struct netif *netif, const char *text)
 
 Test(reach, link_local_address_leads_no_further_than_the_link)
 {
-	struct config_link any = {0}, link = {.device = near_name};
+	struct line any = {0}, link = {.device = "near"};
 
 	add_usable_address(&near, "fe80::7/64");
 	add_route(&near, "2001:db8::/32");
@@ -142,7 +140,7 @@ Test(reach, link_local_address_leads_no_further_than_the_link)
 
 Test(reach, needs_the_address_it_is_bound_to)
 {
-	struct config_link link = {.bind = endpoint("10.1.1.1:51820")};
+	struct line link = {.bind = endpoint("10.1.1.1:51820")};
 
 	add_address(&far, "10.1.2.1/24");
 	add_route(&far, "192.0.2.0/24");
@@ -153,7 +151,7 @@ Test(reach, needs_the_address_it_is_bound_to)
 
 Test(reach, wildcard_binds_to_nothing)
 {
-	struct config_link link = {.bind = endpoint("[::]:51820"), .device = far_name};
+	struct line link = {.bind = endpoint("[::]:51820"), .device = "far"};
 
 	add_address(&far, "10.1.2.1/24");
 	cr_expect(can_reach(&link, "10.1.2.9:1"));

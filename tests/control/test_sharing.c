@@ -6,7 +6,6 @@
 
 #define NOW (1000 * NS_PER_S)
 
-static struct config_link config_link[2] = {{.name = "dsl"}, {.name = "lte"}};
 static struct config_peer config_peer;
 static struct link link_[2];
 static struct control control;
@@ -20,9 +19,10 @@ static void setup(void)
 	peer = (struct peer){
 		.control = &control, .fx = control.fx, .config = &config_peer, .name = "gw"};
 	for (unsigned i = 0; i < 2; i++) {
-		control.uplink[i] = (struct uplink){.control = &control, .config = &config_link[i]};
+		control.uplink[i] = (struct uplink){.control = &control, .name = "lte"};
 		link_[i].is_wildcard = true;
 	}
+	strcpy(control.uplink[0].name, "dsl");
 }
 
 static void setup_routes(void)
@@ -114,7 +114,7 @@ Test(sharing_device, mark_of_a_link_is_part_of_its_way)
 	ip("route add default via 10.1.0.1");
 	ip("route add default via 10.2.0.1 table 102");
 	ip("rule add fwmark 7 lookup 102");
-	config_link[1].fwmark = 7;
+	control.uplink[1].line.fwmark = 7;
 	add(0, 0, "192.0.2.1:1", true);
 	second = add(1, 1, "192.0.2.1:2", true);
 	sharing_look(&control);

@@ -3,12 +3,12 @@
 
 #include <ifaddrs.h>
 
-#include "config/config.h"
+#include "control/line.h"
 #include "route_rig.h"
 
 TestSuite(source, .init = route_rig_start);
 
-static struct config_link config_link;
+static struct line line;
 
 static bool is_stale(const char *local, const char *remote)
 {
@@ -16,7 +16,7 @@ static bool is_stale(const char *local, const char *remote)
 	struct ifaddrs *list;
 
 	cr_assert(eq(int, getifaddrs(&list), 0));
-	bool result = source_is_stale(&route, &config_link, list);
+	bool result = source_is_stale(&route, &line, list);
 	freeifaddrs(list);
 	return result;
 }
@@ -67,9 +67,7 @@ Test(source, address_of_no_line_is_kept)
 
 Test(source, with_a_device_its_own_addresses_count)
 {
-	static char device[] = "wan1";
-
-	config_link.device = device;
+	strcpy(line.device, "wan1");
 	ip("route add default via 10.1.0.1");
 	cr_expect(not(is_stale("10.2.0.2", "192.0.2.1")));
 	cr_expect(is_stale("10.1.0.2", "192.0.2.1"));

@@ -141,7 +141,6 @@ Test(status, what_is_not_known_is_null)
 
 static void fill_links(void)
 {
-	static char device[] = "wwan0";
 	struct uplink_pair *lte = &control.uplink[0].pair[1], *dsl = &control.uplink[1].pair[0];
 	struct link *link = lte->link;
 
@@ -149,9 +148,9 @@ static void fill_links(void)
 	lte->state = UPLINK_UP;
 	lte->since_ns = NOW - 5 * NS_PER_S / 2;
 	strcpy(lte->reason, "open");
-	config_link[0].device = device;
-	config_link[0].has_fwmark = true; /* 0 is a mark like any other */
-	config_link[0].weight = 7;
+	strcpy(control.uplink[0].line.device, "wwan0");
+	control.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
+	control.uplink[0].weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
 	train_limit_set(&link->trains, TRAIN_ANY);
@@ -166,7 +165,7 @@ static void fill_links(void)
 	link->handshake_drops.total = 17;
 	dsl->state = UPLINK_RESTING;
 	strcpy(dsl->reason, "No buffer space available");
-	config_link[1].fwmark = 0x51; /* not to be shown: it is not set */
+	control.uplink[1].line.fwmark = 0x51; /* not to be shown: it is not set */
 }
 
 static json_t *status_of_link(json_t *status, unsigned i)
