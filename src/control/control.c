@@ -12,6 +12,7 @@
 #include "control/endpoints.h"
 #include "control/interface.h"
 #include "control/link_scope.h"
+#include "control/links.h"
 #include "control/peer_frames.h"
 #include "control/peer_verdict.h"
 #include "control/sharing.h"
@@ -166,7 +167,7 @@ static void netif_changed(const struct netif_event *event, void *arg)
 
 	if (event->kind == NETIF_RESYNC || !strcmp(event->name, control->interface))
 		own_device_changed(control, event);
-	uplink_netif_event(control, event);
+	uplinks_netif_event(&control->uplinks, event, control->loop.now_ns);
 	endpoints_network_changed(control, control->loop.now_ns);
 	deadline_set(&control->loop.deadlines, &control->look_around,
 	             control->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
@@ -179,7 +180,7 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 	control->looked_around_ns = now_ns;
 	detours_refresh(&control->detours);
 	sources_check(control, now_ns);
-	uplinks_try_again(control, now_ns);
+	uplinks_try_again(&control->uplinks, now_ns);
 	control->has_new_targets = true; /* or the ways there are new */
 	for (size_t i = 0; i < control->peer_count; i++)
 		path_try_again(control->peers[i], now_ns);
@@ -249,7 +250,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	for (size_t i = 0; i < control->peer_count; i++)
 		path_tell_trains(control->peers[i], now_ns);
 	control->sampled_ns = now_ns;
-	uplinks_tell_trains(control);
+	uplinks_tell_trains(&control->uplinks);
 	tell_sharing(control, now_ns);
 	tell_tun(control, now_ns);
 	tell_routing_loop(control, now_ns);
@@ -385,7 +386,7 @@ static int create_engine(struct control *control, unsigned workers, const struct
 		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
 	r = engine_create(&set, &control->engine);
 	real_effects_init(&control->effects, control->engine, &control->loop.deadlines,
-	                  control->uplink);
+	                  control->uplinks.uplink);
 	control->fx = &control->effects.fx;
 	if (!r)
 		log_info("interface=%s: %u crypto worker%s with %s, %u TUN queue%s",
@@ -488,7 +489,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	r = detours_init(&control->detours, control->config, control->interface);
 	if (r)
 		return r;
-	uplinks_init(control);
+	links_init(control);
 	*ret_what = "the watch on network interfaces";
 	r = netif_monitor_init(&control->monitor);
 	if (r)
@@ -504,7 +505,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	if (r)
 		return r;
 	*ret_what = "the links";
-	r = uplinks_open(control, control->loop.now_ns);
+	r = links_open(control, control->loop.now_ns);
 	if (r)
 		return r;
 	*ret_what = "threads";

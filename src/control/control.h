@@ -28,6 +28,13 @@
 
 struct ctl_socket;
 
+/* The handshake socket of a link that is open. */
+struct handshake_source {
+	struct event_source source;
+	struct control *control;
+	struct link *link;
+};
+
 struct control {
 	struct config *config;
 	char interface[16];
@@ -40,8 +47,9 @@ struct control {
 	struct netif_monitor monitor;
 	struct resolver *resolver;
 	struct ctl_socket *ctl;
-	struct uplink uplink[LINKS_MAX];
-	unsigned uplink_count;
+	struct uplinks uplinks;
+	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
+	struct handshake_source handshakes[LINK_PAIRS_MAX];
 	struct peer **peers;        /* in the order of the configuration */
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;

@@ -146,8 +146,8 @@ static bool place(struct peer *peer, unsigned e, uint64_t now_ns)
 	struct control *control = peer->control;
 	bool is_any_new = false;
 
-	for (unsigned i = 0; i < control->uplink_count; i++) {
-		struct uplink *uplink = &control->uplink[i];
+	for (unsigned i = 0; i < control->uplinks.count; i++) {
+		struct uplink *uplink = &control->uplinks.uplink[i];
 		struct path *path = path_of(peer, e, uplink);
 		const struct endpoint *address;
 
@@ -265,10 +265,10 @@ static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
 
 	if (session_is_alive(&peer->session, now_ns) && peer->verdict.is != VERDICT_BONDED)
 		return is_peer_silent(peer);
-	for (unsigned i = 0; i < control->uplink_count; i++) {
-		const struct path *path = path_of(peer, e, &control->uplink[i]);
+	for (unsigned i = 0; i < control->uplinks.count; i++) {
+		const struct path *path = path_of(peer, e, &control->uplinks.uplink[i]);
 
-		if (!is_meant_for(peer, e, &control->uplink[i]))
+		if (!is_meant_for(peer, e, &control->uplinks.uplink[i]))
 			continue;
 		if (!path || (uplink_is_usable(path->uplink, path->route.link) &&
 		              !is_answered(peer, path, now_ns)))

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/links.h"
 
 bool gate_is_shut(const struct gate *gate)
 {
@@ -14,7 +15,7 @@ static void reopen(struct deadline *d, uint64_t now_ns)
 	struct control *control = caa_container_of(d, struct control, gate.reopen);
 
 	(void)now_ns;
-	uplinks_watch_handshakes(control, true);
+	links_watch_handshakes(control, true);
 	/* For those among data, which nobody tells of a second time. */
 	engine_wake_control(control->engine);
 }
@@ -31,7 +32,7 @@ static void shut(struct control *control, uint64_t now_ns)
 	/* Cannot fail: there is room for it from the start. */
 	deadline_set(&control->loop.deadlines, &control->gate.reopen,
 	             budget_back_ns(&control->gate.budget, now_ns));
-	uplinks_watch_handshakes(control, false);
+	links_watch_handshakes(control, false);
 	control->gate.shut_count++;
 	if (strangers_set_loaded(&control->messages.strangers, now_ns) &&
 	    log_limit_pass(&control->messages.log_limit, now_ns, &suppressed))

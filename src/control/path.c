@@ -211,7 +211,7 @@ void path_move(struct peer *peer, struct path *path, const struct route *route, 
 struct path *path_add_origin(struct peer *peer, const struct route *route, size_t bytes,
                              uint64_t now_ns)
 {
-	struct uplink *uplink = uplink_of(peer->control, route->link);
+	struct uplink *uplink = uplink_of(&peer->control->uplinks, route->link);
 	bool is_copy = peer->answered.copies > 0;
 	struct path *path = find_or_add(peer, uplink, route, is_copy, now_ns);
 
@@ -309,7 +309,7 @@ static void send_challenge(struct peer *peer, struct path *path, const struct ro
 void path_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
                    const struct batch *r, uint64_t now_ns)
 {
-	struct uplink *uplink = uplink_of(peer->control, route->link);
+	struct uplink *uplink = uplink_of(&peer->control->uplinks, route->link);
 	struct path *path = find_by_remote_id(peer, route->link, remote_id);
 
 	if (path && !is_newer(path, r))

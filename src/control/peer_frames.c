@@ -213,7 +213,7 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 	    peer->path[peer->active].route.link == r->route.link)
 		path = &peer->path[peer->active];
 	if (!path)
-		path = path_add(peer, uplink_of(peer->control, r->route.link), &r->route, -1,
+		path = path_add(peer, uplink_of(&peer->control->uplinks, r->route.link), &r->route, -1,
 		                now_ns);
 	if (!path)
 		return;

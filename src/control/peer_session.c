@@ -54,7 +54,7 @@ static struct path *find_proved(struct peer *peer, const struct route *route)
 static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
                    bool is_initiator, uint64_t now_ns)
 {
-	struct uplink *uplink = uplink_of(peer->control, route->link);
+	struct uplink *uplink = uplink_of(&peer->control->uplinks, route->link);
 	struct path *path = path_find(peer, route);
 
 	if (maybe_bonded && !(path && path->has_target))

@@ -42,7 +42,7 @@ static struct timer_facts facts_of(const struct peer *peer)
 		.session_ns = s->made_ns,
 		.persistent_keepalive_ns = peer->config->persistent_keepalive * NS_PER_S,
 		.health_timeout_ns = peer->control->config->health_timeout_ns,
-		.has_other_links = peer->control->uplink_count > 1,
+		.has_other_links = peer->control->uplinks.count > 1,
 	};
 }
 

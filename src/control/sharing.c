@@ -29,7 +29,7 @@ static int device_of(const struct path *path)
 
 void sharing_look(struct control *control)
 {
-	for (size_t i = 0; control->uplink_count > 1 && i < control->peer_count; i++) {
+	for (size_t i = 0; control->uplinks.count > 1 && i < control->peer_count; i++) {
 		for (unsigned k = 0; k < PATHS_MAX; k++) {
 			struct path *path = &control->peers[i]->path[k];
 

@@ -168,8 +168,8 @@ static json_t *build_links(const struct control *control, uint64_t now_ns)
 	json_t *links = json_array();
 	bool ok = links;
 
-	for (unsigned i = 0; ok && i < control->uplink_count; i++)
-		ok = append(links, build_link(&control->uplink[i], now_ns));
+	for (unsigned i = 0; ok && i < control->uplinks.count; i++)
+		ok = append(links, build_link(&control->uplinks.uplink[i], now_ns));
 	return whole(links, ok);
 }
 

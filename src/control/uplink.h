@@ -12,60 +12,84 @@
  *
  * A link does not rest on when routes, addresses or devices change.
  *
+ * Links know of each other, for two may be on one device, and of nobody else: who receives from them
+ * and whose paths they carry comes in as struct uplink_effects. What happens to them is logged here.
+ *
  * All functions: control thread.
  */
 #ifndef CONTROL_UPLINK_H
 #define CONTROL_UPLINK_H
 
-#include <stdbool.h>
-
-#include "base/deadline.h"
-#include "control/line.h"
-#include "control/loop.h"
 #include "control/netif_monitor.h"
+#include "control/uplink_pair.h"
 #include "vtrunkd/limits.h"
 
-struct control;
-struct link;
+/* What links do to the world. Each function gets the table itself first: who implements it embeds it. */
+struct uplink_effects {
+	/* @link was opened: reads its handshake socket, and data from @cpu (-1: from any). Returns 0 or a
+	 * negative errno; then nothing reads, and the link is closed again.
+	 */
+	int (*start)(struct uplink_effects *fx, struct link *link, int cpu);
 
-enum uplink_state {
-	UPLINK_WAITING, /* its address or device is not there yet, or nobody wants it */
-	UPLINK_UP,
-	UPLINK_RESTING, /* the system refused to send; tried again after error_backoff */
+	/* Its handshake socket is about to be replaced; and there is one again. The latter returns 0 or a
+	 * negative errno.
+	 */
+	void (*unwatch)(struct uplink_effects *fx, struct link *link);
+	int (*watch)(struct uplink_effects *fx, struct link *link);
+
+	/* Has @d expire at @at_ns. There is room for it. */
+	void (*wake_at)(struct uplink_effects *fx, struct deadline *d, uint64_t at_ns);
+
+	/* @link cannot be sent on, for people because of @reason; it can be sent on. */
+	void (*failed)(struct uplink_effects *fx, struct link *link, const char *reason,
+	               uint64_t now_ns);
+	void (*back)(struct uplink_effects *fx, struct link *link, uint64_t now_ns);
 };
 
-/* Control's half of a pair of sockets. */
-struct uplink_pair {
-	struct uplink *uplink;
-	struct link *link; /* the data plane's half */
-	int family;        /* AF_INET or AF_INET6 */
-	bool is_wanted;    /* kept open while it can be */
-	char device[16];   /* that it is tied to, by configuration or address; "": none */
-	enum uplink_state state;
-	uint64_t since_ns;
-	char reason[128];
-	struct deadline deadline;   /* when to try again */
-	struct event_source source; /* its handshake socket */
-};
-
-/* Control's half of a link. */
-struct uplink {
-	struct control *control;
-	unsigned id;
+/* A link as it is wanted. */
+struct uplink_settings {
 	char name[NAME_LEN];
 	struct line line;
 	bool both_families; /* bound to any IPv6 address, and to any IPv4 one as well */
-	uint32_t weight;    /* share of the traffic */
+	bool has_offloads;
+	uint32_t weight; /* share of the traffic */
+	int rx_cpu;      /* for the threads that receive; -1: any */
+	uint64_t error_backoff_ns;
+};
+
+struct uplinks;
+
+struct uplink {
+	struct uplinks *all;
+	unsigned id;
+	char name[NAME_LEN];
+	struct line line;
+	bool both_families;
+	uint32_t weight;
+	int rx_cpu;
+	uint64_t error_backoff_ns;
 	struct uplink_pair pair[LINK_FAMILIES];
 };
 
-/* Prepares one for each link of the configuration; nothing is opened. */
-void uplinks_init(struct control *control);
+struct uplinks {
+	struct uplink_effects *fx;
+	unsigned count;
+	struct uplink uplink[LINKS_MAX];
+};
 
-/* Opens what the configuration binds. Returns a negative errno only for what waiting does not mend:
+/* No links yet. */
+void uplinks_init(struct uplinks *uplinks, struct uplink_effects *fx);
+
+/* One more, with the sockets @links of IPv4 and IPv6, whose ids are LINK_FAMILIES times its own and one
+ * more. Nothing is opened.
+ */
+struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings *set,
+                           struct link *const links[static LINK_FAMILIES], uint64_t now_ns);
+
+/* Opens the sockets of those families. Returns a negative errno only for what waiting does not mend:
  * -EADDRINUSE, -EACCES, -EPERM.
  */
-int uplinks_open(struct control *control, uint64_t now_ns);
+int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES], uint64_t now_ns);
 
 /* Whether the configuration lets the link have sockets of @family. */
 bool uplink_allows(const struct uplink *uplink, int family);
@@ -81,7 +105,7 @@ struct link *uplink_want(struct uplink *uplink, int family, uint64_t now_ns);
 bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote);
 
 /* Whose sockets @link has. */
-struct uplink *uplink_of(struct control *control, const struct link *link);
+struct uplink *uplink_of(struct uplinks *uplinks, const struct link *link);
 
 /* Whether @link, one of its pairs of sockets, is there to send on. */
 bool uplink_is_usable(const struct uplink *uplink, const struct link *link);
@@ -89,20 +113,17 @@ bool uplink_is_usable(const struct uplink *uplink, const struct link *link);
 /* The pair that tells best how the link fares. */
 const struct uplink_pair *uplink_best(const struct uplink *uplink);
 
-/* Watches the handshake sockets of all links that are open, or leaves them alone. */
-void uplinks_watch_handshakes(struct control *control, bool is_watched);
-
 /* Logs that the device of a link refused trains of datagrams, once. */
-void uplinks_tell_trains(struct control *control);
+void uplinks_tell_trains(struct uplinks *uplinks);
 
 /* The system refused to send on @link, with @error, which says nothing about one destination. */
 void uplink_refused(struct uplink *uplink, const struct link *link, int error, uint64_t now_ns);
 
 /* Routes, addresses or devices have changed: links that rest are tried now, not after error_backoff.
  */
-void uplinks_try_again(struct control *control, uint64_t now_ns);
+void uplinks_try_again(struct uplinks *uplinks, uint64_t now_ns);
 
-void uplink_netif_event(struct control *control, const struct netif_event *event);
+void uplinks_netif_event(struct uplinks *uplinks, const struct netif_event *event, uint64_t now_ns);
 const char *uplink_state_name(enum uplink_state state);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/links.h"
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
@@ -84,7 +85,7 @@ static inline void rig_keys(struct peer_rig *rig)
 
 static inline struct uplink_pair *rig_pair(struct peer_rig *rig, unsigned i)
 {
-	return &rig->control.uplink[i].pair[0]; /* IPv4 */
+	return &rig->control.uplinks.uplink[i].pair[0]; /* IPv4 */
 }
 
 static inline void rig_open_link(struct peer_rig *rig, unsigned i)
@@ -109,7 +110,7 @@ static inline void rig_open_links(struct peer_rig *rig)
 		snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
 		rig->links[i].weight = 1;
 	}
-	uplinks_init(&rig->control);
+	links_init(&rig->control);
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig_open_link(rig, i);
 }
@@ -140,7 +141,7 @@ static inline void rig_open(struct peer_rig *rig)
 	set.cipher = CIPHER_SODIUM;
 	cr_assert(eq(int, engine_create(&set, &rig->control.engine), 0));
 	real_effects_init(&rig->control.effects, rig->control.engine, &rig->control.loop.deadlines,
-	                  rig->control.uplink);
+	                  rig->control.uplinks.uplink);
 	rig->control.fx = &rig->control.effects.fx;
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
@@ -178,7 +179,7 @@ static inline void rig_close(struct peer_rig *rig)
 
 static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
 {
-	return (struct route){.link = rig->control.uplink[i].pair[0].link,
+	return (struct route){.link = rig->control.uplinks.uplink[i].pair[0].link,
 	                      .remote = rig->remote[i]};
 }
 
@@ -187,7 +188,7 @@ static inline struct path *rig_path(struct peer_rig *rig, unsigned i)
 {
 	struct route route = rig_route(rig, i);
 	struct path *path =
-		path_add(rig->peer, &rig->control.uplink[i], &route, (int)i, rig->now_ns);
+		path_add(rig->peer, &rig->control.uplinks.uplink[i], &route, (int)i, rig->now_ns);
 
 	cr_assert(ne(ptr, path, NULL));
 	path_set_route(rig->peer, path, &route, rig->now_ns);

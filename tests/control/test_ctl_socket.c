@@ -45,7 +45,7 @@ static void create_control(void)
 
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplink);
+	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;
 	control.config = &config;
 	control.identity = &identity;

@@ -15,6 +15,7 @@
 
 #include "base/rcu.h"
 #include "control/control.h"
+#include "control/links.h"
 #include "control/netif.h"
 #include "control/peer_handshake.h"
 #include "crypto/aead.h"
@@ -85,11 +86,11 @@ static void start(void)
 	now_ns = control.loop.now_ns;
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplink);
+	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
-	uplinks_init(&control);
+	links_init(&control);
 	cr_assert(eq(int, peer_create(&control, &config_peer, &peer), 0));
 	control.peers = &peer;
 	control.peer_count = 1;
@@ -178,23 +179,24 @@ Test(endpoints, family_of_the_first_answer_binds_nobody)
 	EXPECT_AT(1, "127.0.0.2:7");
 	cr_expect(ne(ptr, path_of(0)->route.link, path_of(1)->route.link));
 	for (unsigned e = 0; e < 2; e++)
-		cr_expect(uplink_is_usable(&control.uplink[0], path_of(e)->route.link));
+		cr_expect(uplink_is_usable(&control.uplinks.uplink[0], path_of(e)->route.link));
 }
 
 Test(endpoints, sockets_of_a_family_are_opened_for_a_path_only)
 {
 	answer(0, "127.0.0.2:7", NULL);
-	cr_expect(control.uplink[0].pair[0].link->is_open);
-	cr_expect(not(control.uplink[0].pair[1].link->is_open));
+	cr_expect(control.uplinks.uplink[0].pair[0].link->is_open);
+	cr_expect(not(control.uplinks.uplink[0].pair[1].link->is_open));
 }
 
 Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 {
-	lacks_ipv6 = control.uplink[0].both_families = true;
-	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &control.uplink[0].line.bind), 0));
-	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
-	cr_expect(eq(int, control.uplink[0].pair[0].state, UPLINK_UP));
-	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_UP));
+	lacks_ipv6 = links[0].both_families = true;
+	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
+	links_init(&control);
+	cr_expect(eq(int, links_open(&control, now_ns), 0));
+	cr_expect(eq(int, control.uplinks.uplink[0].pair[0].state, UPLINK_UP));
+	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_UP));
 	deadline_cancel(&control.loop.deadlines, &peer->deadline); /* told of the other */
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS), "tries for ever");
 	answer(0, "[::1]:7", "127.0.0.2:7", NULL);
@@ -204,9 +206,10 @@ Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
 {
 	lacks_ipv6 = true;
-	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &control.uplink[0].line.bind), 0));
-	cr_expect(eq(int, uplinks_open(&control, now_ns), 0));
-	cr_expect(eq(int, uplink_best(&control.uplink[0])->state, UPLINK_WAITING));
+	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
+	links_init(&control);
+	cr_expect(eq(int, links_open(&control, now_ns), 0));
+	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_WAITING));
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),
 	             now_ns + config.error_backoff_ns));
 }

@@ -24,17 +24,14 @@ static void setup(void)
 	rig_create(&end, 1, 1, "127.0.0.1:0");
 	control = (struct control){.engine = end.engine,
 	                           .messages.log_limit = {.interval_ns = NS_PER_S, .burst = 10},
-	                           .uplink_count = 1};
+	                           .uplinks.count = 1};
 	for (unsigned k = 0; k < LINK_FAMILIES; k++)
-		control.uplink[0].pair[k] = (struct uplink_pair){
-			.uplink = &control.uplink[0], .link = engine_link(end.engine, k)};
-	control.uplink[0].control = &control;
+		control.uplinks.uplink[0].pair[k].link = engine_link(end.engine, k);
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	gate_init(&control.gate);
-	control.uplink[0].pair[0].source = (struct event_source){
-		.fd = control.uplink[0].pair[0].link->handshake_fd, .ready = on_message};
-	cr_assert(
-		eq(int, loop_watch(&control.loop, &control.uplink[0].pair[0].source, EPOLLIN), 0));
+	control.handshakes[0].source = (struct event_source){
+		.fd = control.uplinks.uplink[0].pair[0].link->handshake_fd, .ready = on_message};
+	cr_assert(eq(int, loop_watch(&control.loop, &control.handshakes[0].source, EPOLLIN), 0));
 	stranger = rig_far_socket("127.0.0.1:0", &stranger_at);
 }
 
@@ -111,7 +108,7 @@ Test(gate, shut_it_leaves_messages_where_they_are_until_there_is_budget)
 	uint64_t now_ns = clock_boot_ns();
 
 	use_up(now_ns);
-	rig_send(stranger, &control.uplink[0].pair[0].link->bound, message, sizeof message);
+	rig_send(stranger, &control.uplinks.uplink[0].pair[0].link->bound, message, sizeof message);
 	while (gate_is_shut(&control.gate)) {
 		loop_turn(&control.loop);
 		cr_expect(eq(uint, calls, 0));

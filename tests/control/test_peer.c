@@ -315,7 +315,8 @@ Test(peer, copies_from_forged_addresses_do_not_push_out_the_origin)
 Test(peer, copies_do_not_push_out_a_path_that_has_yet_to_answer)
 {
 	struct route route = rig_route(&rig, 1);
-	struct path *learnt = path_add(rig.peer, &rig.control.uplink[1], &route, -1, rig.now_ns);
+	struct path *learnt =
+		path_add(rig.peer, &rig.control.uplinks.uplink[1], &route, -1, rig.now_ns);
 
 	path_set_route(rig.peer, learnt, &route, rig.now_ns);
 	repeat_from_elsewhere();
@@ -369,7 +370,7 @@ Test(peer, dead_path_learnt_from_the_peer_is_forgotten_and_a_configured_one_kept
 
 	bonded();
 	learnt.remote = rig.remote[0]; /* another address of the peer over link 1 */
-	path = path_add(rig.peer, &rig.control.uplink[1], &learnt, -1, rig.now_ns);
+	path = path_add(rig.peer, &rig.control.uplinks.uplink[1], &learnt, -1, rig.now_ns);
 	path_set_route(rig.peer, path, &learnt, rig.now_ns);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		if (rig.peer->path[i].is_used)
@@ -456,7 +457,7 @@ Test(peer, link_that_rests_is_tried_when_the_network_changes)
 	rig.now_ns += NS_PER_S;
 	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
 	cr_expect(eq(int, pair->state, UPLINK_RESTING), "nothing has changed");
-	uplinks_try_again(&rig.control, rig.now_ns);
+	uplinks_try_again(&rig.control.uplinks, rig.now_ns);
 	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
 	cr_expect(eq(int, pair->state, UPLINK_UP));
 }

@@ -25,7 +25,7 @@ static void add_paths(struct peer *p, unsigned count, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[i]};
-		struct path *path = path_add(p, &control.uplink[0], &route, -1, now_ns);
+		struct path *path = path_add(p, &control.uplinks.uplink[0], &route, -1, now_ns);
 
 		cr_assert(ne(ptr, path, NULL));
 		path_set_route(p, path, &route, now_ns);
@@ -68,12 +68,12 @@ static void setup(void)
 	                           .engine = end.engine,
 	                           .peers = peers,
 	                           .peer_count = PEERS,
-	                           .uplink_count = 1};
+	                           .uplinks.count = 1};
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplink);
+	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;
-	control.uplink[0] = (struct uplink){.control = &control, .name = "wan", .weight = 1};
-	control.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplink[0],
+	control.uplinks.uplink[0] = (struct uplink){.name = "wan", .weight = 1};
+	control.uplinks.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplinks.uplink[0],
 	                                                 .link = engine_link(end.engine, 0),
 	                                                 .family = AF_INET,
 	                                                 .state = UPLINK_UP};

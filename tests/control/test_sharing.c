@@ -2,6 +2,7 @@
 #include "control/sharing.h"
 
 #include "control/control.h"
+#include "control/links.h"
 #include "route_rig.h"
 
 #define NOW (1000 * NS_PER_S)
@@ -13,16 +14,16 @@ static struct peer peer, *peers[1] = {&peer};
 
 static void setup(void)
 {
-	control = (struct control){.peers = peers, .peer_count = 1, .uplink_count = 2};
-	real_effects_init(&control.effects, NULL, &control.loop.deadlines, control.uplink);
+	control = (struct control){.peers = peers, .peer_count = 1, .uplinks.count = 2};
+	real_effects_init(&control.effects, NULL, &control.loop.deadlines, control.uplinks.uplink);
 	control.fx = &control.effects.fx;
 	peer = (struct peer){
 		.control = &control, .fx = control.fx, .config = &config_peer, .name = "gw"};
 	for (unsigned i = 0; i < 2; i++) {
-		control.uplink[i] = (struct uplink){.control = &control, .name = "lte"};
+		control.uplinks.uplink[i] = (struct uplink){.name = "lte"};
 		link_[i].is_wildcard = true;
 	}
-	strcpy(control.uplink[0].name, "dsl");
+	strcpy(control.uplinks.uplink[0].name, "dsl");
 }
 
 static void setup_routes(void)
@@ -41,7 +42,7 @@ static struct path *add(unsigned id, unsigned link, const char *remote, bool is_
 	*path = (struct path){.is_used = true,
 	                      .has_target = true,
 	                      .is_configured = is_configured,
-	                      .uplink = &control.uplink[link],
+	                      .uplink = &control.uplinks.uplink[link],
 	                      .route = {.link = &link_[link]}};
 	cr_assert(eq(int, endpoint_parse(remote, 51820, &path->route.remote), 0));
 	health_assume_up(&path->health, "for the test", NOW - 10 * NS_PER_S);
@@ -114,7 +115,7 @@ Test(sharing_device, mark_of_a_link_is_part_of_its_way)
 	ip("route add default via 10.1.0.1");
 	ip("route add default via 10.2.0.1 table 102");
 	ip("rule add fwmark 7 lookup 102");
-	control.uplink[1].line.fwmark = 7;
+	control.uplinks.uplink[1].line.fwmark = 7;
 	add(0, 0, "192.0.2.1:1", true);
 	second = add(1, 1, "192.0.2.1:2", true);
 	sharing_look(&control);

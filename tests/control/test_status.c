@@ -12,6 +12,7 @@
 #include "base/key_text.h"
 #include "base/rcu.h"
 #include "control/control.h"
+#include "control/links.h"
 #include "crypto/init.h"
 #include "version.h"
 
@@ -43,7 +44,7 @@ static void start(void)
 	rcu_register_thread();
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplink);
+	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;
 	control.config = &config;
 	control.identity = &identity;
@@ -59,7 +60,7 @@ static void start(void)
 	config.links = config_link;
 	config.link_count = 2;
 	control.loop.now_ns = NOW;
-	uplinks_init(&control);
+	links_init(&control);
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;
@@ -141,16 +142,17 @@ Test(status, what_is_not_known_is_null)
 
 static void fill_links(void)
 {
-	struct uplink_pair *lte = &control.uplink[0].pair[1], *dsl = &control.uplink[1].pair[0];
+	struct uplink_pair *lte = &control.uplinks.uplink[0].pair[1],
+			   *dsl = &control.uplinks.uplink[1].pair[0];
 	struct link *link = lte->link;
 
 	lte->is_wanted = dsl->is_wanted = true;
 	lte->state = UPLINK_UP;
 	lte->since_ns = NOW - 5 * NS_PER_S / 2;
 	strcpy(lte->reason, "open");
-	strcpy(control.uplink[0].line.device, "wwan0");
-	control.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
-	control.uplink[0].weight = 7;
+	strcpy(control.uplinks.uplink[0].line.device, "wwan0");
+	control.uplinks.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
+	control.uplinks.uplink[0].weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
 	train_limit_set(&link->trains, TRAIN_ANY);
@@ -165,7 +167,7 @@ static void fill_links(void)
 	link->handshake_drops.total = 17;
 	dsl->state = UPLINK_RESTING;
 	strcpy(dsl->reason, "No buffer space available");
-	control.uplink[1].line.fwmark = 0x51; /* not to be shown: it is not set */
+	control.uplinks.uplink[1].line.fwmark = 0x51; /* not to be shown: it is not set */
 }
 
 static json_t *status_of_link(json_t *status, unsigned i)
@@ -186,7 +188,7 @@ static unsigned number_of(json_t *link, const char *key)
 Test(status, link_of_two_families_is_one_link)
 {
 	static const char *const bound[] = {"0.0.0.0:51820", "[::]:51820"};
-	struct uplink *uplink = &control.uplink[0];
+	struct uplink *uplink = &control.uplinks.uplink[0];
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct link *link = uplink->pair[i].link;
@@ -221,9 +223,9 @@ static void fill_path(unsigned id, unsigned link, const char *remote)
 	struct path *path = &peer.path[id];
 
 	path->is_used = true;
-	path->uplink = &control.uplink[link];
+	path->uplink = &control.uplinks.uplink[link];
 	path->route.link =
-		control.uplink[link].pair[1].link; /* the one of which things are known */
+		control.uplinks.uplink[link].pair[1].link; /* the one of which things are known */
 	path->route.remote = endpoint(remote);
 	path->health.since_ns = NOW;
 	atomic_store(&peer.dp->path[id].tx_packets, 100 + id);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* links.h - our links within the daemon: made as the configuration says, read, their peers told.
+ *
+ * What a link does by itself is in uplink.h, which knows no peer. Here its handshake sockets are read
+ * in the control loop, as far as the gate allows, and the peers hear what happens to the sockets that their
+ * paths use. Control thread.
+ */
+#ifndef CONTROL_LINKS_H
+#define CONTROL_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control;
+
+/* Prepares one for each link of the configuration; nothing is opened. The engine is there. */
+void links_init(struct control *control);
+
+/* Opens what the configuration binds. Errors as of uplink_open(). */
+int links_open(struct control *control, uint64_t now_ns);
+
+/* Watches the handshake sockets of all links that are open, or leaves them alone. */
+void links_watch_handshakes(struct control *control, bool is_watched);
+
+#endif
