@@ -2,6 +2,7 @@
 /* What events mean for a peer: handshakes, sessions, frames, refusals; see peer_rig.h. */
 #include <errno.h>
 
+#include "dataplane/outbound.h"
 #include "peer_rig.h"
 
 static struct peer_rig rig;

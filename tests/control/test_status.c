@@ -14,6 +14,7 @@
 #include "control/control.h"
 #include "control/links.h"
 #include "crypto/init.h"
+#include "dataplane/outbound.h"
 #include "version.h"
 
 #define NOW (1000 * NS_PER_S)
