@@ -14,11 +14,11 @@
 #include "dataplane/activity.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/coalesce.h"
-#include "dataplane/engine_private.h"
 #include "dataplane/frames_in.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
+#include "dataplane/tun.h"
 
 /* What one batch turned out to hold. */
 struct delivery {
@@ -37,7 +37,7 @@ struct delivery {
 static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t *packet,
                            size_t len)
 {
-	const struct allowedips *table = rcu_dereference(self->engine->allowedips);
+	const struct allowedips *table = rcu_dereference(self->tables->allowedips);
 	size_t total = ip_packet_len(packet, len);
 
 	if (!total) {
@@ -65,7 +65,7 @@ static void give_up_joining(struct dp_thread *self)
 void write_to_tun(void *context, const struct iovec *iov, unsigned len)
 {
 	struct dp_thread *self = context;
-	unsigned skipped = self->engine->set.tun.has_header ? 0 : 1;
+	unsigned skipped = self->tun->has_header ? 0 : 1;
 
 	while (writev(self->tun_fd, iov + skipped, (int)(len - skipped)) < 0) {
 		if (errno == EINTR)
@@ -205,7 +205,7 @@ void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
 
 	(void)slot; /* arrivals have but one order */
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
-	self->tun_fd = self->engine->set.tun.fd[dp_peer_queue(b->peer)];
+	self->tun_fd = self->tun->fd[dp_peer_queue(b->peer)];
 	if (b->kind == BATCH_OPEN) {
 		d.path_id = dp_peer_find_path(b->peer, &b->route);
 		for (unsigned i = 0; i < b->len; i++)

@@ -136,7 +136,7 @@ static void wait_for_memory(struct dispatcher *d)
 		return;
 	round_end(&d->round, true);
 	if (is_watch(d))
-		watch_return_all(d->self.engine);
+		watch_return_all(d->engine);
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
@@ -154,7 +154,7 @@ static void dispatch_packet(struct dispatcher *d, struct outbound *out, const st
 
 static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
 {
-	const struct allowedips *table = rcu_dereference(d->self.engine->allowedips);
+	const struct allowedips *table = rcu_dereference(d->self.tables->allowedips);
 	struct dp_peer *peer = table ? allowedips_lookup_dst(table, packet) : NULL;
 
 	if (!peer) {
@@ -209,12 +209,11 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		return;
 	}
 	/* The device's MTU may have been raised since the slots were cut. The first is the longest. */
-	if (super_packet_next_len(&cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD >
-	    d->self.engine->slot_bytes) {
+	if (super_packet_next_len(&cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->slot_bytes) {
 		dp_drop(&d->self, DROP_TOO_BIG, packets);
 		return;
 	}
-	if (loop_guard_is_ours(&d->self.engine->loop_guard, packet, len)) {
+	if (loop_guard_is_ours(d->loop_guard, packet, len)) {
 		dp_drop(&d->self, DROP_ROUTING_LOOP, packets);
 		return;
 	}
@@ -291,7 +290,7 @@ static void note_read_error(struct dispatcher *d, int error)
  */
 static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
 {
-	const struct tun *tun = &d->self.engine->set.tun;
+	const struct tun *tun = d->self.tun;
 	size_t header_len = tun->has_header ? sizeof *header : 0;
 	struct iovec iov[] = {{header, header_len}, {d->packet, SUPER_PACKET_BYTES_MAX}};
 	ssize_t n = readv(tun->fd[d->self.id], iov, 2);
@@ -326,12 +325,11 @@ static bool read_round(struct dispatcher *d)
  */
 static void wait_for_packet(struct dispatcher *d)
 {
-	struct engine *engine = d->self.engine;
 	struct pollfd fds[2 + LINK_PAIRS_MAX] = {
-		{.fd = engine->set.tun.fd[d->self.id], .events = POLLIN},
+		{.fd = d->self.tun->fd[d->self.id], .events = POLLIN},
 		{.fd = d->kick_fd, .events = POLLIN}};
 	struct link *link[LINK_PAIRS_MAX];
-	unsigned links = is_watch(d) ? watch_list(engine, link) : 0;
+	unsigned links = is_watch(d) ? watch_list(d->engine, link) : 0;
 	bool is_resting = d->failed_reads > 1;
 
 	if (is_resting)
@@ -354,7 +352,7 @@ static void wait_for_packet(struct dispatcher *d)
 void dispatcher_main(void *arg)
 {
 	struct dispatcher *d = arg;
-	uint64_t busy_ns = d->self.engine->set.busy_poll_us * NS_PER_US, busy_until_ns = 0;
+	uint64_t busy_ns = d->busy_poll_us * NS_PER_US, busy_until_ns = 0;
 	unsigned rounds = 0; /* since we slept */
 
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
@@ -377,6 +375,6 @@ void dispatcher_main(void *arg)
 		if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
 			take_kicks(d);
 		if (is_watch(d) && ++rounds >= ROUNDS_WITHOUT_WATCH)
-			watch_return_all(d->self.engine);
+			watch_return_all(d->engine);
 	}
 }

@@ -53,8 +53,12 @@ unsigned engine_queues_for(unsigned workers)
 static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches,
                      uint32_t batch_bytes)
 {
-	*self = (struct dp_thread){
-		.engine = engine, .mailbox = &engine->mailbox, .work = &engine->work, .id = id};
+	*self = (struct dp_thread){.mailbox = &engine->mailbox,
+	                           .work = &engine->work,
+	                           .tables = &engine->tables,
+	                           .tun = &engine->set.tun,
+	                           .mtu = engine->set.mtu,
+	                           .id = id};
 	self->cipher = cipher_create(engine->set.cipher);
 	self->coalescer = malloc(sizeof *self->coalescer);
 	if (!self->cipher || !self->coalescer)
@@ -108,6 +112,10 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 {
 	struct dispatcher *d = &engine->dispatcher[id];
 
+	d->engine = engine;
+	d->loop_guard = &engine->loop_guard;
+	d->slot_bytes = engine->slot_bytes;
+	d->busy_poll_us = engine->set.busy_poll_us;
 	d->round.self = &d->self;
 	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
 	d->segment = malloc(engine->slot_bytes);
@@ -157,7 +165,7 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		r = init_workers(engine);
 	if (!r)
 		r = init_self(engine, &engine->control, 0, POOL_CONTROL, engine->slot_bytes);
-	if (!r && !(engine->index = index_create(PEERS_MAX)))
+	if (!r && !(engine->tables.index = index_create(PEERS_MAX)))
 		r = -ENOMEM;
 	if (!r)
 		r = loop_guard_init(&engine->loop_guard);
@@ -272,7 +280,7 @@ void engine_destroy(struct engine *engine)
 	for (unsigned i = 0; i < queues; i++)
 		discard_kicks(&engine->dispatcher[i]);
 	engine_publish_allowedips(engine, NULL);
-	index_destroy(engine->index);
+	index_destroy(engine->tables.index);
 	loop_guard_fini(&engine->loop_guard);
 	rcu_barrier();
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
@@ -296,7 +304,7 @@ struct link *engine_link(struct engine *engine, unsigned id)
 
 struct index_table *engine_index(struct engine *engine)
 {
-	return engine->index;
+	return engine->tables.index;
 }
 
 const struct engine_settings *engine_settings(const struct engine *engine)
@@ -308,7 +316,7 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 
 void engine_publish_allowedips(struct engine *engine, struct allowedips *table)
 {
-	allowedips_retire(rcu_xchg_pointer(&engine->allowedips, table));
+	allowedips_retire(rcu_xchg_pointer(&engine->tables.allowedips, table));
 }
 
 void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp)

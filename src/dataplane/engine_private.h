@@ -20,6 +20,10 @@
 struct dispatcher {
 	struct dp_thread self;
 	struct thread thread;     /* [C] */
+	struct engine *engine;    /* [I] whose links the first one watches */
+	struct loop_guard *loop_guard; /* [I] */
+	uint32_t slot_bytes;           /* [I] of every pool */
+	unsigned busy_poll_us;         /* [I] how long it looks for work before it sleeps */
 	int kick_fd;              /* [I] eventfd: kicks wait, or the end */
 	_Atomic bool is_stopping; /* [A] */
 	struct round round;       /* peers with packets not yet submitted */
@@ -35,8 +39,7 @@ struct dispatcher {
 /*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread */
 struct engine {
 	struct engine_settings set;    /* [I] */
-	struct index_table *index;     /* [I] */
-	struct allowedips *allowedips; /* [U] NULL: nobody */
+	struct dp_tables tables;       /* see self.h */
 	struct link link[LINK_PAIRS_MAX]; /* see link.h */
 	struct loop_guard loop_guard;     /* see loop_guard.h */
 	struct work work;                 /* [I] the workers */

@@ -6,13 +6,12 @@
 #include "base/bytes.h"
 #include "crypto/cipher.h"
 #include "crypto/keypair.h"
-#include "dataplane/engine_private.h"
 #include "dataplane/index.h"
 #include "dataplane/peer.h"
 
 bool open_assign(struct dp_thread *self, struct batch *b, uint32_t index, const struct route *route)
 {
-	struct keypair *kp = index_lookup(self->engine->index, index);
+	struct keypair *kp = index_lookup(self->tables->index, index);
 
 	if (!kp || !keypair_get(kp)) {
 		dp_drop(self, DROP_UNKNOWN_INDEX, 1);

@@ -6,7 +6,6 @@
 #include <assert.h>
 
 #include "crypto/keypair.h"
-#include "dataplane/engine_private.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
 #include "dataplane/work.h"

@@ -6,7 +6,6 @@
 #include "base/bytes.h"
 #include "crypto/cipher.h"
 #include "crypto/keypair.h"
-#include "dataplane/engine_private.h"
 
 /* Zeros up to a multiple of 16, but not past the MTU (whitepaper 5.4.6). */
 static size_t padded_len(size_t len, uint32_t mtu)
@@ -38,7 +37,7 @@ void seal_batch(struct dp_thread *self, struct batch *b)
 
 	for (unsigned i = 0; i < b->len; i++)
 		jobs[i] = begin_segment(b, &b->segment[i], b->first_counter + b->segment[i].rank,
-		                        self->engine->set.mtu);
+		                        self->mtu);
 	cipher_seal(self->cipher, b->keypair->keys->send, jobs, b->len);
 }
 

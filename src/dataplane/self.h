@@ -5,7 +5,7 @@
  * that found the worker asleep. So the functions that seal, open, send and deliver take the running
  * thread as argument and keep their counts there.
  *
- *   [I] set before the thread starts   [O] this thread   [S] this thread adds, control reads
+ *   [I] set before the thread starts   [U] RCU pointer   [O] this thread   [S] this thread adds, control reads
  */
 #ifndef DATAPLANE_SELF_H
 #define DATAPLANE_SELF_H
@@ -15,16 +15,26 @@
 #include "dataplane/batch.h"
 #include "dataplane/drop.h"
 
+struct allowedips;
 struct cipher;
 struct coalescer;
-struct engine;
+struct index_table;
 struct mailbox;
+struct tun;
 struct work;
 
+/* What all of them look up. */
+struct dp_tables {
+	struct index_table *index;     /* [I] */
+	struct allowedips *allowedips; /* [U] published by control, read under RCU; NULL: nobody */
+};
+
 struct dp_thread {
-	struct engine *engine;       /* [I] */
 	struct mailbox *mailbox;     /* [I] where control is told */
 	struct work *work;           /* [I] the workers, to whom batches are handed */
+	const struct dp_tables *tables; /* [I] */
+	const struct tun *tun;          /* [I] the device */
+	uint32_t mtu;                   /* [I] of it, bytes */
 	unsigned id;                 /* [I] among its role */
 	struct cipher *cipher;       /* [O] */
 	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */
