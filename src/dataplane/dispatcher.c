@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* dispatcher.c - the TUN reader: from IP packets to numbered batches, one per peer and path.
- *
- * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS reads, or one long
- * super-packet), cuts it into packets, puts each into the open batch of the path picked for it, then
- * numbers the packets of each peer with one reservation and submits the batches. So a batch waits no
- * longer than its round, and an idle daemon handles a lone packet at once. Packets without a session or
- * path are staged until control kicks us.
- *
- * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it knows
- * of a peer for itself (struct outbound). They share the counters of the keypair and the order of leaving
- * on a path.
- */
+#include "base/rcu.h"
+
+#include "dataplane/dispatcher.h"
+
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ip.h"
 #include "crypto/keypair.h"
-#include "dataplane/engine_private.h"
-#include "dataplane/outbound.h"
+#include "dataplane/allowedips.h"
+#include "dataplane/link_rx.h"
+#include "dataplane/loop_guard.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/peer.h"
 #include "dataplane/super_packet.h"
+#include "dataplane/tun.h"
+#include "dataplane/watch.h"
 
 #define ROUND_PACKETS BATCH_MAX
 
@@ -123,7 +122,7 @@ static void release_staged(struct dispatcher *d, struct outbound *out)
 /* The dispatcher that polls links beside the device, see watch.h. */
 static bool is_watch(const struct dispatcher *d)
 {
-	return d->self.id == 0;
+	return d->watch;
 }
 
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
@@ -136,7 +135,7 @@ static void wait_for_memory(struct dispatcher *d)
 		return;
 	round_end(&d->round, true);
 	if (is_watch(d))
-		watch_return_all(d->engine);
+		watch_return_all(d->watch);
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
@@ -329,7 +328,7 @@ static void wait_for_packet(struct dispatcher *d)
 		{.fd = d->self.tun->fd[d->self.id], .events = POLLIN},
 		{.fd = d->kick_fd, .events = POLLIN}};
 	struct link *link[LINK_PAIRS_MAX];
-	unsigned links = is_watch(d) ? watch_list(d->engine, link) : 0;
+	unsigned links = is_watch(d) ? watch_list(d->watch, link) : 0;
 	bool is_resting = d->failed_reads > 1;
 
 	if (is_resting)
@@ -375,6 +374,43 @@ void dispatcher_main(void *arg)
 		if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
 			take_kicks(d);
 		if (is_watch(d) && ++rounds >= ROUNDS_WITHOUT_WATCH)
-			watch_return_all(d->engine);
+			watch_return_all(d->watch);
 	}
+}
+
+int dispatcher_init(struct dispatcher *d)
+{
+	d->round.self = &d->self;
+	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
+	d->segment = malloc(d->slot_bytes);
+	if (!d->packet || !d->segment || staging_init(&d->staging))
+		return -ENOMEM;
+	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return d->kick_fd < 0 ? -errno : 0;
+}
+
+void dispatcher_fini(struct dispatcher *d)
+{
+	staging_fini(&d->staging);
+	free(d->packet);
+	free(d->segment);
+	if (d->kick_fd >= 0)
+		close(d->kick_fd);
+}
+
+void dispatcher_kick(struct dispatcher *d, struct outbound *out)
+{
+	if (atomic_exchange(&out->is_kicked, true) || !dp_peer_get(out->peer))
+		return;
+	cds_wfcq_node_init(&out->kick_node);
+	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
+	eventfd_write(d->kick_fd, 1);
+}
+
+void dispatcher_discard_kicks(struct dispatcher *d)
+{
+	struct cds_wfcq_node *kick;
+
+	while ((kick = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)))
+		dp_peer_put(caa_container_of(kick, struct outbound, kick_node)->peer);
 }

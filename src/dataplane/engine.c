@@ -4,6 +4,7 @@
 #include "dataplane/engine_private.h"
 #include "dataplane/inject.h"
 #include "dataplane/late.h"
+#include "dataplane/link_rx.h"
 #include "dataplane/reorder.h"
 
 #include <errno.h>
@@ -111,19 +112,19 @@ static int init_workers(struct engine *engine)
 static int init_dispatcher(struct engine *engine, unsigned id)
 {
 	struct dispatcher *d = &engine->dispatcher[id];
+	int r;
 
-	d->engine = engine;
+	d->watch = id == 0 ? &engine->watch : NULL;
 	d->loop_guard = &engine->loop_guard;
 	d->slot_bytes = engine->slot_bytes;
 	d->busy_poll_us = engine->set.busy_poll_us;
-	d->round.self = &d->self;
-	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
-	d->segment = malloc(engine->slot_bytes);
-	if (!d->packet || !d->segment || staging_init(&d->staging) ||
-	    init_self(engine, &d->self, id, POOL_DISPATCHER, batch_bytes_for(engine->slot_bytes)))
-		return -ENOMEM;
-	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return d->kick_fd < 0 ? -errno : 0;
+	r = dispatcher_init(d);
+	if (r)
+		return r;
+	if (d->watch)
+		d->watch->wake_fd = d->kick_fd;
+	return init_self(engine, &d->self, id, POOL_DISPATCHER,
+	                 batch_bytes_for(engine->slot_bytes));
 }
 
 static int init_dispatchers(struct engine *engine)
@@ -154,8 +155,10 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		return -ENOMEM;
 	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
 	engine->mailbox.fd = -1;
+	engine->watch.link = engine->link;
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
-		engine->link[i].engine = engine;
+		engine->link[i].watch = &engine->watch;
+		engine->link[i].busy_poll_us = set->busy_poll_us;
 		engine->link[i].id = i;
 	}
 	r = mailbox_init(&engine->mailbox);
@@ -188,7 +191,7 @@ int engine_start(struct engine *engine)
 		r = thread_start(&engine->work.worker[i].thread, name, THREAD_WORKER,
 		                 set->worker_cpu[i], worker_main, &engine->work.worker[i]);
 	}
-	atomic_store_explicit(&engine->has_watch, set->busy_poll_us == 0, memory_order_relaxed);
+	atomic_store_explicit(&engine->watch.exists, set->busy_poll_us == 0, memory_order_relaxed);
 	for (unsigned i = 0; i < set->tun.queues && !r; i++) {
 		snprintf(name, sizeof name, "vt-tun-%u", i);
 		r = thread_start(&engine->dispatcher[i].thread, name, THREAD_TUN, set->tun_cpu[i],
@@ -250,22 +253,10 @@ void engine_stop(struct engine *engine)
 	work_finish(&engine->work, &engine->control);
 }
 
-static void discard_kicks(struct dispatcher *d)
-{
-	struct cds_wfcq_node *kick;
-
-	while ((kick = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)))
-		dp_peer_put(caa_container_of(kick, struct outbound, kick_node)->peer);
-}
-
 static void fini_dispatcher(struct dispatcher *d)
 {
 	fini_self(&d->self);
-	staging_fini(&d->staging);
-	free(d->packet);
-	free(d->segment);
-	if (d->kick_fd >= 0)
-		close(d->kick_fd);
+	dispatcher_fini(d);
 }
 
 void engine_destroy(struct engine *engine)
@@ -278,7 +269,7 @@ void engine_destroy(struct engine *engine)
 	workers = engine->work.count;
 	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
-		discard_kicks(&engine->dispatcher[i]);
+		dispatcher_discard_kicks(&engine->dispatcher[i]);
 	engine_publish_allowedips(engine, NULL);
 	index_destroy(engine->tables.index);
 	loop_guard_fini(&engine->loop_guard);
@@ -364,21 +355,12 @@ int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct r
 	return 0;
 }
 
-static void kick(struct dispatcher *d, struct outbound *out)
-{
-	if (atomic_exchange(&out->is_kicked, true) || !dp_peer_get(out->peer))
-		return;
-	cds_wfcq_node_init(&out->kick_node);
-	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
-	eventfd_write(d->kick_fd, 1);
-}
-
 void engine_kick(struct dp_peer *peer)
 {
 	struct engine *engine = peer->engine;
 
 	for (unsigned i = 0; i < engine->set.tun.queues; i++)
-		kick(&engine->dispatcher[i], &peer->out[i]);
+		dispatcher_kick(&engine->dispatcher[i], &peer->out[i]);
 }
 
 void engine_drop_staged(struct dp_peer *peer)
@@ -388,7 +370,7 @@ void engine_drop_staged(struct dp_peer *peer)
 	for (unsigned i = 0; i < engine->set.tun.queues; i++) {
 		/* Before the kick, which is what makes it seen. */
 		atomic_store(&peer->out[i].is_given_up, true);
-		kick(&engine->dispatcher[i], &peer->out[i]);
+		dispatcher_kick(&engine->dispatcher[i], &peer->out[i]);
 	}
 }
 

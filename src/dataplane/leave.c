@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "dataplane/activity.h"
 #include "dataplane/late.h"
-#include "dataplane/link.h"
+#include "dataplane/link_tx.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
 

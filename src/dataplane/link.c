@@ -12,8 +12,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "dataplane/engine_private.h"
-
 /* Room for bursts: the data socket for 30 ms of 1 Gbit/s, the other for some thousand handshakes,
  * which is the bound on work that strangers can queue for the control thread.
  */

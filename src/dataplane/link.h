@@ -25,11 +25,11 @@
 #include "base/endpoint.h"
 #include "base/thread.h"
 #include "dataplane/batch.h"
+#include "dataplane/load.h"
 #include "dataplane/route.h"
 #include "dataplane/self.h"
 #include "dataplane/socket_drops.h"
 #include "dataplane/trains.h"
-#include "dataplane/watch.h"
 
 struct link_settings {
 	char name[NAME_LEN];
@@ -40,8 +40,11 @@ struct link_settings {
 	bool has_offloads; /* send and receive trains (UDP_SEGMENT, UDP_GRO) where the system can */
 };
 
+struct watch;
+
 struct link {
-	struct engine *engine;     /* [I] */
+	struct watch *watch;   /* [I] to which it is left while little comes */
+	unsigned busy_poll_us; /* [I] how long its RX thread looks for datagrams before it sleeps */
 	unsigned id;               /* [I] 0 .. LINK_PAIRS_MAX - 1 */
 	char name[NAME_LEN];       /* [I] */
 	int data_fd;               /* [L] */
@@ -93,20 +96,6 @@ void link_close(struct link *link);
  */
 int link_follow_device(struct link *link, const struct link_settings *set);
 
-/* What the system took of a batch. */
-struct link_sent {
-	unsigned packets; /* the rest is counted as dropped */
-	uint64_t bytes;   /* UDP payload of those */
-	int error; /* errno of a refusal for any other reason than lack of room or length; 0: none */
-};
-
-/* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
- * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of the
- * path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
- */
-struct link_sent link_send(struct dp_thread *self, const struct route *route,
-                           struct train_limit *trains, const struct batch *b);
-
 /* Sends one handshake message. Returns 0 or a negative errno. Control. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
 
@@ -130,9 +119,6 @@ static inline unsigned link_message_next_len(const struct link_message *m, unsig
  * when there is nothing. Control.
  */
 int link_receive_handshakes(struct link *link, struct link_message *ret);
-
-/* The RX thread's function; @arg is the link. */
-void link_rx_main(void *arg);
 
 /* Fills in @ret, but for its bytes and its remote address, from the control data of @msg. Both receivers. */
 struct msghdr;

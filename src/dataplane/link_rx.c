@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* link_rx.c - reception on a link, mostly by its RX thread: datagrams in, batches of one keypair and one origin out.
- *
- * A message of recvmmsg() is a datagram, or with UDP_GRO a train of datagrams of one length (the last
- * may be shorter) from one origin. Each message lands in a batch of its own, large enough for a train. A
- * train stays there; what is short is copied behind the messages before it that have the same receiver
- * index and origin, so that a reception of lone datagrams is one batch as well: a copy costs a fraction
- * of what opening costs, and of what a batch costs.
- */
+#include "base/rcu.h"
+
+#include "dataplane/link_rx.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -19,9 +15,10 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/keypair.h"
-#include "dataplane/engine_private.h"
 #include "dataplane/inject.h"
 #include "dataplane/open.h"
+#include "dataplane/peer.h"
+#include "dataplane/watch.h"
 #include "dataplane/work.h"
 
 /* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
@@ -328,7 +325,7 @@ static void rest(struct link *link)
 {
 	struct pollfd fds[] = {{.fd = link->wake_fd, .events = POLLIN},
 	                       {.fd = link->data_fd, .events = POLLIN}};
-	bool has_watch = watch_exists(link->engine), is_watched = watch_has(link);
+	bool has_watch = watch_exists(link->watch), is_watched = watch_has(link);
 	eventfd_t count;
 
 	if (has_watch && !is_watched && load_is_low(&link->load, clock_boot_ns())) {
@@ -345,7 +342,7 @@ static void rest(struct link *link)
 void link_rx_main(void *arg)
 {
 	struct link *link = arg;
-	uint64_t busy_ns = link->engine->set.busy_poll_us * NS_PER_US;
+	uint64_t busy_ns = link->busy_poll_us * NS_PER_US;
 	bool more = true; /* what came before the thread was there */
 
 	while (!atomic_load_explicit(&link->is_stopping, memory_order_relaxed)) {

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams out. Consecutive segments of one length leave as a train: one message with UDP_SEGMENT,
- * which passes the system's layers once and is cut by the device or just before it. The last one of a
- * train may be shorter.
- *
- * A device that cannot checksum refuses a train with EIO; a way with a smaller MTU than the segments, which
- * single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was refused goes again one
- * by one, and the link or the path remembers how long the datagrams of a train may be (trains.h).
- */
+#include "dataplane/link_tx.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
-
-#include "dataplane/engine_private.h"
 
 /* Control data of one message: at most our own address and the size of a train's segments. */
 struct control {

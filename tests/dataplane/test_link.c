@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/rcu.h"
 #include "dataplane/link.h"
+#include "dataplane/link_tx.h"
 #include "dataplane/tun.h"
 
 /* Documentation ranges (RFC 5737, RFC 3849): no host has them. */

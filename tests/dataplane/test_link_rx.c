@@ -4,6 +4,7 @@
  */
 #include <netinet/udp.h>
 
+#include "dataplane/link_rx.h"
 #include "engine_rig.h"
 
 enum {

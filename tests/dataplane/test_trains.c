@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include "dataplane/link_tx.h"
 #include "dataplane/tun.h"
 #include "engine_rig.h"
 
@@ -29,7 +30,6 @@ static void setup(void)
 {
 	rig_setup();
 	cr_assert(eq(int, mailbox_init(&engine.mailbox), 0));
-	sender.engine = &engine;
 	train_limit_set(&path, TRAIN_ANY);
 	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(SLOT_BYTES), SLOT_BYTES), 0));
 }

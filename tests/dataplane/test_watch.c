@@ -217,7 +217,7 @@ Test(no_watch, threads_that_look_before_they_sleep_keep_their_links)
 		send_to(link_of(i % LINKS));
 		expect_delivered(i);
 	}
-	cr_expect(not(watch_exists(end.engine)));
+	cr_expect(not(watch_exists(&end.engine->watch)));
 	for (unsigned i = 0; i < LINKS; i++)
 		cr_expect(not(watch_has(link_of(i))));
 	expect_no_drops();

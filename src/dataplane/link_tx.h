@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* link_tx.h - datagrams out. Consecutive segments of one length leave as a train: one message with UDP_SEGMENT,
+ * which passes the system's layers once and is cut by the device or just before it. The last one of a
+ * train may be shorter.
+ *
+ * A device that cannot checksum refuses a train with EIO; a way with a smaller MTU than the segments, which
+ * single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was refused goes again one
+ * by one, and the link or the path remembers how long the datagrams of a train may be (trains.h).
+ */
+#ifndef DATAPLANE_LINK_TX_H
+#define DATAPLANE_LINK_TX_H
+
+#include "dataplane/link.h"
+
+/* What the system took of a batch. */
+struct link_sent {
+	unsigned packets; /* the rest is counted as dropped */
+	uint64_t bytes;   /* UDP payload of those */
+	int error; /* errno of a refusal for any other reason than lack of room or length; 0: none */
+};
+
+/* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
+ * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of the
+ * path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
+ */
+struct link_sent link_send(struct dp_thread *self, const struct route *route,
+                           struct train_limit *trains, const struct batch *b);
+
+#endif
