@@ -18,7 +18,7 @@
 
 /* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
  * and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to receive into.
- * Workers need theirs for answers and for the reports that wait for control, control its own for the frames
+ * Workers need theirs for answers and for the notices that wait for control, control its own for the frames
  * that workers have not yet sent: probes are spread over their interval, so that these are few. Not tuned
  * yet.
  */

@@ -3,7 +3,7 @@
  *
  *      TUN ──► dispatcher ──┐                           ┌──► sockets of the links
  *                           ├──► inboxes ──► workers ──┤
- *      links ──► RX threads ┘                           └──► TUN, reports to control
+ *      links ──► RX threads ┘                           └──► TUN, notices to control
  *
  * Dispatchers read the TUN device, find the peer by allowed IPs, pick a path, number packets and make
  * batches; RX threads read datagrams and find the keypair by receiver index. Workers seal
