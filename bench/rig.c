@@ -339,17 +339,11 @@ static void send_probes(struct rig *rig, uint64_t now_ns)
 /* Returns when there is something to do again. */
 static uint64_t serve_once(struct rig *rig, uint64_t now_ns)
 {
-	uint64_t due_ns, at_ns;
-
 	if (now_ns >= rig->probe_ns)
 		send_probes(rig, now_ns);
-	due_ns = rig->probe_ns;
-	for (unsigned role = 0; role < RIG_ENDS; role++) {
+	for (unsigned role = 0; role < RIG_ENDS; role++)
 		take_news(rig->end[role].engine);
-		at_ns = engine_serve_reorder(rig->end[role].peer[0], now_ns);
-		due_ns = at_ns < due_ns ? at_ns : due_ns;
-	}
-	return due_ns;
+	return rig->probe_ns;
 }
 
 bool rig_serve(struct rig *rig, int done_fd, uint64_t until_ns)

@@ -61,7 +61,6 @@ struct effects {
 	void (*kick)(struct effects *fx, struct dp_peer *dp);
 	void (*drop_staged)(struct effects *fx, struct dp_peer *dp);
 	int (*enable_reorder)(struct effects *fx, struct dp_peer *dp);
-	uint64_t (*serve_reorder)(struct effects *fx, struct dp_peer *dp, uint64_t now_ns);
 	void (*count_drop)(struct effects *fx, enum drop_reason reason);
 
 	/* ---- receiver indices, as in dataplane/index.h ---- */

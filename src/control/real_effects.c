@@ -81,12 +81,6 @@ static int enable_reorder(struct effects *fx, struct dp_peer *dp)
 	return engine_enable_reorder(dp);
 }
 
-static uint64_t serve_reorder(struct effects *fx, struct dp_peer *dp, uint64_t now_ns)
-{
-	(void)fx;
-	return engine_serve_reorder(dp, now_ns);
-}
-
 static void count_drop(struct effects *fx, enum drop_reason reason)
 {
 	engine_count_drop(engine(fx), reason);
@@ -163,7 +157,6 @@ void real_effects_init(struct real_effects *real, struct engine *engine,
 	                                     .kick = kick,
 	                                     .drop_staged = drop_staged,
 	                                     .enable_reorder = enable_reorder,
-	                                     .serve_reorder = serve_reorder,
 	                                     .count_drop = count_drop,
 	                                     .reserve_index = reserve_index,
 	                                     .owner_of_index = owner_of_index,

@@ -16,6 +16,7 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/frames_in.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/overdue.h"
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
 #include "dataplane/tun.h"
@@ -137,19 +138,8 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 /* Lets packets go that have waited long enough, and sees to it that somebody looks again in time. */
 static void run_reorder(const struct delivery *d)
 {
-	struct dp_peer *peer = d->peer;
-	uint64_t due_ns = reorder_run(d->reorder, &d->sink, d->b->time_ns);
-
-	if (due_ns == NEVER_NS) {
-		atomic_store_explicit(&peer->reorder_due_ns, due_ns, memory_order_relaxed);
-		return;
-	}
-	/* Sequentially consistent with engine_serve_reorder(): one of the two sees the other. */
-	atomic_store(&peer->reorder_due_ns, due_ns);
-	if (due_ns < atomic_load(&peer->reorder_look_ns)) {
-		atomic_store(&peer->reorder_look_ns, due_ns);
-		mailbox_tell(peer, PEER_EVENT_REORDER);
-	}
+	overdue_set(d->sink.self, d->peer,
+	            reorder_run(d->reorder, &d->sink, d->b->time_ns));
 }
 
 /* The first authentic packet under a keypair we made as responder proves that the initiator has it. */

@@ -101,9 +101,11 @@ static int init_workers(struct engine *engine)
 	engine->work.count = engine->set.workers;
 	engine->work.hand_over = engine->set.hand_over;
 	for (unsigned i = 0; i < engine->set.workers; i++) {
-		inbox_init(&engine->work.worker[i].inbox, engine->set.busy_poll_us);
-		if (init_self(engine, &engine->work.worker[i].self, i, POOL_WORKER,
-		              engine->slot_bytes))
+		struct worker *w = &engine->work.worker[i];
+
+		inbox_init(&w->inbox, engine->set.busy_poll_us);
+		if (init_self(engine, &w->self, i, POOL_WORKER, engine->slot_bytes) ||
+		    alarms_init(&w->alarms, PEERS_MAX, &w->self))
 			return -ENOMEM;
 	}
 	return 0;
@@ -251,6 +253,8 @@ void engine_stop(struct engine *engine)
 		thread_join(&engine->work.worker[i].thread);
 	rcu_thread_online();
 	work_finish(&engine->work, &engine->control);
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		alarms_clear(&engine->work.worker[i].alarms);
 }
 
 static void fini_dispatcher(struct dispatcher *d)
@@ -270,6 +274,8 @@ void engine_destroy(struct engine *engine)
 	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
 		dispatcher_discard_kicks(&engine->dispatcher[i]);
+	for (unsigned i = 0; i < workers; i++)
+		alarms_fini(&engine->work.worker[i].alarms);
 	engine_publish_allowedips(engine, NULL);
 	index_destroy(engine->tables.index);
 	loop_guard_fini(&engine->loop_guard);
@@ -408,27 +414,6 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
                     size_t len)
 {
 	inject_data(&engine->control, route, datagram, len);
-}
-
-uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns)
-{
-	uint64_t look_ns = counter_read(&peer->reorder_due_ns), due_ns;
-
-	if (look_ns <= now_ns) {
-		/* Where another thread delivers at this moment it will do so, a little later. */
-		inject_flush(&peer->engine->control, peer);
-		look_ns = counter_read(&peer->reorder_due_ns);
-		if (look_ns <= now_ns)
-			look_ns = now_ns + NS_PER_MS;
-	}
-	/* Sequentially consistent: whoever delivers sees when we look, or we see what is due. */
-	atomic_store(&peer->reorder_look_ns, look_ns);
-	due_ns = atomic_load(&peer->reorder_due_ns);
-	if (due_ns < look_ns && due_ns > now_ns) {
-		look_ns = due_ns;
-		atomic_store(&peer->reorder_look_ns, look_ns);
-	}
-	return look_ns;
 }
 
 /* ---- what control is told ---- */

@@ -106,11 +106,6 @@ bool engine_await_memory(struct engine *engine, unsigned timeout_ms);
 /* Gives a peer the memory to put striped packets in order. Once; 0 or -ENOMEM. */
 int engine_enable_reorder(struct dp_peer *peer);
 
-/* Has the packets of @peer looked at again whose wait for their turn is over. Returns when to call it
- * next, NEVER_NS for not at all, unless PEER_EVENT_REORDER says that it is to be earlier.
- */
-uint64_t engine_serve_reorder(struct dp_peer *peer, uint64_t now_ns);
-
 /* Readable when one of the three below has something. Reset by engine_events_begin(), after which all
  * must be asked until they have nothing more.
  */

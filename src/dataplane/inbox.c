@@ -57,38 +57,76 @@ struct batch *inbox_take(struct inbox *in)
 	return caa_container_of(node, struct batch, inbox_node);
 }
 
+void inbox_nudge(struct inbox *in)
+{
+	atomic_store(&in->is_nudged, true);
+	wake(in);
+}
+
 static bool is_empty(struct inbox *in)
 {
 	return cds_wfcq_empty(&in->taken_head, &in->taken_tail) &&
 	       cds_wfcq_empty(&in->head, &in->tail);
 }
 
-/* Is not asleep meanwhile: whoever pushes spares the system call. False when nothing came. */
-static bool look_for_work(struct inbox *in)
+/* The taker has a reason to be awake. */
+static bool has_news(struct inbox *in)
 {
-	uint64_t end_ns = clock_boot_ns() + in->busy_ns;
+	return !is_empty(in) || atomic_load(&in->is_nudged);
+}
 
-	while (is_empty(in) && !atomic_load(&in->is_stopping) && clock_boot_ns() < end_ns) {
+/* Is not asleep meanwhile: whoever pushes spares the system call. False when nothing came. */
+static bool look_for_work(struct inbox *in, uint64_t until_ns)
+{
+	uint64_t now_ns = clock_boot_ns(), end_ns = now_ns + in->busy_ns;
+
+	if (until_ns < end_ns)
+		end_ns = until_ns;
+	for (; !has_news(in) && !atomic_load(&in->is_stopping) && now_ns < end_ns;
+	     now_ns = clock_boot_ns()) {
 		rcu_quiescent_state();
 		caa_cpu_relax();
 	}
-	return !is_empty(in);
+	return has_news(in) || now_ns >= until_ns;
 }
 
-bool inbox_wait(struct inbox *in)
+/* Until somebody wakes us, at the latest at @until_ns. The system knows no futex on boot time, so
+ * the rest of the wait is asked for; what the machine is suspended for meanwhile comes on top,
+ * once. False when it is over.
+ */
+static bool sleep_once(struct inbox *in, uint64_t until_ns)
 {
-	if (in->busy_ns && look_for_work(in))
-		return true;
+	uint64_t now_ns = until_ns == NEVER_NS ? 0 : clock_boot_ns(), left_ns = until_ns - now_ns;
+	struct timespec timeout = {.tv_sec = (time_t)(left_ns / NS_PER_S),
+	                           .tv_nsec = (long)(left_ns % NS_PER_S)};
+
+	if (now_ns >= until_ns)
+		return false;
+	rcu_thread_offline();
+	syscall(SYS_futex, &in->is_asleep, FUTEX_WAIT_PRIVATE, 1,
+	        until_ns == NEVER_NS ? NULL : &timeout, NULL, 0);
+	rcu_thread_online();
+	return true;
+}
+
+static void sleep_until(struct inbox *in, uint64_t until_ns)
+{
 	atomic_store(&in->is_asleep, 1);
 	cmm_smp_mb(); /* with the barrier in inbox_push(): one of the two sees the other */
-	while (is_empty(in) && atomic_load(&in->is_asleep)) {
-		if (atomic_load(&in->is_stopping))
-			return false;
-		rcu_thread_offline();
-		syscall(SYS_futex, &in->is_asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-		rcu_thread_online();
+	while (!has_news(in) && atomic_load(&in->is_asleep) && !atomic_load(&in->is_stopping)) {
+		if (!sleep_once(in, until_ns))
+			break;
 	}
 	atomic_store_explicit(&in->is_asleep, 0, memory_order_relaxed);
+}
+
+bool inbox_wait_until(struct inbox *in, uint64_t until_ns)
+{
+	if (!in->busy_ns || !look_for_work(in, until_ns))
+		sleep_until(in, until_ns);
+	/* Before what was nudged for is looked at. */
+	if (atomic_load_explicit(&in->is_nudged, memory_order_relaxed))
+		atomic_exchange(&in->is_nudged, false);
 	return !is_empty(in) || !atomic_load(&in->is_stopping);
 }
 

@@ -4,9 +4,9 @@
  * A liburcu wfcqueue with a futex for the case that the taker sleeps. It has no bound of its own:
  * the pools of the threads that push are the bound. The taker splices the whole queue at once.
  *
- *                     | inbox_push | inbox_take | inbox_wait | inbox_is_asleep, _load
- *   inbox_push        |    yes     |    yes     |    yes     |      yes
- *   inbox_take, _wait |    yes     |  one taker |  one taker |      yes
+ *                          | inbox_push, _nudge | inbox_take | inbox_wait | inbox_is_asleep, _load
+ *   inbox_push, inbox_nudge |        yes         |    yes     |    yes     |      yes
+ *   inbox_take, _wait       |        yes         |  one taker |  one taker |      yes
  */
 #ifndef DATAPLANE_INBOX_H
 #define DATAPLANE_INBOX_H
@@ -18,6 +18,7 @@
 
 #include "base/align.h"
 #include "dataplane/batch.h"
+#include "vtrunkd/limits.h"
 
 /*   [P] pushed by many   [O] the one taker   [A] any thread */
 struct inbox {
@@ -25,6 +26,7 @@ struct inbox {
 	_Atomic unsigned pushed;                          /* [P] batches; wraps around */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head head; /* [O] */
 	_Alignas(CACHE_LINE) _Atomic uint32_t is_asleep;  /* [A] futex */
+	_Atomic bool is_nudged;                           /* [A] */
 	_Atomic bool is_stopping;                         /* [A] */
 	uint64_t busy_ns;                                 /* set once */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head
@@ -40,16 +42,26 @@ void inbox_init(struct inbox *in, unsigned busy_poll_us);
 /* Passes @b on, and wakes the taker if it sleeps. Any thread. */
 void inbox_push(struct inbox *in, struct batch *b);
 
-/* The oldest batch, or NULL when there is none (also while a push is half done: its wake-up is still
- * to come). The work on the one before is done by then. The taker.
+/* The oldest batch, or NULL when there is none (also while a push is half done: its wake-up is
+ * still to come). The work on the one before is done by then. The taker.
  */
 struct batch *inbox_take(struct inbox *in);
 
-/* Looks for work for a while, then sleeps until something was pushed or inbox_stop() was called, offline
- * for RCU. Returns false when
+/* Makes inbox_wait() return once although nothing was pushed: the taker has something else to look
+ * at. Any thread.
+ */
+void inbox_nudge(struct inbox *in);
+
+/* Looks for work for a while, then sleeps until something was pushed, inbox_nudge() or inbox_stop()
+ * was called, or it is @until_ns (boot time; NEVER_NS: no end); offline for RCU. Returns false when
  * stopping and empty. The taker.
  */
-bool inbox_wait(struct inbox *in);
+bool inbox_wait_until(struct inbox *in, uint64_t until_ns);
+
+static inline bool inbox_wait(struct inbox *in)
+{
+	return inbox_wait_until(in, NEVER_NS);
+}
 
 /* True when the taker sleeps and nothing waits for it. Only a hint. */
 static inline bool inbox_is_asleep(struct inbox *in)

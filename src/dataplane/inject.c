@@ -65,7 +65,7 @@ void inject_handshake(struct dp_thread *self, const struct route *route, const u
 	mailbox_post_handshake(self, b);
 }
 
-void inject_flush(struct dp_thread *self, struct dp_peer *peer)
+void inject_flush(struct dp_thread *self, struct dp_peer *peer, uint64_t now_ns)
 {
 	struct batch *b = batch_get(&self->pool);
 
@@ -77,7 +77,7 @@ void inject_flush(struct dp_thread *self, struct dp_peer *peer)
 		batch_free(b);
 		return;
 	}
-	b->time_ns = clock_boot_ns();
+	b->time_ns = now_ns;
 	sequencer_enter(&peer->arriving, b);
-	work_submit(self, b, true);
+	work_run(self, b);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dataplane/engine_private.h"
+#include "dataplane/overdue.h"
 #include "dataplane/reorder.h"
 
 struct dp_peer *dp_peer_create(struct engine *engine, void *control)
@@ -26,8 +27,7 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		sequencer_init(&peer->path[i].leaving, i);
 	atomic_init(&peer->followed_path, PATH_NONE);
-	atomic_init(&peer->reorder_due_ns, NEVER_NS);
-	atomic_init(&peer->reorder_look_ns, NEVER_NS);
+	overdue_init(peer);
 	reference_init(&peer->references);
 	return peer;
 }

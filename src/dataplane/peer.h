@@ -20,6 +20,7 @@
 #include "base/counter.h"
 #include "base/rcu.h"
 #include "base/reference.h"
+#include "dataplane/alarms.h"
 #include "dataplane/batch.h"
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
@@ -63,10 +64,8 @@ enum peer_event {
 	PEER_EVENT_WANT_SESSION = 1 << 0, /* something to send and no keypair, or an old one */
 	PEER_EVENT_CONFIRMED = 1 << 1,    /* first packet under the responder's next keypair */
 	PEER_EVENT_ACTIVE = 1 << 2,       /* data after rest: timers have to be looked at */
-	PEER_EVENT_REORDER =
-		1 << 4, /* packets wait for their turn, and control would look too late */
 	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
-	PEER_EVENT_SIGNS = 1 << 5,        /* life signs came: answers and probes of the paths */
+	PEER_EVENT_SIGNS = 1 << 4,        /* life signs came: answers and probes of the paths */
 };
 
 struct dp_peer {
@@ -88,8 +87,7 @@ struct dp_peer {
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct bucket echoes;      /* [E] of arriving: answers to probes, see frames_in.c */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
-	counter_t reorder_due_ns; /* [E] writes: when packets that wait are to be looked at again */
-	counter_t reorder_look_ns; /* [A] when control looks next without being told */
+	struct alarm overdue;      /* [E] sets it: packets that wait are to be looked at again */
 
 	_Alignas(CACHE_LINE) counter_t
 		data_tx_since_ns;    /* [A] first data sent unanswered; 0: none */

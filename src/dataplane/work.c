@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "dataplane/deliver.h"
 #include "dataplane/leave.h"
 #include "dataplane/open.h"
@@ -120,18 +121,22 @@ void work_run(struct dp_thread *self, struct batch *b)
 	}
 }
 
-/* A peer's batches stay on one worker while it has nothing else, for the sake of its caches. While it
- * is busy they go to the first that has nothing, or to the least busy of those looked at. A thread
- * begins to look elsewhere each time, so that not all run to the same one.
+/* A worker of its own for each direction of a peer. */
+static unsigned home_of(const struct work *work, const struct dp_peer *peer, unsigned direction)
+{
+	return (unsigned)(((uintptr_t)peer / sizeof *peer + direction) % work->count);
+}
+
+/* A peer's batches stay on one worker while it has nothing else, for the sake of its caches. While
+ * it is busy they go to the first that has nothing, or to the least busy of those looked at. A
+ * thread begins to look elsewhere each time, so that not all run to the same one.
  */
 static struct worker *choose_worker(struct dp_thread *self, const struct batch *b)
 {
 	const struct work *work = self->work;
 	unsigned count = work->count;
 	unsigned others = count - 1 < LOOK_AT_OTHERS ? count - 1 : LOOK_AT_OTHERS;
-	unsigned home =
-		(unsigned)(((uintptr_t)b->peer / sizeof *b->peer + (b->kind == BATCH_OPEN)) %
-	                   count);
+	unsigned home = home_of(work, b->peer, b->kind == BATCH_OPEN);
 	struct worker *best = &work->worker[home];
 	unsigned least = others ? inbox_load(&best->inbox) : 0;
 
@@ -181,16 +186,41 @@ void work_finish(struct work *work, struct dp_thread *self)
 	} while (!is_done);
 }
 
+void work_set_alarm(struct dp_thread *self, const struct dp_peer *peer, struct alarm *alarm,
+                    uint64_t at_ns)
+{
+	struct worker *w = &self->work->worker[home_of(self->work, peer, 0)];
+
+	if (alarm_set(alarm, &w->alarms, at_ns))
+		inbox_nudge(&w->inbox);
+}
+
+/* Rings the alarms whose time has come. Returns when to do so next. */
+static uint64_t serve_alarms(struct worker *w)
+{
+	uint64_t next_ns = alarms_take(&w->alarms);
+
+	if (next_ns == NEVER_NS)
+		return next_ns;
+	alarms_run(&w->alarms, clock_boot_ns());
+	rcu_quiescent_state();
+	return alarms_take(&w->alarms);
+}
+
 void worker_main(void *arg)
 {
 	struct worker *w = arg;
+	uint64_t next_ns = NEVER_NS;
 
-	while (inbox_wait(&w->inbox)) {
+	while (inbox_wait_until(&w->inbox, next_ns)) {
 		struct batch *b;
 
 		while ((b = inbox_take(&w->inbox))) {
 			work_run(&w->self, b);
 			rcu_quiescent_state();
+			if (alarms_have_any(&w->alarms))
+				serve_alarms(w);
 		}
+		next_ns = serve_alarms(w);
 	}
 }

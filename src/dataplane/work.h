@@ -14,12 +14,14 @@
 
 #include "base/thread.h"
 #include "dataplane/batch.h"
+#include "dataplane/alarms.h"
 #include "dataplane/inbox.h"
 #include "dataplane/self.h"
 
-/* One crypto worker. */
+/* One crypto worker. It also keeps the alarms of the peers whose own worker it is. */
 struct worker {
 	struct inbox inbox;
+	struct alarms alarms; /* their context is the worker's self */
 	struct dp_thread self;
 	struct thread thread; /* [C] */
 };
@@ -47,6 +49,12 @@ void work_run(struct dp_thread *self, struct batch *b);
  * that had ended already.
  */
 void work_finish(struct work *work, struct dp_thread *self);
+
+/* Sets @alarm of @peer (NULL: of none) to ring at @at_ns, by always the same worker. See
+ * alarm_set(). Any data-plane thread.
+ */
+void work_set_alarm(struct dp_thread *self, const struct dp_peer *peer, struct alarm *alarm,
+                    uint64_t at_ns);
 
 /* A worker's thread; @arg is the worker. */
 void worker_main(void *arg);

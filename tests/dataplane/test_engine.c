@@ -611,7 +611,7 @@ static void flood_stop(struct flood *f)
 	thread_join(&f->thread);
 }
 
-/* What control does meanwhile: probes, flushes, kicks and new tables. */
+/* What control does meanwhile: probes, kicks and new tables. */
 static void stir(struct tunnel *t, unsigned i)
 {
 	uint8_t payload[64] = {0};
@@ -620,8 +620,6 @@ static void stir(struct tunnel *t, unsigned i)
 	rig_publish_paths(t->to_b, (enum bonding_mode)(i % 3), 2, NULL);
 	engine_send_late(t->a.engine, t->to_b, t->kp_a, i % 2, LANE_CONTROL + i % 2, payload, len,
 	                 NULL);
-	atomic_store(&t->to_a->reorder_due_ns, 1); /* as if something were due */
-	engine_serve_reorder(t->to_a, clock_boot_ns());
 	engine_kick(t->to_b);
 	engine_kick(t->to_a);
 	rcu_quiescent_state();

@@ -111,6 +111,31 @@ Test(inbox, stopped_one_is_emptied_before_it_ends)
 	cr_expect(not(inbox_wait(&inbox)));
 }
 
+Test(inbox, nudge_ends_one_wait_though_nothing_is_there)
+{
+	inbox_nudge(&inbox);
+	inbox_nudge(&inbox);
+	cr_expect(inbox_wait(&inbox));
+	cr_expect(eq(ptr, inbox_take(&inbox), NULL));
+	inbox_nudge(&inbox);
+	inbox_stop(&inbox);
+	cr_expect(not(inbox_wait(&inbox)));
+}
+
+Test(inbox, wait_ends_at_its_time_and_not_before)
+{
+	uint64_t until_ns = clock_boot_ns() + 20 * NS_PER_MS;
+
+	cr_expect(inbox_wait_until(&inbox, until_ns));
+	cr_expect(le(u64, until_ns, clock_boot_ns()));
+	cr_expect(inbox_wait_until(&inbox, until_ns)); /* over already */
+	cr_expect(not(inbox_is_asleep(&inbox)));
+	inbox_init(&inbox, 3600000000u); /* one that polls */
+	until_ns = clock_boot_ns() + 20 * NS_PER_MS;
+	cr_expect(inbox_wait_until(&inbox, until_ns));
+	cr_expect(le(u64, until_ns, clock_boot_ns()));
+}
+
 /* Takes until the inbox is stopped. */
 struct taker {
 	struct thread thread;
@@ -152,6 +177,32 @@ Test(inbox, sleeping_taker_is_seen_and_holds_up_no_grace_period)
 	thread_join(&taker.thread);
 	cr_expect(eq(uint, taker.taken, 1));
 	cr_expect(eq(ptr, taker.last, &b));
+}
+
+/* What a taker that sleeps is nudged for; it counts the times. */
+static void count_nudges(void *arg)
+{
+	unsigned *count = arg;
+
+	while (inbox_wait_until(&inbox, clock_boot_ns() + NS_PER_S * 3600))
+		++*count;
+}
+
+Test(inbox, nudge_wakes_a_taker_that_sleeps_once)
+{
+	struct thread thread;
+	unsigned count = 0;
+
+	start(&thread, count_nudges, &count);
+	for (unsigned i = 0; i < 100; i++) {
+		until_asleep();
+		inbox_nudge(&inbox);
+	}
+	until_asleep();
+	synchronize_rcu(); /* would not end if it slept online */
+	inbox_stop(&inbox);
+	thread_join(&thread);
+	cr_expect(eq(uint, count, 100));
 }
 
 Test(inbox, stop_wakes_a_taker_that_sleeps)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a peer: who found it in a table before that may still look at it, but not take it along. */
+#include "dataplane/overdue.h"
 #include "engine_rig.h"
 
 enum {
@@ -83,7 +84,7 @@ Test(peer, control_is_told_nothing_of_a_peer_that_is_gone)
 
 Test(peer, what_waits_for_a_peer_that_is_gone_is_not_looked_at)
 {
-	atomic_store(&peer->reorder_due_ns, 1);
-	cr_expect(eq(u64, engine_serve_reorder(peer, 5), 5 + NS_PER_MS));
+	overdue_set(&end.engine->control, peer, 1);
+	cr_expect(not(alarms_have_any(&end.engine->work.worker[0].alarms)));
 	expect_only(DROP_REASON_COUNT, 0);
 }
