@@ -207,7 +207,8 @@ static uint64_t resequence_in_order(void *arg, uint64_t repetitions)
 	return measure_now_ns() - begin_ns;
 }
 
-/* Even numbers go over path 0 and odd ones over path 1, which brings them STRIPED_LAG turns later. */
+/* Even numbers go over path 0 and odd ones over path 1, which brings them STRIPED_LAG turns later.
+ */
 static uint64_t resequence_striped(void *arg, uint64_t repetitions)
 {
 	struct reseq_work *w = arg;
@@ -221,8 +222,8 @@ static uint64_t resequence_striped(void *arg, uint64_t repetitions)
 	return measure_now_ns() - begin_ns;
 }
 
-/* The paths have probed their delays, both have carried a packet, and the faster one has brought what
- * comes before the next one of the slower.
+/* The paths have probed their delays, both have carried a packet, and the faster one has brought
+ * what comes before the next one of the slower.
  */
 static void begin_striped(struct reseq_work *w)
 {

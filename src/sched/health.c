@@ -61,8 +61,8 @@ static uint64_t overdue_at(const struct path_health *h, const struct health_sett
 	return NEVER_NS;
 }
 
-/* When the path is dead, if no answer comes. While no data is at stake the first probe gets more time:
- * at the idle interval a queue may have filled since the last answer without a trace.
+/* When the path is dead, if no answer comes. While no data is at stake the first probe gets more
+ * time: at the idle interval a queue may have filled since the last answer without a trace.
  */
 static uint64_t dead_at(const struct path_health *h, const struct health_settings *set)
 {
@@ -74,8 +74,9 @@ static uint64_t dead_at(const struct path_health *h, const struct health_setting
 }
 
 /* When the path has been silent for too long. Silence counts only if we asked: who sends probes in
- * time has one out within interval_ns of the last answer, and then this is answered_ns + timeout_ns;
- * after a suspended machine or a pause without session the peer gets the time to answer.
+ * time has one out within interval_ns of the last answer, and then this is answered_ns +
+ * timeout_ns; after a suspended machine or a pause without session the peer gets the time to
+ * answer.
  */
 static uint64_t silent_at(const struct path_health *h, const struct health_settings *set)
 {
@@ -87,8 +88,8 @@ static uint64_t silent_at(const struct path_health *h, const struct health_setti
 	return most(h->answered_ns + set->timeout_ns, h->asked_ns + rest_ns);
 }
 
-/* When a path that never answered is given up. A round trip may be longer than the timeout, which is about
- * silence between answers, so the first one gets some time in any case.
+/* When a path that never answered is given up. A round trip may be longer than the timeout, which
+ * is about silence between answers, so the first one gets some time in any case.
  */
 static uint64_t unproven_until(const struct path_health *h, const struct health_settings *set)
 {
@@ -105,8 +106,8 @@ static uint64_t probe_interval(const struct path_health *h, const struct health_
 	return most(interval_ns, DISTINCT_NS);
 }
 
-/* An interval after the last one, or up to an eighth earlier to come nearer to the path's own part of the
- * interval. On it already, what it left late is made up for, so it stays there.
+/* An interval after the last one, or up to an eighth earlier to come nearer to the path's own part
+ * of the interval. On it already, what it left late is made up for, so it stays there.
  */
 static uint64_t next_probe_at(const struct path_health *h, const struct health_settings *set)
 {

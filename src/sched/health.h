@@ -10,13 +10,14 @@
  *                          +---------------------------------- DOWN
  *
  * Up leads health_answered(), or health_tick() when a hold-down ends. Down leads health_tick(),
- * straight from UP if it was called late. health_fail() goes from everywhere to DOWN, health_reset()
- * from everywhere to UNPROVEN.
+ * straight from UP if it was called late. health_fail() goes from everywhere to DOWN,
+ * health_reset() from everywhere to UNPROVEN.
  *
  * UNPROVEN: never answered since it leads where it does; carries no data, probed at the idle
- * interval; DOWN when that has lasted for timeout_ns, at least 5 s. UP: carries data. SUSPECT: still carries data, probed fast. DOWN: carries none; probed
- * at the idle interval, fast from the first answer until it is up or three are overdue again. The
- * hold-down is 0.5 s doubled by each fall within the last minute (at most 30 s).
+ * interval; DOWN when that has lasted for timeout_ns, at least 5 s. UP: carries data. SUSPECT:
+ * still carries data, probed fast. DOWN: carries none; probed at the idle interval, fast from the
+ * first answer until it is up or three are overdue again. The hold-down is 0.5 s doubled by each
+ * fall within the last minute (at most 30 s).
  *
  * "Overdue" is estimate_overdue_ns(): an answer that comes late raises it above its own round trip,
  * so a queue may fill to any length at up to two probe intervals and slack_ns of delay per interval
@@ -25,13 +26,14 @@
  * from the peer does not and is not counted.
  *
  * A dead path is left, at most, after its last answer: busy 3 busy_ns + overdue. Idle interval_ns +
- * overdue + the longer of half an interval_ns (at most 0.5 s) and busy_ns + overdue: with no data at
- * stake it is given that time, as probes a second apart do not show a queue that is filling. That is
- * less than 2 interval_ns + overdue while overdue < interval_ns - busy_ns. And timeout_ns in any case.
+ * overdue + the longer of half an interval_ns (at most 0.5 s) and busy_ns + overdue: with no data
+ * at stake it is given that time, as probes a second apart do not show a queue that is filling.
+ * That is less than 2 interval_ns + overdue while overdue < interval_ns - busy_ns. And timeout_ns
+ * in any case.
  *
- * Probes of many paths must not all leave at one moment: a path with a phase moves its own towards that
- * part of the interval, by an eighth of it at a time and only forwards, so that none comes later than
- * said above.
+ * Probes of many paths must not all leave at one moment: a path with a phase moves its own towards
+ * that part of the interval, by an eighth of it at a time and only forwards, so that none comes
+ * later than said above.
  *
  * One thread. now_ns is boot time, read once per turn, and never goes back.
  */
@@ -87,8 +89,8 @@ struct path_health {
 /* Begins UNPROVEN with a probe due at once. */
 void health_init(struct path_health *h, uint64_t now_ns);
 
-/* Its probes are to leave at that part of the interval (2^-32 of it) from now on, 0: whenever the first
- * did. Paths that differ in it are probed at different moments.
+/* Its probes are to leave at that part of the interval (2^-32 of it) from now on, 0: whenever the
+ * first did. Paths that differ in it are probed at different moments.
  */
 void health_spread(struct path_health *h, uint32_t phase);
 
@@ -101,8 +103,8 @@ void health_reset(struct path_health *h, uint64_t now_ns);
 void health_set_busy(struct path_health *h, const struct health_settings *set, bool is_busy,
                      uint64_t now_ns);
 
-/* A probe leaves now; returns its sequence number, which was next_seq, and sets when the next is due. One
- * that is due and cannot leave (no session, no memory) stays due: then do not wait for
+/* A probe leaves now; returns its sequence number, which was next_seq, and sets when the next is
+ * due. One that is due and cannot leave (no session, no memory) stays due: then do not wait for
  * health_deadline_ns().
  */
 uint16_t health_probe_sent(struct path_health *h, const struct health_settings *set,
@@ -126,8 +128,8 @@ bool health_tick(struct path_health *h, const struct health_settings *set, uint6
  */
 bool health_fail(struct path_health *h, const char *reason, uint64_t now_ns);
 
-/* UP without probes: a plain WireGuard peer answers none, and its path is the one where it was heard
- * last. @reason is a constant string.
+/* UP without probes: a plain WireGuard peer answers none, and its path is the one where it was
+ * heard last. @reason is a constant string.
  */
 void health_assume_up(struct path_health *h, const char *reason, uint64_t now_ns);
 
@@ -136,11 +138,13 @@ void health_assume_up(struct path_health *h, const char *reason, uint64_t now_ns
  */
 void health_hurry(struct path_health *h, const struct health_settings *set);
 
-/* A probe is due at once, or busy_ns after the last one: something has happened that one can tell about. */
+/* A probe is due at once, or busy_ns after the last one: something has happened that one can tell
+ * about.
+ */
 void health_probe_soon(struct path_health *h, const struct health_settings *set, uint64_t now_ns);
 
-/* The next moment at which health_tick() or a probe is due. Sleep until then, call health_tick(), send
- * a probe if probe_at_ns has come: no change is missed, and the next deadline lies ahead.
+/* The next moment at which health_tick() or a probe is due. Sleep until then, call health_tick(),
+ * send a probe if probe_at_ns has come: no change is missed, and the next deadline lies ahead.
  */
 uint64_t health_deadline_ns(const struct path_health *h, const struct health_settings *set);
 

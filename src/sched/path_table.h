@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* path_table.h - the paths that may carry a peer's data now, and how to share it among them.
  *
- * Immutable once built. Control builds a new one at each change of a path's state, publishes it with
- * RCU and retires the old one; the dispatcher reads it for every run of packets.
+ * Immutable once built. Control builds a new one at each change of a path's state, publishes it
+ * with RCU and retires the old one; the dispatcher reads it for every run of packets.
  */
 #ifndef SCHED_PATH_TABLE_H
 #define SCHED_PATH_TABLE_H
@@ -37,8 +37,9 @@ struct path_table {
 	struct path_slot slot[PATHS_MAX]; /* aggregate, redundant: all; failover: only the best */
 };
 
-/* Builds a table from @len usable candidates, in their order. Failover keeps the one of the greatest
- * weight, the first of equals. NULL without memory. The caller owns it until it is published.
+/* Builds a table from @len usable candidates, in their order. Failover keeps the one of the
+ * greatest weight, the first of equals. NULL without memory. The caller owns it until it is
+ * published.
  */
 struct path_table *path_table_build(enum bonding_mode mode, const struct path_candidate *candidates,
                                     unsigned len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A credit is in weight * bytes: credit / weight sum are the bytes a path is owed, below 0 those it
- * has had too early. The credits of a table's paths sum to 0; that is also how a change of the table
- * shows.
+ * has had too early. The credits of a table's paths sum to 0; that is also how a change of the
+ * table shows.
  *
  * Who is owed nothing is not picked, so nobody gets a run more than a run ahead of its share; among
  * the others the one that must have a whole run soonest goes first, so nobody falls a run behind
@@ -42,8 +42,8 @@ static void carry_over(struct pick_state *state, const struct path_table *table,
 	state->weight_sum = weight_sum;
 }
 
-/* @value * @weight, which takes up to 96 bits: high * 2^32 + low. 32-bit machines have no wider type
- * than that of @value.
+/* @value * @weight, which takes up to 96 bits: high * 2^32 + low. 32-bit machines have no wider
+ * type than that of @value.
  */
 struct product {
 	int64_t high;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #define IN_USE_NS        (300 * NS_PER_MS) /* of traffic, none of it here: brings no gap */
-#define YOUNG_NS         (200 * NS_PER_MS) /* of traffic: the first packets of all paths have come */
-#define PAUSE_NS         (20 * NS_PER_MS) /* silence of all paths beyond this tells nothing of one */
+#define YOUNG_NS         (200 * NS_PER_MS) /* of traffic: all paths have brought packets */
+#define PAUSE_NS         (20 * NS_PER_MS) /* longer silence of all paths tells nothing of one */
 #define SLACK_NS         (5 * NS_PER_MS)  /* beyond the difference of the delays */
 #define OWD_UNKNOWN_NS   (20 * NS_PER_MS) /* assumed difference before probes have told */
 #define MARGIN_MAX_NS    (60 * NS_PER_MS)
@@ -136,8 +136,8 @@ void reseq_hold(struct reseq *r, uint64_t seq, unsigned path, uint16_t ticket, u
 	r->held++;
 }
 
-/* In the beginning a path over which probes come is expected to bring data as well: else all that overtakes
- * its first packets would count as having come in order.
+/* In the beginning a path over which probes come is expected to bring data as well: else all that
+ * overtakes its first packets would count as having come in order.
  */
 static bool is_in_use(const struct reseq *r, const struct reseq_path *p)
 {
@@ -146,8 +146,8 @@ static bool is_in_use(const struct reseq *r, const struct reseq_path *p)
 	return r->traffic_ns - p->traffic_ns < IN_USE_NS;
 }
 
-/* How much later than over @fast (NULL: unknown) a packet sent at the same time may come over @slow.
- * Wrapping differences: the clocks' offset may be anything.
+/* How much later than over @fast (NULL: unknown) a packet sent at the same time may come over
+ * @slow. Wrapping differences: the clocks' offset may be anything.
  */
 static uint64_t difference_ns(const struct reseq_path *slow, const struct reseq_path *fast)
 {
@@ -159,8 +159,8 @@ static uint64_t difference_ns(const struct reseq_path *slow, const struct reseq_
 	return us > 0 ? (uint64_t)us * NS_PER_US : 0;
 }
 
-/* When the gap before the first one held is given up, unless it is filled before. Only arrivals change
- * it, not time, once mark_passed() has seen what came.
+/* When the gap before the first one held is given up, unless it is filled before. Only arrivals
+ * change it, not time, once mark_passed() has seen what came.
  */
 static uint64_t gap_deadline(const struct reseq *r, uint64_t now_ns)
 {

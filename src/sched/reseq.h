@@ -6,9 +6,9 @@
  * delivered something sent after it (RFC 1990, section 4.1), or a deadline made of the measured
  * difference of the paths' one-way delays. Nothing waits longer than RESEQ_WAIT_MAX_NS.
  *
- * Packets are the caller's: this module keeps a number (ticket) for each one held. Decisions are pure;
- * time and one-way delays come in. Times may step back a little from call to call, since threads read
- * the clock before they hand over: the latest counts. One thread at a time.
+ * Packets are the caller's: this module keeps a number (ticket) for each one held. Decisions are
+ * pure; time and one-way delays come in. Times may step back a little from call to call, since
+ * threads read the clock before they hand over: the latest counts. One thread at a time.
  */
 #ifndef SCHED_RESEQ_H
 #define SCHED_RESEQ_H
@@ -18,12 +18,12 @@
 
 #include "vtrunkd/limits.h"
 
-#define RESEQ_SLOTS       8192u /* packets between the oldest missing and the newest, a power of two */
+#define RESEQ_SLOTS       8192u /* from the oldest missing to the newest, a power of two */
 #define RESEQ_WAIT_MAX_NS (300 * NS_PER_MS)
 #define RESEQ_OWD_KEPT    12u /* probes per path whose one-way delays are remembered */
 
-/* Numbers between two orders, for the last ones of the first order that were not heard of when the second
- * one began: what is sent over a slow path alone, in a quarter of what the ring holds.
+/* Numbers between two orders, for the last ones of the first order that were not heard of when the
+ * second one began: what is sent over a slow path alone, in a quarter of what the ring holds.
  */
 #define RESEQ_ROOM (RESEQ_SLOTS / 4)
 
@@ -71,11 +71,12 @@ struct reseq {
 	uint64_t came_late;          /* of those, delivered out of order after all */
 };
 
-/* All zero is the state before the first packet. A new order, of another keypair, begins behind all that
- * came and RESEQ_ROOM numbers: its number n is the returned one plus n. What is still to come of the
- * order before keeps its numbers; the gap up to the new order is one like all others: over when every
- * path in use has brought something of the new order, or by its deadline. Two packets may not have one
- * number: the caller sees to it that the old order stays below the returned number.
+/* All zero is the state before the first packet. A new order, of another keypair, begins behind all
+ * that came and RESEQ_ROOM numbers: its number n is the returned one plus n. What is still to come
+ * of the order before keeps its numbers; the gap up to the new order is one like all others: over
+ * when every path in use has brought something of the new order, or by its deadline. Two packets
+ * may not have one number: the caller sees to it that the old order stays below the returned
+ * number.
  */
 uint64_t reseq_begin(struct reseq *r);
 

@@ -2,9 +2,9 @@
 /* run.h - how many bytes in a row go over one path.
  *
  * A train of packets to one destination costs the system little more than one packet, so paths are
- * changed as seldom as the receiver's patience allows: a run is what the path carries in RUN_TIME_NS at
- * its share of the present rate. At some Mbit/s that is a single packet, at 1 Gbit/s a whole train.
- * Pure: time comes in. One thread.
+ * changed as seldom as the receiver's patience allows: a run is what the path carries in
+ * RUN_TIME_NS at its share of the present rate. At some Mbit/s that is a single packet, at 1 Gbit/s
+ * a whole train. Pure: time comes in. One thread.
  */
 #ifndef SCHED_RUN_H
 #define SCHED_RUN_H
