@@ -113,7 +113,8 @@ static inline struct send_ticket *sender_take(struct sender *s, struct send_run 
 }
 
 /* @run, of which something was taken, has got its @numbers and leaves in the order of this call.
- * NULL: it got none and is lost; the path is charged all the same.
+ * NULL: it got none and is lost; the path is charged all the same. @facts are those of
+ * sender_next_run().
  */
 void sender_sent(struct sender *s, const struct sender_facts *facts, const struct send_run *run,
                  const struct send_numbers *numbers, uint64_t now_ns);
