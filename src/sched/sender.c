@@ -60,14 +60,14 @@ static uint16_t mask_of(const struct path_table *table)
 	return mask;
 }
 
-/* The slot of the path whose turn it is: it goes on, or a new one begins. */
-static unsigned whose_turn(struct sender *s, const struct path_table *table)
+/* The slot of the path whose turn it is: it goes on, or one begins with a packet of @bytes. */
+static unsigned whose_turn(struct sender *s, const struct path_table *table, uint32_t bytes)
 {
 	bool goes_on = s->run.left || s->prepaid_bytes;
 	int slot = goes_on ? slot_of(table, s->run.path_id) : -1;
 
 	if (slot < 0) {
-		s->prepaid_bytes = send_ticket_next_bytes(s->waiting.first);
+		s->prepaid_bytes = bytes;
 		slot = (int)pick_path(&s->pick, table, s->prepaid_bytes);
 		run_begin(&s->run, table, (unsigned)slot);
 	}
@@ -80,20 +80,18 @@ static uint32_t bytes_left(const struct sender *s)
 	return s->run.left ? s->run.left : 1;
 }
 
-enum sender_outcome sender_next_run(struct sender *s, const struct sender_facts *facts,
-                                    uint64_t now_ns, struct send_run *ret_run)
+enum sender_outcome sender_run_for(struct sender *s, const struct sender_facts *facts,
+                                   uint32_t bytes, uint64_t now_ns, struct send_run *ret_run)
 {
 	const struct path_table *table = facts->table;
 	unsigned slot = 0;
 
-	if (!s->waiting.first)
-		return SENDER_NOTHING;
 	s->is_blocked = !facts->has_session || !table || !table->len;
 	if (s->is_blocked)
 		return SENDER_BLOCKED;
 	run_tick(&s->run, now_ns);
 	if (is_striped(table))
-		slot = whose_turn(s, table);
+		slot = whose_turn(s, table, bytes);
 	uint8_t path_id = table->slot[slot].path_id;
 	*ret_run = (struct send_run){
 		.path_id = path_id,
@@ -104,6 +102,14 @@ enum sender_outcome sender_next_run(struct sender *s, const struct sender_facts 
 		.packets_max = BATCH_MAX,
 	};
 	return SENDER_RUN;
+}
+
+enum sender_outcome sender_next_run(struct sender *s, const struct sender_facts *facts,
+                                    uint64_t now_ns, struct send_run *ret_run)
+{
+	if (!s->waiting.first)
+		return SENDER_NOTHING;
+	return sender_run_for(s, facts, send_ticket_next_bytes(s->waiting.first), now_ns, ret_run);
 }
 
 /* ---- what was sent ---- */

@@ -99,18 +99,32 @@ void sender_offer(struct sender *s, struct send_ticket *ticket);
 enum sender_outcome sender_next_run(struct sender *s, const struct sender_facts *facts,
                                     uint64_t now_ns, struct send_run *ret_run);
 
+/* Whether another packet of @bytes fits into @run, which it belongs to then. */
+static inline bool send_run_add(struct send_run *run, uint32_t bytes)
+{
+	if (run->bytes >= run->bytes_max || run->packets >= run->packets_max)
+		return false;
+	run->bytes += bytes;
+	run->packets++;
+	return true;
+}
+
 /* The next packet of @run: its ticket, from which the caller cuts one. A ticket without packets
  * left is the caller's again. NULL: the run is full, or nothing waits any more. The caller may stop
  * before, when its memory or a train is full: the path goes on with its turn in the next run.
  */
 static inline struct send_ticket *sender_take(struct sender *s, struct send_run *run)
 {
-	if (!s->waiting.first || run->bytes >= run->bytes_max || run->packets >= run->packets_max)
+	if (!s->waiting.first || !send_run_add(run, send_ticket_next_bytes(s->waiting.first)))
 		return NULL;
-	run->bytes += send_ticket_next_bytes(s->waiting.first);
-	run->packets++;
 	return send_queue_take(&s->waiting);
 }
+
+/* The same as sender_next_run() for packets that the caller keeps in an order of its own, the first
+ * of @bytes: it takes them with send_run_add() instead of sender_take(). Never SENDER_NOTHING.
+ */
+enum sender_outcome sender_run_for(struct sender *s, const struct sender_facts *facts,
+                                   uint32_t bytes, uint64_t now_ns, struct send_run *ret_run);
 
 /* @run, of which something was taken, has got its @numbers and leaves in the order of this call.
  * NULL: it got none and is lost; the path is charged all the same. @facts are those of

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 #include "vtrunkd/wire.h"
 
@@ -224,6 +225,34 @@ Test(sender, a_run_without_packets_never_was)
 		cr_expect(eq(uint, send_run(1, START_NS).path_id, 2 + i % 2));
 	}
 	sender_fini(&sender);
+}
+
+/* One sender gets tickets; the other is asked for packets that wait elsewhere. */
+Test(sender, says_the_same_of_packets_that_wait_elsewhere)
+{
+	struct sender other;
+	uint64_t now_ns;
+
+	set_paths(BONDING_AGGREGATE, 3, 1);
+	now_ns = make_fast(START_NS);
+	other = sender;
+	memset(other.log, 0, sizeof other.log);
+	for (unsigned i = 0; i < 50; i++) {
+		struct send_run mine = {0}, same;
+
+		offer(40, now_ns);
+		cr_assert(
+			eq(int, sender_run_for(&other, &facts, PACKET, now_ns, &mine), SENDER_RUN));
+		same = next_run(now_ns);
+		cr_expect(eq(uint, mine.path_id, same.path_id));
+		cr_expect(eq(u32, mine.bytes_max, same.bytes_max));
+		while (send_run_add(&mine, PACKET))
+			cr_assert(sender_take(&sender, &same) != NULL);
+		cr_expect(sender_take(&sender, &same) == NULL);
+		sender_sent(&other, &facts, &mine, NULL, now_ns);
+		sent(&same, now_ns);
+	}
+	drop_all();
 }
 
 /* ---- what was sent ---- */
