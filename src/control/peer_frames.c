@@ -66,6 +66,20 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 	}
 }
 
+/* Probes are sent to whom one takes for a vtrunkd: the peer has our HELLO, though its answer may be lost, on a
+ * path that is dead in our direction say. Left alone it would take us for bonded, and we it for plain.
+ */
+static void heed_probe(struct peer *peer, uint32_t key, uint64_t now_ns)
+{
+	const struct keypair *kp = peer->session.current;
+
+	if (peer->verdict.is != VERDICT_STOCK || !kp || kp->local_index != key ||
+	    !kp->accepts_lanes)
+		return;
+	peer_be_bonded(peer, now_ns);
+	peer_refuse_data(peer);
+}
+
 /* From where no path is, or to an address of ours that the path did not use; the others come as life signs. A
  * path that carries data stays as it is: the peer may well speak to two of our addresses.
  */
@@ -76,6 +90,7 @@ static void take_stray_probe(struct peer *peer, struct cause *cause, const struc
 	const struct batch *r = cause->report;
 	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->path[r->path_id];
 
+	heed_probe(peer, r->keypair->local_index, now_ns);
 	if (path && path->is_used && !health_carries_data(&path->health))
 		path_set_route(peer, path, &r->route, now_ns);
 	if (peer->verdict.is == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
@@ -223,18 +238,24 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 		health_assume_up(&path->health, "the peer has moved here", now_ns);
 }
 
+/* Whether what it says is of a session that we have. */
+static bool sign_counts(const struct peer *peer, const struct life_sign *sign)
+{
+	return peer->verdict.is == VERDICT_BONDED && session_has_key(&peer->session, sign->key);
+}
+
 static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 {
 	struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
-	bool is_bonded = peer->verdict.is == VERDICT_BONDED;
 	struct life_sign sign;
 
 	while (signs_take(&dp->probes, &path->probes_taken, &sign)) {
-		if (is_bonded && session_has_key(&peer->session, sign.key))
+		heed_probe(peer, sign.key, now_ns);
+		if (sign_counts(peer, &sign))
 			take_probe(peer, path, &sign);
 	}
 	while (signs_take(&dp->answers, &path->answers_taken, &sign)) {
-		if (is_bonded && session_has_key(&peer->session, sign.key))
+		if (sign_counts(peer, &sign))
 			take_answer(peer, path, &sign, now_ns);
 	}
 }

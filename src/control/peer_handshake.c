@@ -26,6 +26,7 @@ static bool is_target(const struct peer *peer, const struct path *path, bool eve
 static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
 {
 	return peer->verdict.is != VERDICT_STOCK || !session_is_alive(&peer->session, now_ns) ||
+	       peer->session.next || /* begun by the peer and not used: it may not hear us */
 	       peer->handshake.attempts > 0 || counter_read(&peer->dp->data_tx_since_ns) ||
 	       peer->active == PATH_NONE;
 }
@@ -154,6 +155,16 @@ static void note_origin(struct peer *peer, const struct route *route, uint64_t n
 		path_may_tell(path, sizeof(struct message_response));
 }
 
+/* It began a session, was answered, did not use it, and begins another one: we hear it and it does not hear
+ * us, over the link that it came by. While that goes on its messages keep us from finding out by silence.
+ */
+static bool is_deaf(const struct peer *peer)
+{
+	const struct keypair *next = peer->session.next;
+
+	return next && !atomic_load_explicit(&next->is_confirmed, memory_order_relaxed);
+}
+
 static void accept_initiation(struct peer *peer, struct noise_initiation *init,
                               const struct message_initiation *msg,
                               const uint8_t timestamp[static TAI64N_LEN], const struct route *route,
@@ -161,6 +172,7 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 {
 	struct control *control = peer->control;
 	struct message_response response;
+	bool does_not_hear_us = is_deaf(peer);
 	uint8_t ephemeral[KEY_LEN];
 	uint32_t index;
 	int r;
@@ -183,6 +195,8 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	answered_remember(&peer->answered, msg, &response, now_ns);
 	note_origin(peer, route, now_ns);
 	send_response(peer, route, &response, now_ns);
+	if (does_not_hear_us && !peer->handshake.is_pending)
+		peer_initiate(peer, false, now_ns); /* over every link, REKEY_TIMEOUT from now */
 	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s link=%s: answered a handshake initiation%s",
 	            peer->name, route->link->name, peer->verdict.saw_marker ? " of a vtrunkd" : "");
 }

@@ -141,7 +141,91 @@ Test(peer, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
 	cr_expect(ge(u64, before_ns, REKEY_TIMEOUT), "the usual pause in the end");
 }
 
+/* An initiation of the peer's, of time @s, comes over link @link. */
+static void take_initiation_of(uint64_t s, unsigned link)
+{
+	struct message_initiation msg;
+	uint8_t ephemeral[KEY_LEN], timestamp[TAI64N_LEN];
+	struct noise_handshake hs;
+	struct cookie_keys keys;
+	struct cookie_jar jar = {0};
+	struct route route = rig_route(&rig, link);
+
+	cookie_keys_init(&keys, rig.control.identity->public_key);
+	random_bytes(ephemeral, sizeof ephemeral);
+	noise_timestamp(timestamp, s, 0, 0);
+	cr_assert(eq(int,
+	             noise_create_initiation(&hs, &rig.other, &rig.us, ephemeral, timestamp,
+	                                     4711 + (uint32_t)s, &msg),
+	             0));
+	cookie_add_macs(&keys, &jar, &msg, sizeof msg, rig.now_ns);
+	messages_take(&rig.control.messages, &route, (const uint8_t *)&msg, sizeof msg, rig.now_ns);
+}
+
+Test(peer, peer_that_does_not_hear_our_responses_is_tried_over_every_link)
+{
+	rig_path(&rig, 0);
+	rig_path(&rig, 1);
+	rig_session(&rig, false, false, 0);
+	take_initiation_of(1800000000, 0);
+	cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS), "once may be a lost packet");
+	rig.now_ns += REKEY_TIMEOUT + NS_PER_MS;
+	take_initiation_of(1800000005, 0);
+	cr_assert(eq(u64, rig.peer->handshake.retry_ns, rig.now_ns + REKEY_TIMEOUT));
+	peer_service(rig.peer, rig.peer->handshake.retry_ns);
+	cr_expect(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0));
+	cr_expect(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0));
+}
+
+Test(peer, peer_that_uses_the_session_it_began_is_left_alone)
+{
+	rig_path(&rig, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		take_initiation_of(1800000000 + i, 0);
+		cr_assert(ne(ptr, rig.peer->session.next, NULL));
+		atomic_store(&rig.peer->session.next->is_confirmed, true);
+		peer_service(rig.peer, rig.now_ns);
+		cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS), "session %u", i);
+		rig.now_ns += NS_PER_S;
+	}
+}
+
 /* ---- what belongs to which session ---- */
+
+static struct frame_probe probe_of(unsigned path)
+{
+	return (struct frame_probe){.path_id = (uint8_t)path};
+}
+
+Test(peer, probe_tells_that_our_greeting_came_though_the_answer_was_lost)
+{
+	struct frame_probe probe = probe_of(0);
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_assert(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
+	rig_frame(&rig, kp, 1, PATH_NONE, FRAME_PROBE, &probe, sizeof probe);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
+}
+
+Test(peer, life_sign_tells_so_as_well)
+{
+	struct life_sign sign = {.number = 0};
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	signs_put(&rig.peer->dp->path[0].probes, &sign);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK), "of another session");
+	sign.key = kp->local_index;
+	signs_put(&rig.peer->dp->path[0].probes, &sign);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
+}
 
 Test(peer, late_goodbye_of_the_session_before_is_ignored)
 {
