@@ -19,6 +19,11 @@ static void supersede(struct session *s, struct keypair *kp, uint64_t now_ns)
 		keypair_supersede(kp, now_ns);
 }
 
+static bool is_superseded(const struct keypair *kp)
+{
+	return atomic_load_explicit(&kp->superseded_ns, memory_order_relaxed);
+}
+
 static void add_as_initiator(struct session *s, struct keypair *kp, uint64_t now_ns,
                              struct session_retired *ret)
 {
@@ -35,9 +40,13 @@ static void add_as_initiator(struct session *s, struct keypair *kp, uint64_t now
 	s->current = kp;
 }
 
+/* Where sessions crossed, `previous` is what the peer sends under until it has our response, if that
+ * ever comes: whoever else has the peer's key can begin a session and not go on.
+ */
 static void add_as_responder(struct session *s, struct keypair *kp, struct session_retired *ret)
 {
-	drop(&s->previous, ret);
+	if (s->previous && is_superseded(s->previous))
+		drop(&s->previous, ret);
 	drop(&s->next, ret);
 	s->next = kp;
 }

@@ -2,7 +2,7 @@
 /* session.h - the keypairs of a peer: previous, current, next (whitepaper 6.3, docs/protocol.md).
  *
  *   initiator, session made:            previous = next or current; current = the new one
- *   responder, session made:            previous and next are dropped; next = the new one
+ *   responder, session made:            next = the new one; previous is dropped unless it crossed
  *   responder, first packet under next: previous = current; current = next
  *
  * It decides which keypair is which and holds a reference of each. What it lets go of it hands back,

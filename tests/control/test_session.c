@@ -126,6 +126,23 @@ Test(session, crossed_one_stays_and_counts_as_the_newest)
 	cr_expect(not(session_is_newest(&s, ours)));
 }
 
+Test(session, crossed_one_stays_until_the_next_is_used)
+{
+	struct keypair *theirs = add(false, false, NOW), *ours = add(true, false, NOW + 1), *next;
+
+	cr_expect(let_go(NULL, NULL));
+	add(false, false, NOW + 2);
+	cr_expect(let_go(NULL, NULL));
+	cr_expect(eq(ptr, s.previous, theirs), "the peer sends under it, and may not get our response");
+	next = add(false, false, NOW + 3);
+	cr_expect(eq(ptr, s.previous, theirs));
+	cr_expect(let_go(retired.kp[0], NULL), "the one that was never used");
+	atomic_store(&next->is_confirmed, true);
+	cr_expect(session_confirm(&s, NOW + 4, &retired));
+	cr_expect(let_go(theirs, NULL));
+	cr_expect(eq(ptr, s.previous, ours));
+}
+
 Test(session, plain_peers_that_cross_have_one_newest)
 {
 	struct keypair *theirs = add(false, false, NOW), *ours = add(true, false, NOW + 1);
