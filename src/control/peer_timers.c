@@ -194,17 +194,22 @@ static uint64_t serve(struct peer *peer, enum timer timer, uint64_t now_ns)
 	return timer_again_ns(timer, &facts, now_ns);
 }
 
+static bool is_idle(const struct dp_peer *dp)
+{
+	return !counter_read(&dp->data_tx_since_ns) && !counter_read(&dp->data_rx_since_ns);
+}
+
 /* The data plane wakes us only while nobody looks at the two times anyway. */
 static void disarm_if_idle(struct dp_peer *dp)
 {
-	if (counter_read(&dp->data_tx_since_ns) || counter_read(&dp->data_rx_since_ns))
+	if (!is_idle(dp))
 		return;
 	atomic_store(&dp->timers_armed, false);
 	if (atomic_load(&dp->data_tx_since_ns) || atomic_load(&dp->data_rx_since_ns))
 		atomic_store(&dp->timers_armed, true); /* begun meanwhile: seen in this round */
 }
 
-uint64_t peer_timers_service(struct peer *peer, uint64_t now_ns)
+static uint64_t serve_all(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next_ns = NEVER_NS;
 
@@ -214,5 +219,15 @@ uint64_t peer_timers_service(struct peer *peer, uint64_t now_ns)
 
 		next_ns = at_ns < next_ns ? at_ns : next_ns;
 	}
+	return next_ns;
+}
+
+uint64_t peer_timers_service(struct peer *peer, uint64_t now_ns)
+{
+	uint64_t next_ns = serve_all(peer, now_ns);
+
+	/* A keepalive that was due, say, has ended what was looked at: nobody comes back for it. */
+	if (atomic_load(&peer->dp->timers_armed) && is_idle(peer->dp))
+		next_ns = serve_all(peer, now_ns);
 	return next_ns;
 }

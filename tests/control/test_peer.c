@@ -293,6 +293,35 @@ Test(peer, keepalive_asks_for_a_new_key_as_data_does)
 	cr_expect(rig.peer->handshake.is_pending);
 }
 
+/* Whether the data plane has told of data. */
+static bool is_told_of_data(void)
+{
+	struct dp_peer *told;
+	unsigned events, all = 0;
+
+	while ((told = engine_take_event(rig.control.engine, &events))) {
+		all |= events;
+		dp_peer_put(told);
+	}
+	return (all & PEER_EVENT_ACTIVE) != 0;
+}
+
+Test(peer, data_after_a_passive_keepalive_is_watched)
+{
+	rig_path(&rig, 0);
+	rig_session(&rig, true, false, 0);
+	peer_service(rig.peer, rig.now_ns);
+	is_told_of_data();
+	dp_peer_heard(rig.peer->dp, true, rig.now_ns);
+	cr_assert(is_told_of_data());
+	peer_service(rig.peer, rig.now_ns);
+	rig.now_ns += KEEPALIVE_TIMEOUT;
+	peer_service(rig.peer, rig.now_ns); /* sends a keepalive, which ends what was looked at */
+	cr_assert(eq(u64, counter_read(&rig.peer->dp->data_rx_since_ns), 0));
+	dp_peer_sent(rig.peer->dp, true, rig.now_ns + NS_PER_S);
+	cr_expect(is_told_of_data(), "or silence is never noticed");
+}
+
 /* ---- origins ---- */
 
 static struct path *origin(unsigned link)
