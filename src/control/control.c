@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/control.h"
-#include "control/peer_handshake.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,23 +9,18 @@
 #include "base/clock.h"
 #include "control/ctl_socket.h"
 #include "control/endpoints.h"
-#include "control/interface.h"
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/peer_frames.h"
+#include "control/peer_handshake.h"
 #include "control/peer_verdict.h"
-#include "control/sharing.h"
 #include "control/signals.h"
-#include "control/source.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "vtrunkd/ctl.h"
 
 #define EVENTS_PER_TURN 64u /* of the data plane */
 #define SAMPLE_NS       NS_PER_S
-
-/* A system with many routes changes them all the time, and each look asks about all peers. */
-#define LOOK_AROUND_INTERVAL_NS NS_PER_S
 
 #define TUN_INTERVAL_NS (60 * NS_PER_S) /* between lines about a device whose reads fail */
 
@@ -134,66 +128,6 @@ static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_
 		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 
-static void on_put_back(struct deadline *d, uint64_t now_ns)
-{
-	struct control *control = caa_container_of(d, struct control, put_back);
-
-	own_device_put_back(&control->own_device, now_ns);
-	interface_put_back(control->config, control->interface);
-	detours_refresh(&control->detours);
-}
-
-/* Somebody changed the TUN device. */
-static void own_device_changed(struct control *control, const struct netif_event *event)
-{
-	switch (own_device_note(&control->own_device, event->kind)) {
-	case OWN_DEVICE_FELL:
-		log_warning("interface=%s: it was set down, nothing passes until it is up again",
-		            control->interface);
-		break;
-	case OWN_DEVICE_ROSE:
-		log_info("interface=%s: it is up again", control->interface);
-		break;
-	case OWN_DEVICE_AS_BEFORE:
-		break;
-	}
-	deadline_set(&control->loop.deadlines, &control->put_back,
-	             own_device_due_ns(&control->own_device, control->loop.now_ns));
-}
-
-static void netif_changed(const struct netif_event *event, void *arg)
-{
-	struct control *control = arg;
-
-	if (event->kind == NETIF_RESYNC || !strcmp(event->name, control->interface))
-		own_device_changed(control, event);
-	uplinks_netif_event(&control->uplinks, event, control->loop.now_ns);
-	endpoints_network_changed(control, control->loop.now_ns);
-	deadline_set(&control->loop.deadlines, &control->look_around,
-	             control->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
-}
-
-static void on_look_around(struct deadline *d, uint64_t now_ns)
-{
-	struct control *control = caa_container_of(d, struct control, look_around);
-
-	control->looked_around_ns = now_ns;
-	detours_refresh(&control->detours);
-	sources_check(control, now_ns);
-	uplinks_try_again(&control->uplinks, now_ns);
-	control->has_new_targets = true; /* or the ways there are new */
-	for (size_t i = 0; i < control->peer_count; i++)
-		path_try_again(control->peers[i], now_ns);
-}
-
-static void on_netif(struct event_source *source, uint32_t events, uint64_t now_ns)
-{
-	struct control *control = caa_container_of(source, struct control, netif);
-
-	(void)events, (void)now_ns;
-	netif_monitor_read(&control->monitor, netif_changed, control);
-}
-
 static void on_answer(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(source, struct control, answers);
@@ -219,28 +153,6 @@ static void tell_tun(struct control *control, uint64_t now_ns)
 		            control->interface);
 }
 
-/* For a person who sees that nothing passes and does not know where to look. */
-static void tell_routing_loop(struct control *control, uint64_t now_ns)
-{
-	uint64_t drops = engine_drops(control->engine, DROP_ROUTING_LOOP), fresh;
-
-	if (routing_loop_note(&control->routing_loop, drops, now_ns, &fresh))
-		log_warning("interface=%s: the route to a peer's endpoint leads into the tunnel, "
-		            "%llu datagram%s of our own came back and %s dropped; give the links "
-		            "a device, or the endpoint a route beside the tunnel",
-		            control->interface, (unsigned long long)fresh, fresh == 1 ? "" : "s",
-		            fresh == 1 ? "was" : "were");
-}
-
-static void tell_sharing(struct control *control, uint64_t now_ns)
-{
-	if (control->has_new_targets)
-		sharing_look(control);
-	control->has_new_targets = false;
-	for (size_t i = 0; i < control->peer_count; i++)
-		sharing_tell(control->peers[i], now_ns);
-}
-
 static void on_sample(struct deadline *d, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(d, struct control, sample);
@@ -251,9 +163,8 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 		path_tell_trains(control->peers[i], now_ns);
 	control->sampled_ns = now_ns;
 	uplinks_tell_trains(&control->uplinks);
-	tell_sharing(control, now_ns);
+	surroundings_tell(control, now_ns);
 	tell_tun(control, now_ns);
-	tell_routing_loop(control, now_ns);
 	ratelimit_expire(&control->messages.strangers.ratelimit, now_ns);
 	deadline_set(&control->loop.deadlines, d, now_ns + SAMPLE_NS);
 }
@@ -455,13 +366,10 @@ static int watch_all(struct control *control, int signal_fd)
 
 	control->signals = (struct event_source){signal_fd, on_signal};
 	control->events = (struct event_source){engine_event_fd(control->engine), on_engine};
-	control->netif = (struct event_source){netif_monitor_fd(&control->monitor), on_netif};
 	control->answers = (struct event_source){resolve_fd(control->resolver), on_answer};
 	r = loop_watch(&control->loop, &control->signals, EPOLLIN);
 	if (!r)
 		r = loop_watch(&control->loop, &control->events, EPOLLIN);
-	if (!r)
-		r = loop_watch(&control->loop, &control->netif, EPOLLIN);
 	return r ? r : loop_watch(&control->loop, &control->answers, EPOLLIN);
 }
 
@@ -486,12 +394,9 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 		r = publish_allowedips(control);
 	if (r)
 		return r;
-	r = detours_init(&control->detours, control->config, control->interface);
-	if (r)
-		return r;
 	links_init(control);
 	*ret_what = "the watch on network interfaces";
-	r = netif_monitor_init(&control->monitor);
+	r = surroundings_init(control);
 	if (r)
 		return r;
 	*ret_what = "the resolver";
@@ -536,8 +441,6 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 		control_destroy(control);
 		return r;
 	}
-	control->put_back.expired = on_put_back;
-	control->look_around.expired = on_look_around;
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
@@ -550,12 +453,11 @@ void control_destroy(struct control *control)
 {
 	if (!control)
 		return;
-	detours_fini(&control->detours);
+	surroundings_fini(control);
 	ctl_socket_destroy(control->ctl);
 	if (control->engine)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);
-	netif_monitor_fini(&control->monitor);
 	for (size_t i = 0; i < control->peer_count; i++)
 		peer_destroy(control->peers[i]);
 	free(control->peers);

@@ -12,16 +12,13 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "control/detour.h"
 #include "control/gate.h"
 #include "control/loop.h"
 #include "control/messages.h"
-#include "control/netif_monitor.h"
-#include "control/own_device.h"
 #include "control/peer.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
-#include "control/routing_loop.h"
+#include "control/surroundings.h"
 #include "control/uplink.h"
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
@@ -44,7 +41,6 @@ struct control {
 	struct noise_identity *identity; /* secret memory */
 	struct messages messages;        /* from anybody */
 	struct loop loop;
-	struct netif_monitor monitor;
 	struct resolver *resolver;
 	struct ctl_socket *ctl;
 	struct uplinks uplinks;
@@ -54,18 +50,13 @@ struct control {
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;
 
-	struct event_source signals, events, netif, answers;
+	struct event_source signals, events, answers;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
 	struct gate gate;           /* what handshake messages may cost */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
-	struct own_device own_device;
-	struct deadline put_back; /* what our device has lost */
-	struct detours detours;
-	struct deadline look_around; /* routes, addresses or devices have changed */
-	uint64_t looked_around_ns;
+	struct surroundings surroundings;
 	bool has_new_targets; /* paths lead elsewhere since sharing_look() */
-	struct routing_loop routing_loop;
 	uint64_t sampled_ns;
 	struct deadline sample; /* rates for status, once a second */
 	bool is_stopping;

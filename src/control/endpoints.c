@@ -120,7 +120,8 @@ static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink
 	                      .remote = *address};
 
 	if (!*uplink->pair[endpoint_family(address) == AF_INET6].device)
-		detours_keep(&peer->control->detours, address, &line->bind, line->fwmark);
+		detours_keep(&peer->control->surroundings.detours, address, &line->bind,
+		             line->fwmark);
 	if (!path)
 		path = path_add(peer, uplink, &route, (int)e, now_ns);
 	if (path)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* surroundings.h - what changes around the daemon: devices, addresses and routes of the system.
+ *
+ * Devices and addresses are passed to the links and endpoints at once, as the system tells them. Then,
+ * at most once per second since a system with many routes changes them all the time, a look around:
+ * host routes, source addresses, links and paths that rest. Our own TUN device gets back what others
+ * take from it. And once per second people are told what of it makes a tunnel slow or useless.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_SURROUNDINGS_H
+#define CONTROL_SURROUNDINGS_H
+
+#include "control/detour.h"
+#include "control/loop.h"
+#include "control/netif_monitor.h"
+#include "control/own_device.h"
+#include "control/routing_loop.h"
+
+struct control;
+
+/* All zero: not set up. */
+struct surroundings {
+	struct netif_monitor monitor;
+	struct event_source source; /* the monitor's */
+	struct own_device own_device;
+	struct deadline put_back; /* what our device has lost */
+	struct detours detours;
+	struct deadline look_around; /* routes, addresses or devices have changed */
+	uint64_t looked_around_ns;
+	struct routing_loop routing_loop;
+};
+
+/* Watches from now on, for links and a TUN device that are there. Returns 0 or a negative errno. */
+int surroundings_init(struct control *control);
+
+/* Removes our host routes. Also after an init that failed, or none. */
+void surroundings_fini(struct control *control);
+
+/* Something has changed; the monitor tells. */
+void surroundings_changed(struct control *control, const struct netif_event *event,
+                          uint64_t now_ns);
+
+/* Logs what is new of paths that share a line and of datagrams that come back to us. Once per second. */
+void surroundings_tell(struct control *control, uint64_t now_ns);
+
+#endif

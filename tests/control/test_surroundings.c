@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* One peer over two links of loopback; the test tells what the monitor would. */
+#include "control/surroundings.h"
+
+#include "peer_rig.h"
+
+static struct peer_rig rig;
+
+static void setup(void)
+{
+	log_set_level(LOG_LEVEL_ERROR);
+	rig_open(&rig);
+	strcpy(rig.control.interface, "vt-test");
+	cr_assert(eq(int, surroundings_init(&rig.control), 0));
+}
+
+static void teardown(void)
+{
+	surroundings_fini(&rig.control);
+	rig_close(&rig);
+}
+
+TestSuite(surroundings, .init = setup, .fini = teardown);
+
+static void change(enum netif_event_kind kind, const char *name)
+{
+	struct netif_event event = {.kind = kind, .index = *name ? 1 : 0, .name = name};
+
+	surroundings_changed(&rig.control, &event, rig.now_ns);
+}
+
+/* Runs what is due after @ns more. */
+static void pass(uint64_t ns)
+{
+	rig.now_ns += ns;
+	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
+}
+
+Test(surroundings, look_around_follows_a_change_at_most_once_per_second)
+{
+	struct surroundings *around = &rig.control.surroundings;
+
+	change(NETIF_ROUTES_CHANGED, "");
+	pass(0);
+	cr_assert(eq(u64, around->looked_around_ns, rig.now_ns));
+	cr_expect(rig.control.has_new_targets, "the ways there are new");
+	pass(NS_PER_S / 2);
+	change(NETIF_ROUTES_CHANGED, "");
+	change(NETIF_ROUTES_CHANGED, "");
+	pass(0);
+	cr_expect(eq(u64, around->looked_around_ns, rig.now_ns - NS_PER_S / 2),
+	          "half a second ago");
+	pass(NS_PER_S / 2);
+	cr_expect(eq(u64, around->looked_around_ns, rig.now_ns));
+	cr_expect(not(deadline_is_set(&around->look_around)), "until something changes again");
+}
+
+Test(surroundings, link_that_rests_is_tried_after_a_change)
+{
+	struct uplink_pair *pair = rig_pair(&rig, 0);
+
+	uplink_refused(pair->uplink, pair->link, ENETDOWN, rig.now_ns);
+	cr_assert(eq(int, pair->state, UPLINK_RESTING));
+	change(NETIF_ROUTES_CHANGED, "");
+	pass(0);
+	pass(1); /* what a deadline sets to now is run in the next turn */
+	cr_expect(eq(int, pair->state, UPLINK_UP));
+}
+
+Test(surroundings, device_of_ours_that_comes_up_again_gets_back_what_it_lost)
+{
+	struct surroundings *around = &rig.control.surroundings;
+
+	change(NETIF_LINK_DOWN, "vt-test");
+	cr_expect(not(deadline_is_set(&around->put_back)), "while it is down");
+	change(NETIF_LINK_UP, "vt-test");
+	cr_expect(eq(u64, around->put_back.at_ns, rig.now_ns));
+	deadline_cancel(&rig.control.loop.deadlines, &around->put_back);
+	change(NETIF_ADDRESS_REMOVED, "lo");
+	cr_expect(not(deadline_is_set(&around->put_back)), "another device");
+	change(NETIF_RESYNC, "");
+	cr_expect(deadline_is_set(&around->put_back), "it may have been ours");
+}
+
+Test(surroundings, sharing_is_looked_at_when_targets_are_new)
+{
+	rig.control.has_new_targets = true;
+	surroundings_tell(&rig.control, rig.now_ns);
+	cr_expect(not(rig.control.has_new_targets));
+}
