@@ -11,16 +11,14 @@
 #include "control/endpoints.h"
 #include "control/link_scope.h"
 #include "control/links.h"
-#include "control/peer_frames.h"
-#include "control/peer_handshake.h"
+#include "control/notices.h"
 #include "control/peer_verdict.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "vtrunkd/ctl.h"
 
-#define EVENTS_PER_TURN 64u /* of the data plane */
-#define SAMPLE_NS       NS_PER_S
+#define SAMPLE_NS NS_PER_S
 
 #define TUN_INTERVAL_NS (60 * NS_PER_S) /* between lines about a device whose reads fail */
 
@@ -44,88 +42,6 @@ static void on_signal(struct event_source *source, uint32_t events, uint64_t now
 		log_info("stopping, got %s", name);
 		control->is_stopping = true;
 	}
-}
-
-/* A round of the dispatcher may have asked with the keypair before in hand. */
-static void answer_want(struct peer *peer, uint64_t now_ns)
-{
-	if (session_is_young(&peer->session, now_ns))
-		atomic_store(&peer->dp->session_wanted, false);
-	else if (!peer->handshake.is_pending)
-		peer_initiate(peer, false, now_ns);
-}
-
-static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
-{
-	struct peer *peer = dp->control;
-
-	if (events & PEER_EVENT_WANT_SESSION)
-		answer_want(peer, now_ns);
-	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
-		int error = atomic_exchange(&dp->path[i].send_errno, 0);
-
-		if (error && peer->path[i].is_used)
-			path_refused(peer, &peer->path[i], error, now_ns);
-	}
-	peer_service(peer, now_ns); /* which takes the life signs */
-}
-
-static void take_report(const struct batch *report, uint64_t now_ns)
-{
-	struct peer *peer = report->peer->control;
-
-	peer_take_report(peer, report, now_ns);
-	peer_service(peer, now_ns);
-}
-
-/* At most as many as the engine lets wait, and those that come meanwhile, as far as the budget allows. */
-static void take_handshakes(struct control *control, uint64_t now_ns)
-{
-	struct batch *b;
-
-	if (!engine_has_handshake(control->engine) || !gate_enter(control, now_ns))
-		return;
-	while ((b = engine_take_handshake(control->engine))) {
-		messages_take(&control->messages, &b->route, segment_header(b, &b->segment[0]),
-		              b->segment[0].len, now_ns);
-		batch_free(b);
-		if (!gate_may_go_on(control, now_ns))
-			break;
-	}
-	gate_leave(control, now_ns);
-}
-
-static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
-{
-	struct control *control = caa_container_of(source, struct control, events);
-	struct dp_peer *dp;
-	struct batch *report;
-	unsigned events, events_taken = 0, reports_taken = 0;
-
-	(void)ready;
-	engine_events_begin(control->engine);
-	if (engine_tun_error(control->engine)) {
-		log_error("interface=%s: the TUN device is gone, %s; stopping", control->interface,
-		          strerror(engine_tun_error(control->engine)));
-		control->is_stopping = true;
-		control->has_failed = true;
-		return;
-	}
-	/* Each with a bound of its own: whoever makes one of them without end must not starve the other. */
-	while (events_taken < EVENTS_PER_TURN &&
-	       (dp = engine_take_event(control->engine, &events))) {
-		events_taken++;
-		take_event(dp, events, now_ns);
-		dp_peer_put(dp);
-	}
-	while (reports_taken < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
-		reports_taken++;
-		take_report(report, now_ns);
-		batch_free(report);
-	}
-	take_handshakes(control, now_ns);
-	if (events_taken == EVENTS_PER_TURN || reports_taken == EVENTS_PER_TURN)
-		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 
 static void on_answer(struct event_source *source, uint32_t events, uint64_t now_ns)
@@ -365,11 +281,10 @@ static int watch_all(struct control *control, int signal_fd)
 	int r;
 
 	control->signals = (struct event_source){signal_fd, on_signal};
-	control->events = (struct event_source){engine_event_fd(control->engine), on_engine};
 	control->answers = (struct event_source){resolve_fd(control->resolver), on_answer};
 	r = loop_watch(&control->loop, &control->signals, EPOLLIN);
 	if (!r)
-		r = loop_watch(&control->loop, &control->events, EPOLLIN);
+		r = notices_init(control);
 	return r ? r : loop_watch(&control->loop, &control->answers, EPOLLIN);
 }
 
