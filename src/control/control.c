@@ -12,6 +12,7 @@
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/notices.h"
+#include "control/peer_paths.h"
 #include "control/peer_verdict.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
@@ -74,9 +75,9 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	struct control *control = caa_container_of(d, struct control, sample);
 
 	for (size_t i = 0; i < control->peer_count; i++)
-		path_sample_rates(control->peers[i], now_ns - control->sampled_ns);
+		peer_sample_rates(control->peers[i], now_ns - control->sampled_ns);
 	for (size_t i = 0; i < control->peer_count; i++)
-		path_tell_trains(control->peers[i], now_ns);
+		peer_tell_trains(control->peers[i], now_ns);
 	control->sampled_ns = now_ns;
 	uplinks_tell_trains(&control->uplinks);
 	surroundings_tell(control, now_ns);

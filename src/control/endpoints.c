@@ -7,6 +7,7 @@
 
 #include "control/control.h"
 #include "control/peer_handshake.h"
+#include "control/peer_paths.h"
 
 /* An endpoint of which no address is known is asked for again after this, and after the second one
  * that is known and is not answered.
@@ -39,9 +40,10 @@ static bool is_meant_for(const struct peer *peer, unsigned e, const struct uplin
 static struct path *path_of(struct peer *peer, unsigned e, const struct uplink *uplink)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
+		struct path *path = &peer->paths.slot[i];
 
-		if (path->is_used && path->endpoint == (int)e && path->uplink == uplink)
+		if (path_is_used(path) && path->endpoint == (int)e &&
+		    path_link(&path->route) == uplink->id)
 			return path;
 	}
 	return NULL;
@@ -60,7 +62,7 @@ static bool is_answered(const struct peer *peer, const struct path *path, uint64
 		return false;
 	if (peer->verdict.is == VERDICT_BONDED)
 		return health_carries_data(&path->health) || health_answers(&path->health);
-	return path_id(peer, path) == peer->active && !is_peer_silent(peer);
+	return path_id(&peer->paths, path) == peer->paths.followed && !is_peer_silent(peer);
 }
 
 /* Its place among the addresses, or known->count. */
@@ -79,11 +81,11 @@ static bool is_free(struct peer *peer, const struct path *path, unsigned e,
 {
 	struct route route = {.link = uplink->pair[endpoint_family(address) == AF_INET6].link,
 	                      .remote = *address};
-	const struct path *other = path_find(peer, &route);
+	const struct path *other = paths_find(&peer->paths, &route);
 
 	if (!other || other == path)
 		return true;
-	return !path && (!other->is_configured || other->endpoint == (int)e);
+	return !path && (!path_is_configured(other) || other->endpoint == (int)e);
 }
 
 /* The first address of the endpoint that the link can reach, else the first that it may have
@@ -123,20 +125,22 @@ static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink
 		detours_keep(&peer->control->surroundings.detours, address, &line->bind,
 		             line->fwmark);
 	if (!path)
-		path = path_add(peer, uplink, &route, (int)e, now_ns);
+		path = peer_add_path(peer, &route, (int)e, now_ns);
 	if (path)
-		path_move(peer, path, &route, why, now_ns);
+		peer_move_path(peer, path, &route, why, now_ns);
 }
 
 static bool stays(const struct peer *peer, const struct path *path, unsigned e, uint64_t now_ns)
 {
 	const struct peer_endpoint *known = &peer->endpoint[e];
 
-	if (!path->has_target)
+	if (!path_has_target(path))
 		return false;
 	return is_answered(peer, path, now_ns) ||
 	       (index_of(known, &path->route.remote) < known->count &&
-	        (known->count == 1 || uplink_can_reach(path->uplink, &path->route.remote)));
+	        (known->count == 1 ||
+	         uplink_can_reach(uplink_of(&peer->control->uplinks, path->route.link),
+	                          &path->route.remote)));
 }
 
 /* Sees to it that the endpoint has a path over each link it is meant for, to an address that
@@ -174,15 +178,15 @@ static const struct endpoint *next_address(struct peer *peer, const struct path 
 {
 	unsigned e = (unsigned)path->endpoint;
 	const struct peer_endpoint *known = &peer->endpoint[e];
+	const struct uplink *uplink = uplink_of(&peer->control->uplinks, path->route.link);
 	unsigned at = index_of(known, &path->route.remote);
 
 	for (unsigned i = 1; i <= known->count; i++) {
 		const struct endpoint *address = &known->address[(at + i) % known->count];
 
-		if (uplink_allows(path->uplink, endpoint_family(address)) &&
+		if (uplink_allows(uplink, endpoint_family(address)) &&
 		    !endpoint_equal(address, &path->route.remote) &&
-		    is_free(peer, path, e, path->uplink, address) &&
-		    uplink_can_reach(path->uplink, address))
+		    is_free(peer, path, e, uplink, address) && uplink_can_reach(uplink, address))
 			return address;
 	}
 	return NULL;
@@ -197,7 +201,8 @@ static bool try_next(struct peer *peer, struct path *path, const char *why, uint
 		return false;
 	address = next_address(peer, path);
 	if (address)
-		lead(peer, path, (unsigned)path->endpoint, path->uplink, address, why, now_ns);
+		lead(peer, path, (unsigned)path->endpoint,
+		     uplink_of(&peer->control->uplinks, path->route.link), address, why, now_ns);
 	return address;
 }
 
@@ -215,11 +220,11 @@ void endpoints_retry(struct peer *peer, uint64_t now_ns)
 	uint16_t tried = hs->tried_paths;
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
+		struct path *path = &peer->paths.slot[i];
 		bool is_news;
 
 		/* What was heard since is under a session that lives, only renewing it fails. */
-		if (!(tried & 1u << i) || !path->is_used || path->endpoint < 0 ||
+		if (!(tried & 1u << i) || !path_is_used(path) || path->endpoint < 0 ||
 		    is_answered(peer, path, now_ns) ||
 		    counter_read(&peer->dp->path[i].heard_ns) > hs->sent_ns)
 			continue;
@@ -271,8 +276,7 @@ static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
 
 		if (!is_meant_for(peer, e, &control->uplinks.uplink[i]))
 			continue;
-		if (!path || (uplink_is_usable(path->uplink, path->route.link) &&
-		              !is_answered(peer, path, now_ns)))
+		if (!path || (peer_path_can_leave(peer, path) && !is_answered(peer, path, now_ns)))
 			return true;
 	}
 	return false;

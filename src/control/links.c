@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/peer_paths.h"
 
 /* Handshake messages taken from one link per turn of the loop: the rest waits in the socket, and
  * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).
@@ -141,7 +142,7 @@ static void failed(struct uplink_effects *fx, struct link *link, const char *rea
 	struct control *control = control_of(fx);
 
 	for (size_t i = 0; i < control->peer_count; i++) {
-		path_link_failed(control->peers[i], link, reason, now_ns);
+		peer_link_failed(control->peers[i], link, reason, now_ns);
 		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }
@@ -151,7 +152,7 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 	struct control *control = control_of(fx);
 
 	for (size_t i = 0; i < control->peer_count; i++) {
-		path_link_back(control->peers[i], link);
+		peer_link_back(control->peers[i], link);
 		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
 	}
 }

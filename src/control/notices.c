@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_paths.h"
 
 #define EVENTS_PER_TURN 64u
 
@@ -28,8 +29,8 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
 		int error = atomic_exchange(&dp->path[i].send_errno, 0);
 
-		if (error && peer->path[i].is_used)
-			path_refused(peer, &peer->path[i], error, now_ns);
+		if (error && path_is_used(&peer->paths.slot[i]))
+			peer_path_refused(peer, &peer->paths.slot[i], error, now_ns);
 	}
 	peer_service(peer, now_ns); /* which takes the life signs */
 }

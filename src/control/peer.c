@@ -11,6 +11,7 @@
 #include "control/endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
@@ -57,7 +58,9 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
 	peer->stale_limit = peer->refusal_limit =
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
-	peer->active = PATH_NONE;
+	paths_init(&peer->paths);
+	for (size_t i = 0; i < control->config->link_count; i++)
+		peer->link_weight[i] = control->config->links[i].weight;
 	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
@@ -125,7 +128,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	peer_extend_initiation(peer, now_ns);
 	due = peer_verdict_service(peer, now_ns);
 	next = due < next ? due : next;
-	due = path_service(peer, now_ns);
+	due = peer_paths_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = peer_timers_service(peer, now_ns);
 	next = due < next ? due : next;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
 #include "control/reply_budget.h"
@@ -17,9 +18,9 @@ static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t n
 		return;
 	peer_log(peer, now_ns, "peer=%s: was restarted", peer->name);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		peer->path[i].knows_remote_id = false;
-		if (peer->path[i].is_used && peer->verdict.is == VERDICT_BONDED)
-			health_reset(&peer->path[i].health, now_ns);
+		peer->paths.slot[i].knows_remote_id = false;
+		if (path_is_used(&peer->paths.slot[i]) && peer->verdict.is == VERDICT_BONDED)
+			health_reset(&peer->paths.slot[i].health, now_ns);
 	}
 }
 
@@ -48,7 +49,7 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
                        uint64_t now_ns)
 {
 	const struct batch *r = cause->report;
-	unsigned id = r->path_id == PATH_NONE ? path_to_speak(peer) : r->path_id;
+	unsigned id = r->path_id == PATH_NONE ? peer_path_to_speak(peer) : r->path_id;
 	const struct frame_hello *hello = (const void *)f->body;
 
 	if (hello->version == 0)
@@ -61,7 +62,8 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 		peer->frames.owed_hellos = 0;
 	} else if (id != PATH_NONE &&
 	           may_answer(peer, cause, FRAME_HELLO,
-	                      peer->path[id].has_target ? HELLO_BYTES : GREETING_BYTES, now_ns)) {
+	                      path_has_target(&peer->paths.slot[id]) ? HELLO_BYTES : GREETING_BYTES,
+	                      now_ns)) {
 		cause->ack_path = id;
 	}
 }
@@ -88,15 +90,15 @@ static void take_stray_probe(struct peer *peer, struct cause *cause, const struc
 {
 	const struct frame_probe *probe = (const void *)f->body;
 	const struct batch *r = cause->report;
-	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->path[r->path_id];
+	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->paths.slot[r->path_id];
 
 	heed_probe(peer, r->keypair->local_index, now_ns);
-	if (path && path->is_used && !health_carries_data(&path->health))
-		path_set_route(peer, path, &r->route, now_ns);
+	if (path && path_is_used(path) && !health_carries_data(&path->health))
+		peer_set_route(peer, path, &r->route, now_ns);
 	if (peer->verdict.is == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
-	    r->path_id == PATH_NONE && path_may_challenge(peer, now_ns) &&
+	    r->path_id == PATH_NONE && paths_may_ask(&peer->paths, now_ns) &&
 	    may_answer(peer, cause, FRAME_PROBE, CHALLENGE_BYTES, now_ns))
-		path_heard_of(peer, &r->route, probe->path_id, r, now_ns);
+		peer_heard_of(peer, &r->route, probe->path_id, r, now_ns);
 }
 
 static void take_probe(struct peer *peer, struct path *path, const struct life_sign *sign)
@@ -118,7 +120,7 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
 	                    sign->rtt_us * NS_PER_US, now_ns))
 		peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s, %s, round trip %.1f ms",
-		         peer->name, path_id(peer, path), path->uplink->name,
+		         peer->name, path_id(&peer->paths, path), path->route.link->name,
 		         path_state_name(path->health.state), path->health.reason,
 		         sign->rtt_us / 1000.0);
 }
@@ -126,9 +128,9 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 /* Where no path is: the candidate there may be, or the lane of another. */
 static unsigned lane_for(struct peer *peer, const struct route *route)
 {
-	const struct path *candidate = path_find(peer, route);
+	const struct path *candidate = paths_find(&peer->paths, route);
 
-	return candidate ? path_id(peer, candidate) : peer->active;
+	return candidate ? path_id(&peer->paths, candidate) : peer->paths.followed;
 }
 
 /* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one datagram,
@@ -178,8 +180,8 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 	peer_end_session(peer);
 	handshake_abandon(&peer->handshake);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->path[i].is_used)
-			health_fail(&peer->path[i].health, "the peer has stopped", now_ns);
+		if (path_is_used(&peer->paths.slot[i]))
+			health_fail(&peer->paths.slot[i].health, "the peer has stopped", now_ns);
 	}
 	peer->is_unreachable = true;
 	if (peer->config->endpoint_count)
@@ -202,7 +204,7 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 		take_challenge(peer, cause, f, now_ns);
 		break;
 	case FRAME_PATH_RESPONSE:
-		path_proved(peer, &cause->report->route, (const void *)f->body, now_ns);
+		peer_take_path_response(peer, &cause->report->route, (const void *)f->body, now_ns);
 		break;
 	case FRAME_GOODBYE:
 		if (session_is_newest(&peer->session, cause->report->keypair))
@@ -220,20 +222,19 @@ static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_n
 
 	if (peer->verdict.is == VERDICT_BONDED)
 		return;
-	path = path_find(peer, &r->route);
+	path = paths_find(&peer->paths, &r->route);
 	if (peer->verdict.is != VERDICT_STOCK && session_maybe_bonded(&peer->session) &&
-	    !(path && path->has_target))
+	    !(path && path_has_target(path)))
 		return;
-	if (!path && peer->active != PATH_NONE &&
-	    peer->path[peer->active].route.link == r->route.link)
-		path = &peer->path[peer->active];
+	if (!path && peer->paths.followed != PATH_NONE &&
+	    peer->paths.slot[peer->paths.followed].route.link == r->route.link)
+		path = &peer->paths.slot[peer->paths.followed];
 	if (!path)
-		path = path_add(peer, uplink_of(&peer->control->uplinks, r->route.link), &r->route, -1,
-		                now_ns);
+		path = peer_add_path(peer, &r->route, -1, now_ns);
 	if (!path)
 		return;
-	path_set_route(peer, path, &r->route, now_ns);
-	path_set_active(peer, path, now_ns);
+	peer_set_route(peer, path, &r->route, now_ns);
+	peer_follow(peer, path, now_ns);
 	if (peer->verdict.is == VERDICT_STOCK)
 		health_assume_up(&path->health, "the peer has moved here", now_ns);
 }
@@ -246,7 +247,7 @@ static bool sign_counts(const struct peer *peer, const struct life_sign *sign)
 
 static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 {
-	struct dp_path *dp = &peer->dp->path[path_id(peer, path)];
+	struct dp_path *dp = &peer->dp->path[path_id(&peer->paths, path)];
 	struct life_sign sign;
 
 	while (signs_take(&dp->probes, &path->probes_taken, &sign)) {
@@ -263,8 +264,8 @@ static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 void peer_take_signs(struct peer *peer, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->path[i].is_used)
-			take_signs_of(peer, &peer->path[i], now_ns);
+		if (path_is_used(&peer->paths.slot[i]))
+			take_signs_of(peer, &peer->paths.slot[i], now_ns);
 	}
 }
 

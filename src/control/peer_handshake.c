@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
+#include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
 #include "control/source.h"
@@ -18,9 +19,9 @@
  */
 static bool is_target(const struct peer *peer, const struct path *path, bool everywhere)
 {
-	if (!path->is_used || !path->has_target || !path_can_leave(peer, path))
+	if (!path_is_used(path) || !path_has_target(path) || !peer_path_can_leave(peer, path))
 		return false;
-	return everywhere || path_id(peer, path) == peer->active;
+	return everywhere || path_id(&peer->paths, path) == peer->paths.followed;
 }
 
 static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
@@ -28,7 +29,7 @@ static bool goes_everywhere(const struct peer *peer, uint64_t now_ns)
 	return peer->verdict.is != VERDICT_STOCK || !session_is_alive(&peer->session, now_ns) ||
 	       peer->session.next || /* begun by the peer and not used: it may not hear us */
 	       peer->handshake.attempts > 0 || counter_read(&peer->dp->data_tx_since_ns) ||
-	       peer->active == PATH_NONE;
+	       peer->paths.followed == PATH_NONE;
 }
 
 /* Sends @msg with MACs of its own over @route. Returns 0 or a negative errno. */
@@ -48,7 +49,7 @@ static bool send_on_path(struct peer *peer, struct path *path, const void *msg, 
 	int r = send_over(peer, &path->route, msg, len, now_ns);
 
 	if (r && r != -EAGAIN && r != -ENOBUFS)
-		path_refused(peer, path, -r, now_ns);
+		peer_path_refused(peer, path, -r, now_ns);
 	return r == 0;
 }
 
@@ -60,10 +61,11 @@ static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 	unsigned sent = 0;
 
 	for (unsigned k = 0; k < PATHS_MAX; k++) {
-		struct path *path = &peer->path[handshake_path(hs, k)];
+		struct path *path = &peer->paths.slot[handshake_path(hs, k)];
 
 		/* A refusal can end the attempt: what waits for a path asks for a new session. */
-		if (is_target(peer, path, everywhere) && handshake_try(hs, path_id(peer, path)) &&
+		if (is_target(peer, path, everywhere) &&
+		    handshake_try(hs, path_id(&peer->paths, path)) &&
 		    send_on_path(peer, path, &hs->initiation, sizeof hs->initiation, now_ns))
 			sent++;
 	}
@@ -81,7 +83,7 @@ void peer_extend_initiation(struct peer *peer, uint64_t now_ns)
 static void put_off(struct peer *peer, uint64_t now_ns)
 {
 	handshake_put_off(&peer->handshake,
-	                  path_is_any_known(peer) ? now_ns + REKEY_TIMEOUT : NEVER_NS);
+	                  paths_is_any_known(&peer->paths) ? now_ns + REKEY_TIMEOUT : NEVER_NS);
 }
 
 bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
@@ -131,7 +133,7 @@ static void send_response(struct peer *peer, const struct route *route,
 
 	send_over(peer, route, msg, sizeof *msg, now_ns);
 	for (unsigned i = 0; is_bonded && i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
+		struct path *path = &peer->paths.slot[i];
 
 		if (is_target(peer, path, true) && health_carries_data(&path->health) &&
 		    !route_is_same_way(&path->route, route))
@@ -148,7 +150,7 @@ static void note_origin(struct peer *peer, const struct route *route, uint64_t n
 {
 	struct path *path =
 		peer->verdict.saw_marker
-			? path_add_origin(peer, route, sizeof(struct message_initiation), now_ns)
+			? peer_add_origin(peer, route, sizeof(struct message_initiation), now_ns)
 			: NULL;
 
 	if (path)

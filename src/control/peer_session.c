@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_session.h"
+#include "control/peer_paths.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,42 +31,24 @@ static void publish_current(struct peer *peer)
 	peer->fx->publish_keypair(peer->fx, peer->dp, kp);
 }
 
-/* A path to an address already proved, if possible over the link of @route; or NULL. */
-static struct path *find_proved(struct peer *peer, const struct route *route)
-{
-	struct path *any = NULL;
-
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
-
-		if (!path->is_used || !path->has_target)
-			continue;
-		if (path->route.link == route->link)
-			return path;
-		any = any ? any : path;
-	}
-	return any;
-}
-
 /* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to prove first
- * that it is there (path_add_origin()): a response names no address, so anybody who has the key could lead our
+ * that it is there (peer_add_origin()): a response names no address, so anybody who has the key could lead our
  * data to a victim. Until then it goes where an initiation of ours went, if anywhere.
  */
 static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
                    bool is_initiator, uint64_t now_ns)
 {
-	struct uplink *uplink = uplink_of(&peer->control->uplinks, route->link);
-	struct path *path = path_find(peer, route);
+	struct path *path = paths_find(&peer->paths, route);
 
-	if (maybe_bonded && !(path && path->has_target))
-		path = is_initiator ? find_proved(peer, route) : NULL;
+	if (maybe_bonded && !(path && path_has_target(path)))
+		path = is_initiator ? paths_find_proved(&peer->paths, route->link) : NULL;
 	else if (!path)
-		path = path_add(peer, uplink, route, -1, now_ns);
+		path = peer_add_path(peer, route, -1, now_ns);
 	if (!path)
 		return;
 	if (!maybe_bonded || route_is_same_way(&path->route, route))
-		path_set_route(peer, path, route, now_ns);
-	path_set_active(peer, path, now_ns);
+		peer_set_route(peer, path, route, now_ns);
+	peer_follow(peer, path, now_ns);
 }
 
 /* Where both sides initiate, their sessions are born within a round trip and would be renewed so for

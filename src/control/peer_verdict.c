@@ -2,6 +2,7 @@
 #include "control/peer_verdict.h"
 
 #include "control/control.h"
+#include "control/peer_paths.h"
 
 /* What a greeting is taken to weigh, its padding at the longest. */
 #define GREETING_TOLD                                                                              \
@@ -14,18 +15,18 @@
 static bool send_hello(struct peer *peer, enum frame_type type, struct path *path)
 {
 	struct keypair *kp = peer->session.current;
-	unsigned id = path_id(peer, path);
+	unsigned id = path_id(&peer->paths, path);
 
 	if (!kp)
 		return true; /* memory would not help */
-	if (path->has_target)
+	if (path_has_target(path))
 		return frames_send_hello(&peer->frames, kp, type, id);
 	if (!path_may_tell(path, GREETING_TOLD))
 		return true;
 	if (frames_send_greeting(&peer->frames, kp, type, id,
-	                         path_challenge(peer, path, &path->route), &path->route))
+	                         peer_ask_path(peer, path, &path->route), &path->route))
 		return true;
-	path->told_bytes -= GREETING_TOLD;
+	path_take_back(path, GREETING_TOLD);
 	return false;
 }
 
@@ -34,32 +35,18 @@ uint16_t peer_send_hellos(struct peer *peer, enum frame_type type, uint16_t mask
 	uint16_t owed = 0;
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
+		struct path *path = &peer->paths.slot[i];
 
-		if (mask & 1u << i && path->is_used && path_can_leave(peer, path) &&
+		if (mask & 1u << i && path_is_used(path) && peer_path_can_leave(peer, path) &&
 		    !send_hello(peer, type, path))
 			owed |= (uint16_t)(1u << i);
 	}
 	return owed;
 }
 
-/* Over every path, since any may be dead in our direction, and to where handshakes came from. */
-static uint16_t paths_to_greet(const struct peer *peer)
-{
-	uint16_t mask = 0;
-
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct path *path = &peer->path[i];
-
-		if (path->is_used && (path->has_target || path->is_origin))
-			mask |= (uint16_t)(1u << i);
-	}
-	return mask;
-}
-
 void peer_send_keepalive(struct peer *peer)
 {
-	unsigned id = path_to_speak(peer);
+	unsigned id = peer_path_to_speak(peer);
 
 	if (peer->session.current && id != PATH_NONE)
 		frames_send_keepalive(&peer->frames, peer->session.current, id);
@@ -72,8 +59,9 @@ void peer_say_goodbye(struct peer *peer)
 	if (peer->verdict.is != VERDICT_BONDED)
 		return;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->session.current && peer->path[i].is_used && peer->path[i].has_target &&
-		    path_can_leave(peer, &peer->path[i]))
+		if (peer->session.current && path_is_used(&peer->paths.slot[i]) &&
+		    path_has_target(&peer->paths.slot[i]) &&
+		    peer_path_can_leave(peer, &peer->paths.slot[i]))
 			frames_send_goodbye(&peer->frames, peer->session.current, i);
 	}
 }
@@ -101,8 +89,8 @@ void peer_be_bonded(struct peer *peer, uint64_t now_ns)
 		            "peer=%s: no memory to put packets in order", peer->name);
 	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->path[i].is_used)
-			health_reset(&peer->path[i].health, now_ns);
+		if (path_is_used(&peer->paths.slot[i]))
+			health_reset(&peer->paths.slot[i].health, now_ns);
 	}
 	peer_log(peer, now_ns, "peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
 	         bonding_mode_name(peer->config->mode));
@@ -112,11 +100,12 @@ static void be_stock(struct peer *peer, uint64_t now_ns)
 {
 	if (peer->session.current)
 		atomic_store(&peer->session.current->send_lanes, false);
-	path_settle(peer, now_ns);
+	peer_settle(peer, now_ns);
 	bool is_news = verdict_stock(&peer->verdict);
-	atomic_store(&peer->dp->followed_path, (uint8_t)peer->active);
-	if (peer->active != PATH_NONE)
-		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+	atomic_store(&peer->dp->followed_path, (uint8_t)peer->paths.followed);
+	if (peer->paths.followed != PATH_NONE)
+		health_assume_up(&peer->paths.slot[peer->paths.followed].health,
+		                 "carries the session", now_ns);
 	if (is_news)
 		peer_log(peer, now_ns, "peer=%s: is plain WireGuard, one link at a time%s",
 		         peer->name,
@@ -130,16 +119,17 @@ static void go_on(struct peer *peer, uint64_t now_ns)
 {
 	if (peer->verdict.is == VERDICT_BONDED && peer->session.current)
 		atomic_store(&peer->session.current->send_lanes, true);
-	if (peer->verdict.is == VERDICT_STOCK && peer->active != PATH_NONE)
-		health_assume_up(&peer->path[peer->active].health, "carries the session", now_ns);
+	if (peer->verdict.is == VERDICT_STOCK && peer->paths.followed != PATH_NONE)
+		health_assume_up(&peer->paths.slot[peer->paths.followed].health,
+		                 "carries the session", now_ns);
 }
 
 void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns)
 {
 	char remote[ENDPOINT_TEXT_LEN] = "to-be-proved";
 
-	if (peer->active != PATH_NONE)
-		endpoint_format(&peer->path[peer->active].route.remote, remote);
+	if (peer->paths.followed != PATH_NONE)
+		endpoint_format(&peer->paths.slot[peer->paths.followed].route.remote, remote);
 	if (peer->session.count == 1 || peer->is_unreachable)
 		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
 		         peer->name, remote, is_initiator ? "initiator" : "responder");
@@ -154,8 +144,8 @@ void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t n
 	else
 		be_stock(peer, now_ns);
 	peer_refuse_data(peer);
-	path_publish(peer, now_ns);
-	if (is_initiator && peer->active != PATH_NONE)
+	peer_publish_paths(peer, now_ns);
+	if (is_initiator && peer->paths.followed != PATH_NONE)
 		/* Whatever comes first proves to the responder that we have the key. */
 		peer_send_keepalive(peer);
 }
@@ -169,22 +159,14 @@ static void pay_owed(struct peer *peer)
 	peer->frames.owed_hellos = peer_send_hellos(peer, FRAME_HELLO, peer->frames.owed_hellos);
 }
 
-/* Origins of copies of the initiation that came after the greeting. */
 static uint16_t origins_to_greet(const struct peer *peer)
 {
-	uint16_t mask = 0;
+	const struct session *s = &peer->session;
 
-	if (!peer->session.current || !peer->session.current->accepts_lanes ||
-	    peer->session.current->is_initiator || peer->session.next ||
+	if (!s->current || !s->current->accepts_lanes || s->current->is_initiator || s->next ||
 	    peer->verdict.is == VERDICT_STOCK)
 		return 0;
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct path *path = &peer->path[i];
-
-		if (path->is_used && path->is_origin && !path->has_challenge)
-			mask |= (uint16_t)(1u << i);
-	}
-	return mask;
+	return paths_late_origins(&peer->paths);
 }
 
 uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns)
@@ -193,13 +175,13 @@ uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns)
 
 	pay_owed(peer);
 	if (verdict_greet(&peer->verdict, now_ns))
-		f->owed_hellos = peer_send_hellos(peer, FRAME_HELLO, paths_to_greet(peer));
+		f->owed_hellos = peer_send_hellos(peer, FRAME_HELLO, paths_to_greet(&peer->paths));
 	else
 		f->owed_hellos |= peer_send_hellos(peer, FRAME_HELLO, origins_to_greet(peer));
 	if (peer->verdict.due_ns <= now_ns) {
 		be_stock(peer, now_ns);
 		peer_refuse_data(peer);
-		path_publish(peer, now_ns);
+		peer_publish_paths(peer, now_ns);
 	}
 	return verdict_next_ns(&peer->verdict);
 }

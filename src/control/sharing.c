@@ -13,7 +13,7 @@
 /* ---- the device ---- */
 
 /* 0 when the system has no way there. */
-static int device_of(const struct path *path)
+static int device_of(struct control *control, const struct path *path)
 {
 	const struct link *link = path->route.link;
 	const struct endpoint *from = &path->route.local;
@@ -23,7 +23,8 @@ static int device_of(const struct path *path)
 		return (int)link->ifindex;
 	if (endpoint_family(from) == AF_UNSPEC && !link->is_wildcard)
 		from = &link->bound;
-	index = route_device(&path->route.remote, from, path->uplink->line.fwmark);
+	index = route_device(&path->route.remote, from,
+	                     uplink_of(&control->uplinks, path->route.link)->line.fwmark);
 	return index > 0 ? index : 0;
 }
 
@@ -31,10 +32,10 @@ void sharing_look(struct control *control)
 {
 	for (size_t i = 0; control->uplinks.count > 1 && i < control->peer_count; i++) {
 		for (unsigned k = 0; k < PATHS_MAX; k++) {
-			struct path *path = &control->peers[i]->path[k];
+			struct path *path = &control->peers[i]->paths.slot[k];
 
-			if (path->is_used && path->is_configured && path->has_target)
-				path->device = device_of(path);
+			if (path_is_used(path) && path_is_configured(path) && path_has_target(path))
+				path->device = device_of(control, path);
 		}
 	}
 }
@@ -42,7 +43,8 @@ void sharing_look(struct control *control)
 /* That two links are tied to one device is said of the links. */
 static bool is_on_one_device(const struct path *a, const struct path *b)
 {
-	return a->device && a->device == b->device && a->uplink != b->uplink &&
+	return a->device && a->device == b->device &&
+	       path_link(&a->route) != path_link(&b->route) &&
 	       !(a->route.link->ifindex && b->route.link->ifindex);
 }
 
@@ -50,7 +52,7 @@ static bool is_on_one_device(const struct path *a, const struct path *b)
 
 static bool is_settled(const struct path *path, uint64_t now_ns)
 {
-	return !path->is_configured && path->health.state == PATH_UP &&
+	return !path_is_configured(path) && path->health.state == PATH_UP &&
 	       now_ns >= path->health.since_ns + SETTLED_NS;
 }
 
@@ -72,22 +74,22 @@ const char *sharing_text(const struct peer *peer, const struct path *path, uint6
 	char device[IF_NAMESIZE];
 
 	*buf = '\0';
-	for (const struct path *other = peer->path; other < path; other++) {
-		if (!other->is_used || !other->has_target)
+	for (const struct path *other = peer->paths.slot; other < path; other++) {
+		if (!path_is_used(other) || !path_has_target(other))
 			continue;
 		if (is_on_one_device(path, other) &&
 		    if_indextoname((unsigned)path->device, device)) {
 			snprintf(buf, SHARING_TEXT_LEN,
 			         "leaves by device %s as link %s does; two links on one line carry "
 			         "no more than one",
-			         device, other->uplink->name);
+			         device, other->route.link->name);
 			break;
 		}
 		if (is_from_one_address(path, other, now_ns)) {
 			snprintf(buf, SHARING_TEXT_LEN,
 			         "comes from the same address as path %u; perhaps both use one "
 			         "line, unless one address stands for two",
-			         path_id(peer, other));
+			         path_id(&peer->paths, other));
 			break;
 		}
 	}
@@ -99,13 +101,13 @@ void sharing_tell(struct peer *peer, uint64_t now_ns)
 	char text[SHARING_TEXT_LEN];
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->path[i];
-		bool is_shared = path->is_used && path->has_target &&
+		struct path *path = &peer->paths.slot[i];
+		bool is_shared = path_is_used(path) && path_has_target(path) &&
 		                 *sharing_text(peer, path, now_ns, text);
 
 		if (is_shared && !path->is_sharing_told)
 			peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s", peer->name, i,
-			         path->uplink->name, text);
+			         path->route.link->name, text);
 		path->is_sharing_told = is_shared;
 	}
 }

@@ -3,6 +3,7 @@
 
 #include "control/control.h"
 #include "control/line.h"
+#include "control/peer_paths.h"
 #include "control/route.h"
 
 bool source_is_stale(const struct route *route, const struct line *line, const struct ifaddrs *list)
@@ -20,7 +21,7 @@ bool source_is_stale(const struct route *route, const struct line *line, const s
 
 static bool is_pinned(const struct path *path)
 {
-	return path->is_used && path->has_target && path->route.link->is_wildcard &&
+	return path_is_used(path) && path_has_target(path) && path->route.link->is_wildcard &&
 	       endpoint_family(&path->route.local) != AF_UNSPEC;
 }
 
@@ -28,17 +29,19 @@ static void forget(struct peer *peer, struct path *path, uint64_t now_ns)
 {
 	struct route route = {.link = path->route.link, .remote = path->route.remote};
 
-	path_set_route(peer, path, &route, now_ns);
+	peer_set_route(peer, path, &route, now_ns);
 }
 
 static void check(struct peer *peer, struct path *path, const struct ifaddrs *list, uint64_t now_ns)
 {
 	char local[ENDPOINT_TEXT_LEN];
 
-	if (!is_pinned(path) || !source_is_stale(&path->route, &path->uplink->line, list))
+	if (!is_pinned(path) ||
+	    !source_is_stale(&path->route,
+	                     &uplink_of(&peer->control->uplinks, path->route.link)->line, list))
 		return;
 	log_debug("peer=%s path=%u link=%s: no longer sends from %s", peer->name,
-	          path_id(peer, path), path->uplink->name,
+	          path_id(&peer->paths, path), path->route.link->name,
 	          endpoint_format(&path->route.local, local));
 	forget(peer, path, now_ns);
 }
@@ -51,7 +54,7 @@ void sources_check(struct control *control, uint64_t now_ns)
 		return;
 	for (size_t i = 0; i < control->peer_count; i++)
 		for (unsigned k = 0; k < PATHS_MAX; k++)
-			check(control->peers[i], &control->peers[i]->path[k], list, now_ns);
+			check(control->peers[i], &control->peers[i]->paths.slot[k], list, now_ns);
 	freeifaddrs(list);
 }
 
@@ -68,6 +71,6 @@ void source_check(struct peer *peer, struct path *path, uint64_t now_ns)
 void sources_forget(struct peer *peer, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (is_pinned(&peer->path[i]))
-			forget(peer, &peer->path[i], now_ns);
+		if (is_pinned(&peer->paths.slot[i]))
+			forget(peer, &peer->paths.slot[i], now_ns);
 }

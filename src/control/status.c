@@ -190,11 +190,11 @@ static bool put_path_traffic(json_t *o, const struct path *path, const struct dp
 
 	return put(o, "last_heard_s", heard_ns ? seconds_since(heard_ns, now_ns) : json_null()) &&
 	       put(o, "tx_packets",
-	           number(counter_read(&dp->tx_packets) - path->before_tx_packets)) &&
-	       put(o, "tx_bytes", number(counter_read(&dp->tx_bytes) - path->before_tx_bytes)) &&
+	           number(counter_read(&dp->tx_packets) - path->before.tx_packets)) &&
+	       put(o, "tx_bytes", number(counter_read(&dp->tx_bytes) - path->before.tx_bytes)) &&
 	       put(o, "rx_packets",
-	           number(counter_read(&dp->rx_packets) - path->before_rx_packets)) &&
-	       put(o, "rx_bytes", number(counter_read(&dp->rx_bytes) - path->before_rx_bytes)) &&
+	           number(counter_read(&dp->rx_packets) - path->before.rx_packets)) &&
+	       put(o, "rx_bytes", number(counter_read(&dp->rx_bytes) - path->before.rx_bytes)) &&
 	       put(o, "tx_bps", number(path->tx_bps)) && put(o, "rx_bps", number(path->rx_bps));
 }
 
@@ -211,18 +211,18 @@ static json_t *train_bytes(const struct path *path, const struct dp_path *dp)
 
 static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 {
-	const struct path *path = &peer->path[id];
+	const struct path *path = &peer->paths.slot[id];
 	const struct path_health *health = &path->health;
 	char shared[SHARING_TEXT_LEN];
 	json_t *o = json_object();
-	bool ok = put(o, "id", number(id)) && put(o, "link", json_string(path->uplink->name)) &&
+	bool ok = put(o, "id", number(id)) && put(o, "link", json_string(path->route.link->name)) &&
 	          put(o, "endpoint", endpoint_text(&path->route.remote)) &&
 	          put(o, "state", json_string(path_state_name(health->state))) &&
 	          put(o, "since_s", seconds_since(health->since_ns, now_ns)) &&
 	          put(o, "reason", text(health->reason)) &&
 	          put(o, "note", text(sharing_text(peer, path, now_ns, shared))) &&
 	          put(o, "in_use", json_boolean(path->is_in_table)) &&
-	          put(o, "weight", number(path->uplink->weight)) &&
+	          put(o, "weight", number(peer->link_weight[path_link(&path->route)])) &&
 	          put(o, "train_max_bytes", train_bytes(path, &peer->dp->path[id])) &&
 	          put_estimate(o, &health->estimate) &&
 	          put_path_traffic(o, path, &peer->dp->path[id], now_ns);
@@ -237,7 +237,7 @@ static json_t *build_paths(const struct peer *peer, uint64_t now_ns)
 
 	for (unsigned id = 0; ok && id < PATHS_MAX; id++) {
 		/* A candidate is no path yet: anybody who replays a handshake can make one. */
-		if (peer->path[id].is_used && peer->path[id].has_target)
+		if (path_is_used(&peer->paths.slot[id]) && path_has_target(&peer->paths.slot[id]))
 			ok = append(paths, build_path(peer, id, now_ns));
 	}
 	return whole(paths, ok);
@@ -251,15 +251,16 @@ static const struct path *main_path(const struct peer *peer)
 	const struct path *possible = NULL;
 
 	for (unsigned id = 0; id < PATHS_MAX; id++) {
-		const struct path *path = &peer->path[id];
+		const struct path *path = &peer->paths.slot[id];
 
-		if (path->is_used && path->is_in_table)
+		if (path_is_used(path) && path->is_in_table)
 			return path;
-		if (path->is_used && path->has_target && !possible)
+		if (path_is_used(path) && path_has_target(path) && !possible)
 			possible = path;
 	}
-	if (peer->active != PATH_NONE && peer->path[peer->active].is_used)
-		return &peer->path[peer->active];
+	if (peer->paths.followed != PATH_NONE &&
+	    path_is_used(&peer->paths.slot[peer->paths.followed]))
+		return &peer->paths.slot[peer->paths.followed];
 	return possible;
 }
 

@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/interface.h"
+#include "control/peer_paths.h"
 #include "control/sharing.h"
 #include "control/source.h"
 
@@ -62,7 +63,7 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 	uplinks_try_again(&control->uplinks, now_ns);
 	control->has_new_targets = true; /* or the ways there are new */
 	for (size_t i = 0; i < control->peer_count; i++)
-		path_try_again(control->peers[i], now_ns);
+		peer_try_again(control->peers[i], now_ns);
 }
 
 /* ---- for people ---- */

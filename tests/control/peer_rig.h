@@ -19,10 +19,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "control/control.h"
-#include "control/links.h"
 #include "control/endpoints.h"
+#include "control/links.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
@@ -187,11 +188,10 @@ static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
 static inline struct path *rig_path(struct peer_rig *rig, unsigned i)
 {
 	struct route route = rig_route(rig, i);
-	struct path *path =
-		path_add(rig->peer, &rig->control.uplinks.uplink[i], &route, (int)i, rig->now_ns);
+	struct path *path = peer_add_path(rig->peer, &route, (int)i, rig->now_ns);
 
 	cr_assert(ne(ptr, path, NULL));
-	path_set_route(rig->peer, path, &route, rig->now_ns);
+	peer_set_route(rig->peer, path, &route, rig->now_ns);
 	return path;
 }
 

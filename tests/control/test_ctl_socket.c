@@ -54,7 +54,7 @@ static void create_control(void)
 	strcpy(control.interface, "vt-test");
 	strcpy(peer.name, "office");
 	peer.config = &config_peer;
-	peer.active = PATH_NONE;
+	peer.paths.followed = PATH_NONE;
 	peer.fx = control.fx;
 	peer.dp = dp_peer_create(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));

@@ -18,6 +18,7 @@
 #include "control/links.h"
 #include "control/netif.h"
 #include "control/peer_handshake.h"
+#include "control/peer_paths.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
@@ -128,8 +129,8 @@ static void answer(unsigned e, ...)
 static struct path *path_of(unsigned e)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->path[i].is_used && peer->path[i].endpoint == (int)e)
-			return &peer->path[i];
+		if (path_is_used(&peer->paths.slot[i]) && peer->paths.slot[i].endpoint == (int)e)
+			return &peer->paths.slot[i];
 	}
 	return NULL;
 }
@@ -148,7 +149,7 @@ static void begin_session(enum bonding_verdict verdict)
 	handshake_abandon(&peer->handshake);
 	peer->session.current = keypair_create(true, 1, 2, now_ns);
 	peer->verdict.is = verdict;
-	path_set_active(peer, path_of(0), now_ns);
+	peer_follow(peer, path_of(0), now_ns);
 }
 
 static void end_session(void)
@@ -286,7 +287,7 @@ Test(endpoints, initiation_that_cannot_be_sent_tries_the_next_address_as_well)
 {
 	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
 	handshake_abandon(&peer->handshake);
-	peer->handshake.tried_paths = (uint16_t)(1u << path_id(peer, path_of(0)));
+	peer->handshake.tried_paths = (uint16_t)(1u << path_id(&peer->paths, path_of(0)));
 	endpoints_retry(peer, now_ns + NS_PER_S);
 	EXPECT_AT(0, "127.0.0.3:7");
 }

@@ -25,10 +25,10 @@ TestSuite(path_trains, .init = start, .fini = stop);
 
 static struct train_limit *limit_of(unsigned i)
 {
-	return &rig.peer->dp->path[path_id(rig.peer, path[i])].target->trains;
+	return &rig.peer->dp->path[path_id(&rig.peer->paths, path[i])].target->trains;
 }
 
-/* What path_tell_trains() wrote to standard error. */
+/* What peer_tell_trains() wrote to standard error. */
 static const char *told(uint64_t now_ns)
 {
 	static char text[512];
@@ -37,7 +37,7 @@ static const char *told(uint64_t now_ns)
 	cr_assert(eq(int, pipe(fds), 0));
 	cr_assert(eq(int, fcntl(fds[0], F_SETFL, O_NONBLOCK), 0));
 	dup2(fds[1], STDERR_FILENO);
-	path_tell_trains(rig.peer, now_ns);
+	peer_tell_trains(rig.peer, now_ns);
 	dup2(before, STDERR_FILENO);
 	close(before);
 	close(fds[1]);
@@ -74,11 +74,11 @@ Test(path_trains, longer_ones_are_tried_again_after_some_minutes)
 	uint64_t later = rig.now_ns + TEN_MINUTES;
 
 	train_limit_lower(limit_of(0), 1251, EMSGSIZE);
-	path_tell_trains(rig.peer, rig.now_ns);
+	peer_tell_trains(rig.peer, rig.now_ns);
 	train_limit_lower(limit_of(1), 900, EINVAL);
-	path_tell_trains(rig.peer, later);
+	peer_tell_trains(rig.peer, later);
 	cr_expect(eq(uint, train_limit_max(limit_of(0)), 1251), "the system still knows the MTU");
-	path_tell_trains(rig.peer, later + 2 * 60 * NS_PER_S);
+	peer_tell_trains(rig.peer, later + 2 * 60 * NS_PER_S);
 	cr_expect(eq(uint, train_limit_max(limit_of(0)), TRAIN_ANY));
 	cr_expect(eq(uint, train_limit_max(limit_of(1)), 900), "each counts from its own refusal");
 }
@@ -90,7 +90,7 @@ Test(path_trains, another_way_begins_anew)
 	train_limit_lower(limit_of(0), 1251, EMSGSIZE);
 	train_limit_lower(limit_of(1), 1251, EMSGSIZE);
 	endpoint_set_port(&route.remote, 9);
-	path_set_route(rig.peer, path[0], &route, rig.now_ns);
+	peer_set_route(rig.peer, path[0], &route, rig.now_ns);
 	cr_expect(eq(uint, train_limit_max(limit_of(0)), TRAIN_ANY));
 	cr_expect(eq(uint, train_limit_max(limit_of(1)), 1251));
 }
@@ -99,7 +99,7 @@ Test(path_trains, device_that_comes_back_gets_its_chance_again)
 {
 	train_limit_lower(limit_of(0), 1251, EMSGSIZE);
 	train_limit_lower(limit_of(1), 1251, EMSGSIZE);
-	path_link_back(rig.peer, path[1]->route.link);
+	peer_link_back(rig.peer, path[1]->route.link);
 	cr_expect(eq(uint, train_limit_max(limit_of(0)), 1251));
 	cr_expect(eq(uint, train_limit_max(limit_of(1)), TRAIN_ANY));
 	cr_expect(eq(int, train_limit_take_error(limit_of(1)), 0));

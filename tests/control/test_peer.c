@@ -328,7 +328,7 @@ static struct path *origin(unsigned link)
 {
 	struct route route = rig_route(&rig, link);
 
-	return path_find(rig.peer, &route);
+	return paths_find(&rig.peer->paths, &route);
 }
 
 Test(peer, origin_of_a_vtrunkd_is_a_candidate_until_it_proved_itself)
@@ -337,33 +337,33 @@ Test(peer, origin_of_a_vtrunkd_is_a_candidate_until_it_proved_itself)
 	struct frame_path_challenge body = {0};
 	struct keypair *kp;
 
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	kp = rig_session(&rig, false, true, 0);
-	cr_expect(not(origin(0)->has_target));
-	cr_expect(eq(uint, rig.peer->published_mask, 0));
+	cr_expect(not(path_has_target(origin(0))));
+	cr_expect(eq(uint, rig.peer->paths.published_mask, 0));
 	peer_service(rig.peer, rig.now_ns); /* greets */
-	cr_assert(origin(0)->has_challenge);
-	body.path_id = (uint8_t)path_id(rig.peer, origin(0));
+	cr_assert(path_is_asked(origin(0)));
+	body.path_id = (uint8_t)path_id(&rig.peer->paths, origin(0));
 	rig_frame(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
-	cr_expect(not(origin(0)->has_target), "a wrong token");
+	cr_expect(not(path_has_target(origin(0))), "a wrong token");
 	memcpy(body.token, origin(0)->challenge, sizeof body.token);
 	rig_frame(&rig, kp, 1, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
-	cr_expect(not(origin(0)->has_target), "from elsewhere");
+	cr_expect(not(path_has_target(origin(0))), "from elsewhere");
 	rig_frame(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
-	path_publish(rig.peer, rig.now_ns);
-	cr_expect(origin(0)->has_target);
-	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+	peer_publish_paths(rig.peer, rig.now_ns);
+	cr_expect(path_has_target(origin(0)));
+	cr_expect(eq(uint, rig.peer->paths.published_mask, 1u << rig.peer->paths.followed));
 }
 
 Test(peer, candidate_is_told_at_most_three_times_what_came_from_it)
 {
 	struct route route = rig_route(&rig, 0);
-	struct path *path = path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	struct path *path = peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 
 	cr_expect(path_may_tell(path, 92));
 	cr_expect(path_may_tell(path, 3 * 148 - 92));
 	cr_expect(not(path_may_tell(path, 1)));
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	cr_expect(path_may_tell(path, 3 * 148));
 	cr_expect(not(path_may_tell(path, 1)));
 }
@@ -372,7 +372,7 @@ Test(peer, candidate_that_proves_nothing_is_forgotten)
 {
 	struct route route = rig_route(&rig, 0);
 
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	peer_service(rig.peer, rig.now_ns + 10 * NS_PER_S - 1);
 	cr_expect(ne(ptr, origin(0), NULL));
 	peer_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
@@ -383,20 +383,20 @@ Test(peer, peer_with_marker_that_stays_silent_is_plain_and_where_it_came_from)
 {
 	struct route route = rig_route(&rig, 0);
 
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	rig_session(&rig, false, true, 0);
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
 	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
-	cr_expect(origin(0)->has_target);
-	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+	cr_expect(path_has_target(origin(0)));
+	cr_expect(eq(uint, rig.peer->paths.published_mask, 1u << rig.peer->paths.followed));
 }
 
 Test(peer, peer_without_marker_is_where_its_handshake_came_from)
 {
 	rig_session(&rig, false, false, 1);
 	cr_assert(ne(ptr, origin(1), NULL));
-	cr_expect(origin(1)->has_target);
-	cr_expect(eq(uint, rig.peer->published_mask, 1u << rig.peer->active));
+	cr_expect(path_has_target(origin(1)));
+	cr_expect(eq(uint, rig.peer->paths.published_mask, 1u << rig.peer->paths.followed));
 }
 
 /* The first copy came over link 0; then somebody repeats it from forged addresses. */
@@ -405,11 +405,11 @@ static void repeat_from_elsewhere(void)
 	struct route route = rig_route(&rig, 0);
 
 	rig.peer->answered.accepted_ns = rig.now_ns;
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	for (unsigned i = 0; i < ANSWERED_COPIES_MAX; i++) {
 		rig.peer->answered.copies++;
 		endpoint_set_port(&route.remote, (uint16_t)(7000 + i));
-		path_add_origin(rig.peer, &route, 148, rig.now_ns + (i + 1) * NS_PER_MS);
+		peer_add_origin(rig.peer, &route, 148, rig.now_ns + (i + 1) * NS_PER_MS);
 	}
 }
 
@@ -422,20 +422,19 @@ Test(peer, copies_from_forged_addresses_do_not_push_out_the_origin)
 	rig.now_ns += NS_PER_S;
 	rig.peer->answered.copies = 0;
 	rig.peer->answered.accepted_ns = rig.now_ns;
-	cr_expect(ne(ptr, path_add_origin(rig.peer, &later, 148, rig.now_ns), NULL),
+	cr_expect(ne(ptr, peer_add_origin(rig.peer, &later, 148, rig.now_ns), NULL),
 	          "they give way to a newer handshake");
 }
 
 Test(peer, copies_do_not_push_out_a_path_that_has_yet_to_answer)
 {
 	struct route route = rig_route(&rig, 1);
-	struct path *learnt =
-		path_add(rig.peer, &rig.control.uplinks.uplink[1], &route, -1, rig.now_ns);
+	struct path *learnt = peer_add_path(rig.peer, &route, -1, rig.now_ns);
 
-	path_set_route(rig.peer, learnt, &route, rig.now_ns);
+	peer_set_route(rig.peer, learnt, &route, rig.now_ns);
 	repeat_from_elsewhere();
 	cr_expect(eq(ptr, origin(1), learnt));
-	cr_expect(learnt->has_target);
+	cr_expect(path_has_target(learnt));
 }
 
 Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
@@ -445,17 +444,17 @@ Test(peer, plain_peer_is_where_its_handshake_came_from_and_not_where_copies_did)
 	rig.peer->session.made_ns = rig.peer->answered.accepted_ns;
 	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
 	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
-	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
+	cr_expect(eq(uint, rig.peer->paths.followed, path_id(&rig.peer->paths, origin(0))));
 }
 
 Test(peer, what_leads_somewhere_is_no_candidate_any_more)
 {
 	struct route route = rig_route(&rig, 0);
-	struct path *path = path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	struct path *path = peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 
-	cr_assert(path->is_origin);
+	cr_assert(path_is_origin(path));
 	rig_path(&rig, 0); /* a name that is resolved, say */
-	cr_expect(not(path->is_origin), "it would be greeted at every turn");
+	cr_expect(not(path_is_origin(path)), "it would be greeted at every turn");
 }
 
 Test(peer, candidate_is_probed_within_what_came_from_it)
@@ -463,14 +462,14 @@ Test(peer, candidate_is_probed_within_what_came_from_it)
 	struct route route = rig_route(&rig, 0);
 	struct keypair *kp;
 
-	path_add_origin(rig.peer, &route, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &route, 148, rig.now_ns);
 	kp = rig_session(&rig, false, true, 0);
 	peer_service(rig.peer, rig.now_ns); /* greets */
 	greet(kp, boot_id);
 	for (unsigned i = 0; i < 8; i++)
 		peer_service(rig.peer, rig.now_ns + i * NS_PER_S);
 	cr_assert(ne(ptr, origin(0), NULL));
-	cr_expect(not(origin(0)->has_target));
+	cr_expect(not(path_has_target(origin(0))));
 	cr_expect(ge(uint, origin(0)->health.next_seq, 2), "two probes at least");
 	cr_expect(le(uint, origin(0)->told_bytes, 3 * 148));
 }
@@ -484,18 +483,19 @@ Test(peer, dead_path_learnt_from_the_peer_is_forgotten_and_a_configured_one_kept
 
 	bonded();
 	learnt.remote = rig.remote[0]; /* another address of the peer over link 1 */
-	path = path_add(rig.peer, &rig.control.uplinks.uplink[1], &learnt, -1, rig.now_ns);
-	path_set_route(rig.peer, path, &learnt, rig.now_ns);
+	path = peer_add_path(rig.peer, &learnt, -1, rig.now_ns);
+	peer_set_route(rig.peer, path, &learnt, rig.now_ns);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (rig.peer->path[i].is_used)
-			health_fail(&rig.peer->path[i].health, "for the test", rig.now_ns);
+		if (path_is_used(&rig.peer->paths.slot[i]))
+			health_fail(&rig.peer->paths.slot[i].health, "for the test", rig.now_ns);
 	}
 	rig.peer->handshake.sent_ns = rig.now_ns;
-	path_service(rig.peer, rig.now_ns + 30 * NS_PER_S - 1);
-	cr_expect(path->is_used);
-	path_service(rig.peer, rig.now_ns + 30 * NS_PER_S);
-	cr_expect(not(path->is_used));
-	cr_expect(eq(ptr, rcu_dereference(rig.peer->dp->path[path - rig.peer->path].target), NULL));
+	peer_paths_service(rig.peer, rig.now_ns + 30 * NS_PER_S - 1);
+	cr_expect(path_is_used(path));
+	peer_paths_service(rig.peer, rig.now_ns + 30 * NS_PER_S);
+	cr_expect(not(path_is_used(path)));
+	cr_expect(eq(ptr, rcu_dereference(rig.peer->dp->path[path - rig.peer->paths.slot].target),
+	             NULL));
 	cr_expect(ne(ptr, origin(0), NULL));
 	cr_expect(ne(ptr, origin(1), NULL));
 }
@@ -517,7 +517,7 @@ Test(peer, only_path_never_rests)
 	path = origin(0);
 	bring_up(path);
 	for (unsigned i = 0; i < 20; i++)
-		path_refused(rig.peer, path, EPERM, rig.now_ns);
+		peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	cr_expect(eq(u64, path->rest_until_ns, 0));
 	cr_expect(eq(int, path->health.state, PATH_UP));
 }
@@ -530,15 +530,15 @@ Test(peer, path_rests_after_three_refusals_in_a_row_beside_another)
 	path = origin(0);
 	bring_up(path);
 	bring_up(origin(1));
-	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + rig.peer->health_settings.busy_ns),
 	          "one finds out soon");
-	path_refused(rig.peer, path, EPERM, rig.now_ns);
-	counter_add_shared(&rig.peer->dp->path[path_id(rig.peer, path)].tx_packets, 1);
-	path_refused(rig.peer, path, EPERM, rig.now_ns);
-	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	counter_add_shared(&rig.peer->dp->path[path_id(&rig.peer->paths, path)].tx_packets, 1);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	cr_expect(eq(u64, path->rest_until_ns, 0), "one was sent in between");
-	path_refused(rig.peer, path, EPERM, rig.now_ns);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	cr_expect(eq(u64, path->rest_until_ns, rig.now_ns + 5 * NS_PER_S));
 	cr_expect(eq(int, path->health.state, PATH_DOWN));
 }
@@ -552,10 +552,10 @@ Test(peer, path_that_rests_is_tried_when_the_network_changes)
 	bring_up(path);
 	bring_up(origin(1));
 	for (unsigned i = 0; i < 3; i++)
-		path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
+		peer_path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
 	cr_assert(gt(u64, path->rest_until_ns, rig.now_ns));
 	rig.now_ns += NS_PER_S;
-	path_try_again(rig.peer, rig.now_ns);
+	peer_try_again(rig.peer, rig.now_ns);
 	cr_expect(le(u64, path->rest_until_ns, rig.now_ns));
 	cr_expect(eq(u64, rig.peer->deadline.at_ns, rig.now_ns), "serviced now");
 }
@@ -566,7 +566,7 @@ Test(peer, link_that_rests_is_tried_when_the_network_changes)
 
 	bonded();
 	bring_up(origin(0));
-	path_refused(rig.peer, origin(0), ENETDOWN, rig.now_ns);
+	peer_path_refused(rig.peer, origin(0), ENETDOWN, rig.now_ns);
 	cr_assert(eq(int, pair->state, UPLINK_RESTING));
 	rig.now_ns += NS_PER_S;
 	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
@@ -614,13 +614,13 @@ Test(peer, origin_of_a_late_copy_is_greeted_at_once)
 {
 	struct route first = rig_route(&rig, 0), second = rig_route(&rig, 1);
 
-	path_add_origin(rig.peer, &first, 148, rig.now_ns);
+	peer_add_origin(rig.peer, &first, 148, rig.now_ns);
 	rig_session(&rig, false, true, 0);
 	peer_service(rig.peer, rig.now_ns);
-	cr_assert(origin(0)->has_challenge);
-	path_add_origin(rig.peer, &second, 148, rig.now_ns);
+	cr_assert(path_is_asked(origin(0)));
+	peer_add_origin(rig.peer, &second, 148, rig.now_ns);
 	peer_service(rig.peer, rig.now_ns + NS_PER_MS);
-	cr_expect(origin(1)->has_challenge);
+	cr_expect(path_is_asked(origin(1)));
 }
 
 Test(peer, proof_of_a_second_origin_does_not_move_what_the_session_uses)
@@ -631,18 +631,18 @@ Test(peer, proof_of_a_second_origin_does_not_move_what_the_session_uses)
 
 	for (unsigned i = 0; i < RIG_LINKS; i++) {
 		route[i] = rig_route(&rig, i);
-		path_add_origin(rig.peer, &route[i], 148, rig.now_ns);
+		peer_add_origin(rig.peer, &route[i], 148, rig.now_ns);
 	}
 	kp = rig_session(&rig, false, true, 0);
 	peer_service(rig.peer, rig.now_ns);
 	for (unsigned i = 0; i < RIG_LINKS; i++) {
-		body.path_id = (uint8_t)path_id(rig.peer, origin(i));
+		body.path_id = (uint8_t)path_id(&rig.peer->paths, origin(i));
 		memcpy(body.token, origin(i)->challenge, sizeof body.token);
 		rig_frame(&rig, kp, i, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 		atomic_store(&rig.peer->dp->path[body.path_id].heard_ns, rig.now_ns);
-		cr_assert(origin(i)->has_target);
+		cr_assert(path_has_target(origin(i)));
 	}
-	cr_expect(eq(uint, rig.peer->active, path_id(rig.peer, origin(0))));
+	cr_expect(eq(uint, rig.peer->paths.followed, path_id(&rig.peer->paths, origin(0))));
 }
 
 Test(peer, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
@@ -651,7 +651,7 @@ Test(peer, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
 	struct path_target *target;
 	struct keypair *kp = bonded();
 	struct path *path = origin(0);
-	unsigned id = path_id(rig.peer, path);
+	unsigned id = path_id(&rig.peer->paths, path);
 	struct batch *r;
 
 	for (unsigned up = 0; up < 2; up++) {
@@ -675,10 +675,10 @@ Test(peer, challenge_answered_too_late_proves_nothing)
 	struct batch *r;
 
 	elsewhere.remote = rig.remote[1];
-	rig.peer->challenge_ns = rig.now_ns;
-	body.path_id = (uint8_t)path_id(rig.peer, path);
-	memcpy(body.token, path_challenge(rig.peer, path, &elsewhere), sizeof body.token);
-	path_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
+	rig.peer->paths.asked_ns = rig.now_ns;
+	body.path_id = (uint8_t)path_id(&rig.peer->paths, path);
+	memcpy(body.token, peer_ask_path(rig.peer, path, &elsewhere), sizeof body.token);
+	peer_paths_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
 	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 	r->route = elsewhere;
 	peer_take_report(rig.peer, r, rig.now_ns);

@@ -7,6 +7,7 @@
 
 #include "control/control.h"
 #include "control/peer_frames.h"
+#include "control/peer_paths.h"
 #include "control/peer_verdict.h"
 
 enum {
@@ -25,12 +26,12 @@ static void add_paths(struct peer *p, unsigned count, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[i]};
-		struct path *path = path_add(p, &control.uplinks.uplink[0], &route, -1, now_ns);
+		struct path *path = peer_add_path(p, &route, -1, now_ns);
 
 		cr_assert(ne(ptr, path, NULL));
-		path_set_route(p, path, &route, now_ns);
+		peer_set_route(p, path, &route, now_ns);
 	}
-	p->active = 0;
+	p->paths.followed = 0;
 }
 
 static void init_peer(unsigned i, uint64_t now_ns)
@@ -44,6 +45,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 		.fx = control.fx,
 		.config = &config_peer[i],
 		.name = "office",
+		.link_weight = {1},
 		.verdict = {.is = VERDICT_BONDED, .hello_ns = NEVER_NS, .due_ns = NEVER_NS},
 		.health_settings = {.interval_ns = NS_PER_S,
 	                            .timeout_ns = 5 * NS_PER_S,
@@ -104,7 +106,7 @@ static unsigned probes_sent(void)
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < PEERS * PATHS_MAX; i++)
-		sum += peer[i / PATHS_MAX].path[i % PATHS_MAX].health.next_seq;
+		sum += peer[i / PATHS_MAX].paths.slot[i % PATHS_MAX].health.next_seq;
 	return sum;
 }
 
@@ -135,7 +137,7 @@ Test(probes, what_could_not_be_sent_is_not_counted_and_stays_due)
 
 	cr_assert(lt(uint, memory, all));
 	for (unsigned i = 0; i < PEERS; i++)
-		next_ns = path_service(&peer[i], now_ns);
+		next_ns = peer_paths_service(&peer[i], now_ns);
 	cr_expect(eq(uint, probes_sent(), memory));
 	cr_expect(le(u64, next_ns, now_ns + 10 * NS_PER_MS), "the last peer waits for too long");
 	cr_expect(gt(u64, next_ns, now_ns), "the last peer does not let others go on");
@@ -145,7 +147,7 @@ Test(probes, what_could_not_be_sent_is_not_counted_and_stays_due)
 		rig_is_readable(-1, 1);
 		now_ns += NS_PER_MS;
 		for (unsigned i = 0; i < PEERS; i++)
-			path_service(&peer[i], now_ns);
+			peer_paths_service(&peer[i], now_ns);
 	}
 	rig_until(count_arrived() == all);
 }
@@ -205,7 +207,7 @@ static void answer(unsigned path, uint32_t key, uint16_t seq)
 /* On a slow path many probes are on their way, and all answers come while control stands still. */
 Test(probes, path_is_up_after_answers_in_a_row_though_older_ones_were_overwritten)
 {
-	struct path *path = &peer[0].path[2];
+	struct path *path = &peer[0].paths.slot[2];
 	uint64_t now_ns = clock_boot_ns();
 	uint32_t key = peer[0].session.current->local_index;
 
@@ -227,7 +229,7 @@ Test(probes, path_is_up_after_answers_in_a_row_though_older_ones_were_overwritte
 
 Test(probes, answers_under_a_key_that_is_no_more_prove_nothing)
 {
-	struct path *path = &peer[0].path[2];
+	struct path *path = &peer[0].paths.slot[2];
 	uint64_t now_ns = clock_boot_ns();
 
 	health_probe_sent(&path->health, &peer[0].health_settings, now_ns);
@@ -247,12 +249,12 @@ Test(probes, paths_of_a_peer_and_peers_have_parts_of_the_interval_of_their_own)
 		uint16_t parts = 0;
 
 		for (unsigned k = 0; k < PATHS_MAX; k++)
-			parts |= (uint16_t)(1u << (peer[i].path[k].health.phase >> 28));
+			parts |= (uint16_t)(1u << (peer[i].paths.slot[k].health.phase >> 28));
 		cr_expect(ge(int, __builtin_popcount(parts), PATHS_MAX - 1), "peer %u: %#x", i,
 		          parts);
 		for (unsigned k = 0; k < i; k++)
-			cr_expect(ne(u32, peer[i].path[0].health.phase,
-			             peer[k].path[0].health.phase));
+			cr_expect(ne(u32, peer[i].paths.slot[0].health.phase,
+			             peer[k].paths.slot[0].health.phase));
 	}
 }
 
@@ -394,7 +396,7 @@ Test(probes, lines_of_one_peer_have_a_rate)
 /* Its address is still to be proved, and so is ours at the other end. */
 Test(probes, challenge_of_a_candidate_is_answered)
 {
-	peer[0].active = PATH_NONE;
+	peer[0].paths.followed = PATH_NONE;
 	take_frames_of(&peer[0], FRAME_PATH_CHALLENGE, 1, false, 64, clock_boot_ns());
 	rig_start(&end);
 	expect_answers(1);

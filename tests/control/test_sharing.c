@@ -22,6 +22,8 @@ static void setup(void)
 	for (unsigned i = 0; i < 2; i++) {
 		control.uplinks.uplink[i] = (struct uplink){.name = "lte"};
 		link_[i].is_wildcard = true;
+		link_[i].id = i * LINK_FAMILIES;
+		strcpy(link_[i].name, i ? "lte" : "dsl");
 	}
 	strcpy(control.uplinks.uplink[0].name, "dsl");
 }
@@ -37,12 +39,10 @@ TestSuite(sharing_device, .init = setup_routes);
 
 static struct path *add(unsigned id, unsigned link, const char *remote, bool is_configured)
 {
-	struct path *path = &peer.path[id];
+	struct path *path = &peer.paths.slot[id];
 
-	*path = (struct path){.is_used = true,
-	                      .has_target = true,
-	                      .is_configured = is_configured,
-	                      .uplink = &control.uplinks.uplink[link],
+	*path = (struct path){.proof = PATH_PROVED,
+	                      .endpoint = is_configured ? 0 : -1,
 	                      .route = {.link = &link_[link]}};
 	cr_assert(eq(int, endpoint_parse(remote, 51820, &path->route.remote), 0));
 	health_assume_up(&path->health, "for the test", NOW - 10 * NS_PER_S);
@@ -85,7 +85,7 @@ Test(sharing, path_left_behind_by_a_restart_is_not)
 	second->health.since_ns = NOW - 10 * NS_PER_S + 1;
 	cr_expect(zero(int, *note(second)), "up for less than it takes to see the other dead");
 	second = add(1, 0, "192.0.2.1:1002", false);
-	health_fail(&peer.path[0].health, "for the test", NOW);
+	health_fail(&peer.paths.slot[0].health, "for the test", NOW);
 	cr_expect(zero(int, *note(second)));
 }
 
@@ -142,9 +142,9 @@ Test(sharing, is_logged_once)
 	add(0, 0, "192.0.2.1:1001", false);
 	add(1, 0, "192.0.2.1:1002", false);
 	sharing_tell(&peer, NOW);
-	cr_expect(peer.path[1].is_sharing_told);
-	cr_expect(not(peer.path[0].is_sharing_told));
-	health_fail(&peer.path[0].health, "for the test", NOW);
+	cr_expect(peer.paths.slot[1].is_sharing_told);
+	cr_expect(not(peer.paths.slot[0].is_sharing_told));
+	health_fail(&peer.paths.slot[0].health, "for the test", NOW);
 	sharing_tell(&peer, NOW);
-	cr_expect(not(peer.path[1].is_sharing_told), "it may be told again");
+	cr_expect(not(peer.paths.slot[1].is_sharing_told), "it may be told again");
 }

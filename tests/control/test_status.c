@@ -65,8 +65,9 @@ static void start(void)
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;
-	peer.active = PATH_NONE;
+	peer.paths.followed = PATH_NONE;
 	peer.fx = control.fx;
+	peer.link_weight[0] = peer.link_weight[1] = 1;
 	peer.dp = dp_peer_create(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));
 }
@@ -153,7 +154,7 @@ static void fill_links(void)
 	strcpy(lte->reason, "open");
 	strcpy(control.uplinks.uplink[0].line.device, "wwan0");
 	control.uplinks.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
-	control.uplinks.uplink[0].weight = 7;
+	control.uplinks.uplink[0].weight = peer.link_weight[0] = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
 	train_limit_set(&link->trains, TRAIN_ANY);
@@ -221,10 +222,9 @@ Test(status, link_of_two_families_is_one_link)
 
 static void fill_path(unsigned id, unsigned link, const char *remote)
 {
-	struct path *path = &peer.path[id];
+	struct path *path = &peer.paths.slot[id];
 
-	path->is_used = true;
-	path->uplink = &control.uplinks.uplink[link];
+	path->proof = PATH_ADDED;
 	path->route.link =
 		control.uplinks.uplink[link].pair[1].link; /* the one of which things are known */
 	path->route.remote = endpoint(remote);
@@ -252,10 +252,11 @@ static void fill_peer(void)
 	atomic_store(&peer.dp->out[0].staged.len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
-	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.path[1].route), 0));
+	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.paths.slot[1].route), 0));
 	train_limit_lower(&peer.dp->path[1].target->trains, 1400, EMSGSIZE);
-	struct path *path = &peer.path[1];
-	path->is_in_table = path->has_target = true;
+	struct path *path = &peer.paths.slot[1];
+	path->is_in_table = true;
+	path->proof = PATH_PROVED;
 	path->tx_bps = 8;
 	path->rx_bps = 9;
 	path->health.state = PATH_UP;
@@ -269,8 +270,8 @@ static void fill_peer(void)
 
 	/* Slot 15: the last one. Heard after @now was read, which is no time in the future. */
 	fill_path(15, 1, "[2001:db8::2]:2");
-	peer.path[15].has_target = true;
-	peer.path[15].health.state = PATH_DOWN;
+	peer.paths.slot[15].proof = PATH_PROVED;
+	peer.paths.slot[15].health.state = PATH_DOWN;
 	fill_path(9, 1, "192.0.2.9:9"); /* a candidate: no path yet, though its packets count */
 	atomic_store(&peer.dp->path[15].heard_ns, NOW + 1);
 	/* A slot that is free again: its packets remain the peer's. */
@@ -342,13 +343,13 @@ Test(status, endpoint_is_where_data_goes_or_went)
 	fill_path(4, 0, "192.0.2.1:4");
 	fill_path(6, 0, "192.0.2.1:6");
 	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"null"), "heard of, not proved");
-	peer.path[4].has_target = peer.path[6].has_target = true;
+	peer.paths.slot[4].proof = peer.paths.slot[6].proof = PATH_PROVED;
 	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "first usable");
-	peer.active = 2;
+	peer.paths.followed = 2;
 	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:2"), "went there last");
-	peer.path[6].is_in_table = true;
+	peer.paths.slot[6].is_in_table = true;
 	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:6"), "goes there now");
-	peer.path[6].is_used = peer.path[2].is_used = false;
+	peer.paths.slot[6].proof = peer.paths.slot[2].proof = PATH_FREE;
 	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "slots are free");
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_paths.h - what happens to the paths of a peer: where they lead, whether they live, which of them carry
+ * data, as the data plane is told.
+ *
+ * While the peer is not (yet) known to be vtrunkd there is one path that is followed, and nothing is probed.
+ * With a bonded peer every path is probed, and those that answer make up the table that the
+ * dispatcher shares data among. What a path is and when it is proved: path.h.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_PEER_PATHS_H
+#define CONTROL_PEER_PATHS_H
+
+#include "control/peer.h"
+
+/* The path over which to speak to the peer now, or PATH_NONE. */
+unsigned peer_path_to_speak(const struct peer *peer);
+
+/* Whether the sockets of its link are there to send on. */
+bool peer_path_can_leave(const struct peer *peer, const struct path *path);
+
+/* A path with @route, of the configured endpoint with that index or heard of (-1): the one that exists or a new
+ * one, nearly always without target yet. NULL when all places are taken by better ones.
+ */
+struct path *peer_add_path(struct peer *peer, const struct route *route, int endpoint,
+                           uint64_t now_ns);
+
+/* An authentic handshake message of @bytes came over @route from a peer that may be a vtrunkd: the path
+ * that leads there, or a candidate for one that is greeted and challenged. NULL as from peer_add_path(), for a
+ * copy of the initiation also when nothing but candidates of it and paths not yet down would have to give way.
+ */
+struct path *peer_add_origin(struct peer *peer, const struct route *route, size_t bytes,
+                             uint64_t now_ns);
+
+/* Publishes that @path leads to @route from now on, and begins to probe it. @why for people, when it
+ * led elsewhere before; NULL: not worth a line.
+ */
+void peer_move_path(struct peer *peer, struct path *path, const struct route *route,
+                    const char *why, uint64_t now_ns);
+
+/* The same, because the peer was proved to be there. */
+void peer_set_route(struct peer *peer, struct path *path, const struct route *route,
+                    uint64_t now_ns);
+
+/* Everything that is not bonded goes to @path from now on. */
+void peer_follow(struct peer *peer, struct path *path, uint64_t now_ns);
+
+/* The peer is plain after all: it is where its handshake came from, not where copies of it did. */
+void peer_settle(struct peer *peer, uint64_t now_ns);
+
+/* The token that proves @route when it comes back from there. */
+const uint8_t *peer_ask_path(struct peer *peer, struct path *path, const struct route *route);
+
+/* A frame with a PROBE came from where no path is: asks for proof and then moves or adds one. Only
+ * when paths_may_ask().
+ */
+void peer_heard_of(struct peer *peer, const struct route *route, uint8_t remote_id,
+                   const struct batch *r, uint64_t now_ns);
+
+/* A PATH_RESPONSE came over @route. */
+void peer_take_path_response(struct peer *peer, const struct route *route,
+                             const struct frame_path_challenge *f, uint64_t now_ns);
+
+/* Rebuilds and publishes the table if the usable paths have changed, and lets staged packets go. */
+void peer_publish_paths(struct peer *peer, uint64_t now_ns);
+
+/* Probes that are due, verdicts on those overdue; returns when to come back. */
+uint64_t peer_paths_service(struct peer *peer, uint64_t now_ns);
+
+/* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
+ * the error says so.
+ */
+void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
+
+/* Routes, addresses or devices have changed: paths that rest are tried now, not after error_backoff. */
+void peer_try_again(struct peer *peer, uint64_t now_ns);
+
+/* Something local made a pair of sockets useless, or useful again. */
+void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
+                      uint64_t now_ns);
+void peer_link_back(struct peer *peer, const struct link *link);
+
+/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
+ * tried again after some minutes.
+ */
+void peer_tell_trains(struct peer *peer, uint64_t now_ns);
+
+/* Rates from the growth of the counters since the last call. */
+void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns);
+
+#endif
