@@ -52,6 +52,13 @@ struct effects {
 	/* Whether the sockets of @link are there to send on. */
 	bool (*can_send)(struct effects *fx, const struct link *link);
 
+	/* The system refused to send on @link, with @error, which says nothing about one destination. */
+	void (*link_refused)(struct effects *fx, const struct link *link, int error,
+	                     uint64_t now_ns);
+
+	/* A path of somebody leads elsewhere: whoever compares the ways of all looks again. */
+	void (*targets_changed)(struct effects *fx);
+
 	/* ---- what the data plane works with, as in dataplane/engine.h ---- */
 
 	void (*publish_keypair)(struct effects *fx, struct dp_peer *dp, struct keypair *kp);

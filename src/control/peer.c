@@ -44,6 +44,24 @@ static void set_health(struct peer *peer, const struct config *config)
 	};
 }
 
+static void copy_settings(struct peer_settings *set, const struct config *config,
+                          const struct config_peer *peer)
+{
+	*set = (struct peer_settings){.mode = peer->mode,
+	                              .has_bonding = config->bonding != BONDING_POLICY_OFF,
+	                              .requires_bonding = config->bonding == BONDING_POLICY_REQUIRE,
+	                              .persistent_keepalive_ns =
+	                                      peer->persistent_keepalive * NS_PER_S,
+	                              .error_backoff_ns = config->error_backoff_ns,
+	                              .link_count = (unsigned)config->link_count,
+	                              .endpoint_count = (unsigned)peer->endpoint_count};
+	memcpy(set->public_key, peer->public_key, KEY_LEN);
+	for (size_t i = 0; i < config->link_count; i++)
+		set->link_weight[i] = config->links[i].weight;
+	if (peer->endpoint_count)
+		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
+}
+
 int peer_create(struct control *control, const struct config_peer *config, struct peer **ret)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
@@ -53,14 +71,14 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->control = control;
 	peer->fx = control->fx;
 	peer->config = config;
+	peer->identity = control->identity;
+	copy_settings(&peer->set, control->config, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
 	peer->stale_limit = peer->refusal_limit =
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	paths_init(&peer->paths);
-	for (size_t i = 0; i < control->config->link_count; i++)
-		peer->link_weight[i] = control->config->links[i].weight;
 	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
@@ -74,7 +92,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	}
 	noise_remote_init(peer->remote, control->identity, config->public_key,
 	                  config->preshared_key);
-	atomic_store(&peer->dp->data_refused, control->config->bonding == BONDING_POLICY_REQUIRE);
+	atomic_store(&peer->dp->data_refused, peer->set.requires_bonding);
 	*ret = peer;
 	return 0;
 }

@@ -27,10 +27,28 @@
 struct control;
 struct peer_endpoint;
 
+#define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
+
+/* What a peer uses of the configuration: copies. */
+struct peer_settings {
+	uint8_t public_key[KEY_LEN];
+	enum bonding_mode mode;
+	bool has_bonding;                 /* we show the marker, and look for it */
+	bool requires_bonding;            /* no data to and from a plain peer */
+	uint64_t persistent_keepalive_ns; /* 0: off */
+	uint64_t error_backoff_ns;        /* how long a path rests that the system refuses */
+	unsigned link_count;
+	uint32_t link_weight[LINKS_MAX];  /* in the order of the configuration */
+	unsigned endpoint_count;          /* 0: the peer has to come to us */
+	char endpoint[PEER_ENDPOINT_LEN]; /* the first, for people */
+};
+
 struct peer {
 	struct control *control;
 	struct effects *fx;
 	const struct config_peer *config;
+	struct peer_settings set;
+	const struct noise_identity *identity; /* ours */
 	char name[NAME_LEN];
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
@@ -51,7 +69,6 @@ struct peer {
 	struct frames frames;
 
 	struct paths paths;
-	uint32_t link_weight[LINKS_MAX]; /* of our links, in the order of the configuration */
 	bool is_unreachable;            /* told so in the log */
 	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;

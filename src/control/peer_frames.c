@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "control/control.h"
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
@@ -176,7 +175,7 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 	if (verdict_is_other_life(&peer->verdict, bye->boot_id))
 		return; /* of an earlier life of the peer */
 	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
-	         peer->config->endpoint_count ? "trying to reach it again" : "waiting for it");
+	         peer->set.endpoint_count ? "trying to reach it again" : "waiting for it");
 	peer_end_session(peer);
 	handshake_abandon(&peer->handshake);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
@@ -184,7 +183,7 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 			health_fail(&peer->paths.slot[i].health, "the peer has stopped", now_ns);
 	}
 	peer->is_unreachable = true;
-	if (peer->config->endpoint_count)
+	if (peer->set.endpoint_count)
 		handshake_expect_return(&peer->handshake, now_ns);
 }
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "control/control.h"
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
@@ -101,9 +100,8 @@ bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 		hs->attempts = 0;
 	else
 		sources_forget(peer, now_ns);
-	peer->verdict.sent_marker = peer->control->config->bonding != BONDING_POLICY_OFF;
-	if (handshake_create(hs, peer->control->identity, peer->remote,
-	                     peer->verdict.sent_marker)) {
+	peer->verdict.sent_marker = peer->set.has_bonding;
+	if (handshake_create(hs, peer->identity, peer->remote, peer->verdict.sent_marker)) {
 		put_off(peer, now_ns);
 		return false;
 	}
@@ -172,7 +170,6 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
                               const uint8_t timestamp[static TAI64N_LEN], const struct route *route,
                               uint64_t now_ns)
 {
-	struct control *control = peer->control;
 	struct message_response response;
 	bool does_not_hear_us = is_deaf(peer);
 	uint8_t ephemeral[KEY_LEN];
@@ -180,8 +177,8 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	int r;
 
 	answered_accept(&peer->answered, timestamp, now_ns);
-	peer->verdict.saw_marker = control->config->bonding != BONDING_POLICY_OFF &&
-	                           noise_timestamp_low24(timestamp) == BONDING_MARKER;
+	peer->verdict.saw_marker =
+		peer->set.has_bonding && noise_timestamp_low24(timestamp) == BONDING_MARKER;
 	if (peer->fx->reserve_index(peer->fx, peer, &index))
 		return;
 	peer->fx->random(peer->fx, ephemeral, sizeof ephemeral);
@@ -255,7 +252,7 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
 	struct handshake *hs = &peer->handshake;
 	int r;
 
-	if (handshake_consume(hs, peer->control->identity, peer->remote, msg))
+	if (handshake_consume(hs, peer->identity, peer->remote, msg))
 		return false;
 	r = peer_begin_session(peer, hs->noise, true, route, now_ns);
 	handshake_abandon(hs);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "control/control.h"
 #include "control/endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/refusal.h"
@@ -51,7 +50,7 @@ static void free_place(struct peer *peer, struct path *path)
 /* The paths of a peer are probed in turn, those of different peers wherever their keys say. */
 static uint32_t probe_phase(const struct peer *peer, const struct path *path)
 {
-	return load_le32(peer->config->public_key) +
+	return load_le32(peer->set.public_key) +
 	       path_id(&peer->paths, path) * (UINT32_MAX / PATHS_MAX);
 }
 
@@ -99,7 +98,7 @@ void peer_move_path(struct peer *peer, struct path *path, const struct route *ro
 		return; /* without memory it stays where it was */
 	had_target = path_has_target(path);
 	path_lead(path, route);
-	peer->control->has_new_targets = true;
+	peer->fx->targets_changed(peer->fx);
 	if (is_same)
 		return;
 	handshake_forget_try(&peer->handshake, path_id(&peer->paths, path));
@@ -228,13 +227,13 @@ static struct path_choice choice_of(const struct peer *peer)
 
 		if (!path_is_used(path))
 			continue;
-		choice.path[i] =
-			(struct path_facts){.has_target = path_has_target(path),
-		                            .has_link = peer_path_can_leave(peer, path),
-		                            .rest_until_ns = path->rest_until_ns,
-		                            .heard_ns = counter_read(&peer->dp->path[i].heard_ns),
-		                            .weight = peer->link_weight[path_link(&path->route)],
-		                            .health = &path->health};
+		choice.path[i] = (struct path_facts){
+			.has_target = path_has_target(path),
+			.has_link = peer_path_can_leave(peer, path),
+			.rest_until_ns = path->rest_until_ns,
+			.heard_ns = counter_read(&peer->dp->path[i].heard_ns),
+			.weight = peer->set.link_weight[path_link(&path->route)],
+			.health = &path->health};
 	}
 	return choice;
 }
@@ -250,7 +249,7 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 	for (unsigned i = 0; i < len; i++)
 		mask |= (uint16_t)(1u << candidates[i].path_id);
 	if (mask != peer->paths.published_mask || !peer->paths.has_table) {
-		table = path_table_build(peer->config->mode, candidates, len);
+		table = path_table_build(peer->set.mode, candidates, len);
 		if (!table)
 			return; /* without memory the old one stays, and the next change tries again */
 		peer->fx->publish_paths(peer->fx, peer->dp, table);
@@ -369,7 +368,7 @@ static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
 /* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
 static void look_for_peer(struct peer *peer, uint64_t now_ns)
 {
-	bool waits_for_it = peer->is_unreachable && !peer->config->endpoint_count;
+	bool waits_for_it = peer->is_unreachable && !peer->set.endpoint_count;
 
 	if (waits_for_it || peer->paths.published_mask || peer->handshake.is_pending ||
 	    peer->handshake.retry_ns != NEVER_NS || !paths_is_any_known(&peer->paths))
@@ -430,9 +429,7 @@ void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t
 	bool is_final;
 
 	if (is_about_link(error)) {
-		uplink_refused(uplink_of(&peer->control->uplinks, path->route.link),
-		               path->route.link, error, now_ns);
-		endpoints_network_changed(peer->control, now_ns);
+		peer->fx->link_refused(peer->fx, path->route.link, error, now_ns);
 		return;
 	}
 	if (path->rest_until_ns > now_ns)
@@ -452,7 +449,7 @@ void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t
 		return;
 	}
 	path->refusals = 0;
-	path->rest_until_ns = now_ns + peer->control->config->error_backoff_ns;
+	path->rest_until_ns = now_ns + peer->set.error_backoff_ns;
 	health_fail(&path->health, refusal_reason(error), now_ns);
 	log_path(peer, path, strerror(error), "resting", now_ns);
 	peer_publish_paths(peer, now_ns);

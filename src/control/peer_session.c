@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_session.h"
-#include "control/peer_paths.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "control/control.h"
+#include "control/peer_paths.h"
 #include "control/peer_verdict.h"
 
 #define REKEY_TIE_NS (3 * NS_PER_S)
@@ -56,10 +55,9 @@ static void follow(struct peer *peer, const struct route *route, bool maybe_bond
  */
 static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
 {
-	const uint8_t *ours = peer->control->identity->public_key;
+	const uint8_t *ours = peer->identity->public_key;
 
-	return maybe_bonded && memcmp(ours, peer->config->public_key, KEY_LEN) > 0 ? REKEY_TIE_NS
-	                                                                           : 0;
+	return maybe_bonded && memcmp(ours, peer->set.public_key, KEY_LEN) > 0 ? REKEY_TIE_NS : 0;
 }
 
 int peer_begin_session(struct peer *peer, struct noise_handshake *hs, bool is_initiator,

@@ -2,7 +2,6 @@
 #include "control/peer_timers.h"
 
 #include "base/key_text.h"
-#include "control/control.h"
 #include "control/endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/peer_session.h"
@@ -40,9 +39,9 @@ static struct timer_facts facts_of(const struct peer *peer)
 		.born_ns = kp ? kp->born_ns : 0,
 		.rekey_ns = kp ? kp->rekey_ns : 0,
 		.session_ns = s->made_ns,
-		.persistent_keepalive_ns = peer->config->persistent_keepalive * NS_PER_S,
-		.health_timeout_ns = peer->control->config->health_timeout_ns,
-		.has_other_links = peer->control->uplinks.count > 1,
+		.persistent_keepalive_ns = peer->set.persistent_keepalive_ns,
+		.health_timeout_ns = peer->health_settings.timeout_ns,
+		.has_other_links = peer->set.link_count > 1,
 	};
 }
 
@@ -59,7 +58,7 @@ static void send_keepalive(struct peer *peer, uint64_t now_ns)
 
 static void give_up(struct peer *peer, uint64_t now_ns)
 {
-	bool is_ours_to_reach = peer->config->endpoint_count > 0;
+	bool is_ours_to_reach = peer->set.endpoint_count > 0;
 
 	if (!peer->is_unreachable)
 		effects_log(peer->fx, LOG_LEVEL_WARNING,
@@ -92,8 +91,7 @@ static const char *clock_text(struct effects *fx, char buf[static CLOCK_TEXT_LEN
 /* Nobody tells us what is wrong at the other end, so all that can be compared is said here. */
 static void tell_unanswered(const struct peer *peer)
 {
-	const struct config_peer *config = peer->config;
-	const char *at = config->endpoint_count ? config->endpoints[0].address : "its last address";
+	const char *at = peer->set.endpoint_count ? peer->set.endpoint : "its last address";
 	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
 
 	clock_text(peer->fx, now);
@@ -105,15 +103,15 @@ static void tell_unanswered(const struct peer *peer)
 		            peer->name, peer->handshake.attempts, now);
 		return;
 	}
-	key_to_base64(ours, peer->control->identity->public_key);
-	key_to_base64(theirs, config->public_key);
+	key_to_base64(ours, peer->identity->public_key);
+	key_to_base64(theirs, peer->set.public_key);
 	effects_log(peer->fx, LOG_LEVEL_WARNING,
 	            "peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
 	            "end has to know our public key %s, its own must be %s (vtrunkd pubkey -c FILE "
 	            "prints it there), UDP has to reach it at %s%s, and this clock (%s) must not "
 	            "be behind a time at which the key was used before",
 	            peer->name, peer->handshake.attempts, ours, theirs, at,
-	            config->endpoint_count > 1 ? " or its other endpoints" : "", now);
+	            peer->set.endpoint_count > 1 ? " or its other endpoints" : "", now);
 }
 
 /* ---- what is due ---- */

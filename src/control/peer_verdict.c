@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_verdict.h"
 
-#include "control/control.h"
 #include "control/peer_paths.h"
 
 /* What a greeting is taken to weigh, its padding at the longest. */
@@ -70,8 +69,7 @@ void peer_say_goodbye(struct peer *peer)
 
 void peer_refuse_data(struct peer *peer)
 {
-	bool refused = peer->control->config->bonding == BONDING_POLICY_REQUIRE &&
-	               peer->verdict.is != VERDICT_BONDED;
+	bool refused = peer->set.requires_bonding && peer->verdict.is != VERDICT_BONDED;
 
 	atomic_store(&peer->dp->data_refused, refused);
 }
@@ -93,7 +91,7 @@ void peer_be_bonded(struct peer *peer, uint64_t now_ns)
 			health_reset(&peer->paths.slot[i].health, now_ns);
 	}
 	peer_log(peer, now_ns, "peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
-	         bonding_mode_name(peer->config->mode));
+	         bonding_mode_name(peer->set.mode));
 }
 
 static void be_stock(struct peer *peer, uint64_t now_ns)
@@ -109,9 +107,8 @@ static void be_stock(struct peer *peer, uint64_t now_ns)
 	if (is_news)
 		peer_log(peer, now_ns, "peer=%s: is plain WireGuard, one link at a time%s",
 		         peer->name,
-		         peer->control->config->bonding == BONDING_POLICY_REQUIRE
-		                 ? "; bonding is required, its data is refused"
-		                 : "");
+		         peer->set.requires_bonding ? "; bonding is required, its data is refused"
+		                                    : "");
 }
 
 /* Until the verdict: as in the session before. */

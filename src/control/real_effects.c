@@ -2,6 +2,8 @@
 #include "control/real_effects.h"
 
 #include "base/clock.h"
+#include "control/control.h"
+#include "control/endpoints.h"
 #include "control/uplink.h"
 #include "crypto/aead.h"
 #include "dataplane/engine.h"
@@ -40,6 +42,22 @@ static bool await_memory(struct effects *fx, unsigned timeout_ms)
 static bool can_send(struct effects *fx, const struct link *link)
 {
 	return uplink_is_usable(&real(fx)->uplinks[link->id / LINK_FAMILIES], link);
+}
+
+static struct control *control(struct effects *fx)
+{
+	return caa_container_of(fx, struct control, effects.fx);
+}
+
+static void link_refused(struct effects *fx, const struct link *link, int error, uint64_t now_ns)
+{
+	uplink_refused(uplink_of(&control(fx)->uplinks, link), link, error, now_ns);
+	endpoints_network_changed(control(fx), now_ns);
+}
+
+static void targets_changed(struct effects *fx)
+{
+	control(fx)->has_new_targets = true;
 }
 
 /* ---- the data plane ---- */
@@ -151,6 +169,8 @@ void real_effects_init(struct real_effects *real, struct engine *engine,
 	                                     .send_payload = send_payload,
 	                                     .await_memory = await_memory,
 	                                     .can_send = can_send,
+	                                     .link_refused = link_refused,
+	                                     .targets_changed = targets_changed,
 	                                     .publish_keypair = publish_keypair,
 	                                     .publish_paths = publish_paths,
 	                                     .publish_target = publish_target,

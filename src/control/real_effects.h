@@ -20,7 +20,9 @@ struct real_effects {
 	const struct uplink *uplinks; /* whose pairs of sockets the engine's links are */
 };
 
-/* What it is given must stay where it is. */
+/* What it is given must stay where it is, and so must @real: it is a member of struct control, where links and
+ * peers are found that some effects are about.
+ */
 void real_effects_init(struct real_effects *real, struct engine *engine,
                        struct deadline_heap *deadlines, const struct uplink *uplinks);
 

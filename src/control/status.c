@@ -222,7 +222,7 @@ static json_t *build_path(const struct peer *peer, unsigned id, uint64_t now_ns)
 	          put(o, "reason", text(health->reason)) &&
 	          put(o, "note", text(sharing_text(peer, path, now_ns, shared))) &&
 	          put(o, "in_use", json_boolean(path->is_in_table)) &&
-	          put(o, "weight", number(peer->link_weight[path_link(&path->route)])) &&
+	          put(o, "weight", number(peer->set.link_weight[path_link(&path->route)])) &&
 	          put(o, "train_max_bytes", train_bytes(path, &peer->dp->path[id])) &&
 	          put_estimate(o, &health->estimate) &&
 	          put_path_traffic(o, path, &peer->dp->path[id], now_ns);

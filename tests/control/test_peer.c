@@ -285,7 +285,7 @@ Test(peer, keepalive_asks_for_a_new_key_as_data_does)
 
 	rig_path(&rig, 0);
 	kp = rig_session(&rig, true, false, 0);
-	rig.config_peer.persistent_keepalive = 25;
+	rig.peer->set.persistent_keepalive_ns = 25 * NS_PER_S;
 	peer_timers_service(rig.peer, kp->rekey_ns - 1);
 	cr_expect(not(rig.peer->handshake.is_pending));
 	rig.peer->handshake.sent_ns = 0;

@@ -45,13 +45,14 @@ static void init_peer(unsigned i, uint64_t now_ns)
 		.fx = control.fx,
 		.config = &config_peer[i],
 		.name = "office",
-		.link_weight = {1},
+		.set = {.link_count = 1, .link_weight = {1}},
 		.verdict = {.is = VERDICT_BONDED, .hello_ns = NEVER_NS, .due_ns = NEVER_NS},
 		.health_settings = {.interval_ns = NS_PER_S,
 	                            .timeout_ns = 5 * NS_PER_S,
 	                            .busy_ns = 100 * NS_PER_MS,
 	                            .slack_ns = 150 * NS_PER_MS},
 		.log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
+	memcpy(p->set.public_key, config_peer[i].public_key, KEY_LEN);
 	p->dp = dp_peer_create(end.engine, p);
 	frames_init(&p->frames, p->fx, p->dp, control.boot_id);
 	p->session.current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
