@@ -12,7 +12,7 @@
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/notices.h"
-#include "control/peer_paths.h"
+#include "control/peer_links.h"
 #include "control/peer_verdict.h"
 #include "control/signals.h"
 #include "crypto/aead.h"

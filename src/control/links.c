@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "control/control.h"
-#include "control/peer_paths.h"
+#include "control/peer_links.h"
 
 /* Handshake messages taken from one link per turn of the loop: the rest waits in the socket, and
  * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).

@@ -7,7 +7,7 @@
 #include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
-#include "control/peer_paths.h"
+#include "control/peer_links.h"
 
 #define EVENTS_PER_TURN 64u
 

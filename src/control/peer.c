@@ -12,10 +12,67 @@
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
+#include "control/peer_probes.h"
 #include "control/peer_session.h"
+#include "control/peer_steps.h"
 #include "control/peer_timers.h"
+#include "control/peer_told.h"
 #include "control/peer_verdict.h"
 #include "crypto/secret.h"
+
+/* What news mean: which steps are taken, in which order. */
+typedef void step(struct peer *peer, const struct news *n);
+
+#define STEPS_MAX 8u
+
+static step *const table[NEWS_COUNT][STEPS_MAX] = {
+	[NEWS_SESSION_MADE] = {want_no_session, note_heard, tell_session, be_reachable,
+                               weigh_marker, refuse_data, publish_paths, prove_key},
+	[NEWS_SESSION_CONFIRMED] = {publish_key, want_no_session, abandon_attempt, tell_session,
+                                    be_reachable, weigh_marker, refuse_data, publish_paths},
+	[NEWS_SESSION_FAILED] = {tell_no_session},
+	[NEWS_KEYS_OLD] = {tell_keys_old, end_session},
+	[NEWS_PLAIN] = {send_no_lanes, settle, decide_plain, assume_up, tell_plain},
+	[NEWS_BONDED] = {order_packets, follow_nobody, doubt_paths, tell_bonded},
+	[NEWS_RESTARTED] = {tell_restarted, forget_remote_ids, doubt_paths},
+	[NEWS_GOODBYE] = {tell_goodbye, end_session, abandon_attempt, fail_paths, be_unreachable,
+                          expect_return},
+	[NEWS_VERDICT_DUE] = {be_plain, refuse_data, publish_paths},
+
+	[NEWS_SENT] = {tell_sent},
+	[NEWS_EXTENDED] = {tell_extended},
+	[NEWS_ANSWERED] = {tell_answered},
+	[NEWS_ANSWERED_COPY] = {tell_answered_copy},
+	[NEWS_STALE] = {tell_stale},
+
+	[NEWS_SILENT] = {break_silence},
+	[NEWS_SPOKEN_TO] = {keep_alive},
+	[NEWS_QUIET] = {keep_alive_or_begin},
+	[NEWS_KEY_AGED] = {renew_key},
+	[NEWS_RETRY_DUE] = {retry},
+	[NEWS_UNANSWERED] = {tell_unanswered},
+	[NEWS_GAVE_UP] = {tell_gave_up, be_unreachable, abandon_attempt, drop_what_waits,
+                          want_no_session, try_later},
+	[NEWS_NO_ORDER] = {tell_no_order},
+
+	[NEWS_PATH_MOVED] = {lead_anew, tell_path_moved},
+	[NEWS_PATH_PROVED] = {tell_path_proved, follow_proved},
+	[NEWS_PATH_CHANGED] = {tell_path_state, check_source},
+	[NEWS_PATH_ANSWERS] = {tell_path_answers},
+	[NEWS_PATH_FORGOTTEN] = {tell_path_forgotten, free_path},
+	[NEWS_PATH_REFUSED] = {tell_path_refused},
+	[NEWS_PATH_RESTS] = {rest_path, tell_path_rests, publish_paths},
+	[NEWS_NO_PATH] = {tell_no_path},
+	[NEWS_TRAINS_REFUSED] = {tell_trains},
+	[NEWS_LINK_FAILED] = {fail_paths_of_link, publish_paths, look_elsewhere},
+	[NEWS_LINK_BACK] = {use_link_again},
+};
+
+void peer_hears(struct peer *peer, enum peer_news news, const struct news *n)
+{
+	for (unsigned i = 0; i < STEPS_MAX && table[news][i]; i++)
+		table[news][i](peer, n);
+}
 
 /* Probes while data flows: ten per second find a dead path in about half a second, at 16 kbit/s. */
 #define BUSY_PROBE_NS (100 * NS_PER_MS)

@@ -79,6 +79,64 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 /* Retires its keypairs; NULL is allowed. */
 void peer_destroy(struct peer *peer);
 
+/* What may happen to a peer. What each leads to is the table at the head of peer.c. */
+enum peer_news {
+	NEWS_SESSION_MADE,      /* a response came to our initiation */
+	NEWS_SESSION_CONFIRMED, /* the first packet came under the session that the peer began */
+	NEWS_SESSION_FAILED,    /* there was no memory for the one that a response made */
+	NEWS_KEYS_OLD,          /* nothing may be left of a session after so long */
+	NEWS_PLAIN,             /* it shows no marker, or no HELLO came in time */
+	NEWS_BONDED,            /* a HELLO or its answer came, for the first time */
+	NEWS_RESTARTED,         /* it has another boot id */
+	NEWS_GOODBYE,
+	NEWS_VERDICT_DUE, /* no HELLO came in time */
+
+	NEWS_SENT,          /* an initiation of ours */
+	NEWS_EXTENDED,      /* the same over another path */
+	NEWS_ANSWERED,      /* an initiation of the peer's */
+	NEWS_ANSWERED_COPY, /* a copy of it */
+	NEWS_STALE,         /* one of a time long ago came */
+
+	NEWS_SILENT,     /* data is unanswered for too long */
+	NEWS_SPOKEN_TO,  /* data was heard and nothing sent since */
+	NEWS_QUIET,      /* nothing was sent or heard for the persistent keepalive */
+	NEWS_KEY_AGED,   /* ours to renew */
+	NEWS_RETRY_DUE,  /* an initiation is unanswered */
+	NEWS_UNANSWERED, /* so many were that people are told */
+	NEWS_GAVE_UP,    /* after 90 s */
+	NEWS_NO_ORDER,   /* no memory to put packets in order */
+
+	NEWS_PATH_MOVED,     /* it leads to another address now */
+	NEWS_PATH_PROVED,    /* its challenge was answered */
+	NEWS_PATH_CHANGED,   /* time or an event took it to another state */
+	NEWS_PATH_ANSWERS,   /* an answer did */
+	NEWS_PATH_FORGOTTEN, /* dead for long, or never proved */
+	NEWS_PATH_REFUSED,   /* by the system, which may mean nothing */
+	NEWS_PATH_RESTS,     /* refused again and again */
+	NEWS_NO_PATH,        /* the last one that could carry data is gone */
+	NEWS_TRAINS_REFUSED,
+	NEWS_LINK_FAILED, /* something local made a pair of sockets useless */
+	NEWS_LINK_BACK,
+	NEWS_COUNT,
+};
+
+/* What goes with the news: of these what its kind has. */
+struct news {
+	uint64_t now_ns;
+	bool is_initiator;       /* we are, of the session */
+	bool is_new;             /* it was not so before */
+	struct path *path;       /* that it is about */
+	const struct link *link; /* that it came over, or is about */
+	const char *why;         /* for people */
+	uint64_t since_ns;
+	uint32_t rtt_us;
+	unsigned bytes;
+	int error; /* a positive errno */
+};
+
+/* Takes the steps that the table says, in their order. */
+void peer_hears(struct peer *peer, enum peer_news news, const struct news *n);
+
 /* Does what is due and sets the deadline for what comes next. */
 void peer_service(struct peer *peer, uint64_t now_ns);
 

@@ -8,21 +8,6 @@
 #include "control/peer_verdict.h"
 #include "control/reply_budget.h"
 
-/* Another boot id: the peer was restarted and numbers its paths anew. Which of them still lead to it has to
- * be seen.
- */
-static void note_boot_id(struct peer *peer, const uint8_t boot_id[8], uint64_t now_ns)
-{
-	if (!verdict_note_boot_id(&peer->verdict, boot_id))
-		return;
-	peer_log(peer, now_ns, "peer=%s: was restarted", peer->name);
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		peer->paths.slot[i].knows_remote_id = false;
-		if (path_is_used(&peer->paths.slot[i]) && peer->verdict.is == VERDICT_BONDED)
-			health_reset(&peer->paths.slot[i].health, now_ns);
-	}
-}
-
 /* A datagram being taken. */
 struct cause {
 	const struct batch *report;
@@ -53,7 +38,8 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 
 	if (hello->version == 0)
 		return;
-	note_boot_id(peer, hello->boot_id, now_ns);
+	if (verdict_note_boot_id(&peer->verdict, hello->boot_id))
+		peer_hears(peer, NEWS_RESTARTED, &(struct news){.now_ns = now_ns});
 	peer_be_bonded(peer, now_ns);
 	peer_refuse_data(peer);
 	if (f->type == FRAME_HELLO_ACK) {
@@ -118,10 +104,8 @@ static void take_answer(struct peer *peer, struct path *path, const struct life_
 	estimate_loss_tx(&path->health.estimate, sign->sent, sign->heard);
 	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
 	                    sign->rtt_us * NS_PER_US, now_ns))
-		peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s, %s, round trip %.1f ms",
-		         peer->name, path_id(&peer->paths, path), path->route.link->name,
-		         path_state_name(path->health.state), path->health.reason,
-		         sign->rtt_us / 1000.0);
+		peer_hears(peer, NEWS_PATH_ANSWERS,
+		           &(struct news){.now_ns = now_ns, .path = path, .rtt_us = sign->rtt_us});
 }
 
 /* Where no path is: the candidate there may be, or the lane of another. */
@@ -172,19 +156,8 @@ static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_
 {
 	const struct frame_goodbye *bye = (const void *)f->body;
 
-	if (verdict_is_other_life(&peer->verdict, bye->boot_id))
-		return; /* of an earlier life of the peer */
-	peer_log(peer, now_ns, "peer=%s: says goodbye, %s", peer->name,
-	         peer->set.endpoint_count ? "trying to reach it again" : "waiting for it");
-	peer_end_session(peer);
-	handshake_abandon(&peer->handshake);
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (path_is_used(&peer->paths.slot[i]))
-			health_fail(&peer->paths.slot[i].health, "the peer has stopped", now_ns);
-	}
-	peer->is_unreachable = true;
-	if (peer->set.endpoint_count)
-		handshake_expect_return(&peer->handshake, now_ns);
+	if (!verdict_is_other_life(&peer->verdict, bye->boot_id))
+		peer_hears(peer, NEWS_GOODBYE, &(struct news){.now_ns = now_ns});
 }
 
 static void take_frame(struct peer *peer, struct cause *cause, const struct frame *f,

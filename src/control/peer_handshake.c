@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "control/peer_links.h"
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
-#include "control/peer_verdict.h"
+#include "control/peer_steps.h"
 #include "control/source.h"
 #include "crypto/aead.h"
 
@@ -74,8 +75,7 @@ static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 void peer_extend_initiation(struct peer *peer, uint64_t now_ns)
 {
 	if (peer->handshake.is_pending && send_initiation(peer, now_ns))
-		effects_log(peer->fx, LOG_LEVEL_DEBUG,
-		            "peer=%s: sent the handshake initiation over another path", peer->name);
+		peer_hears(peer, NEWS_EXTENDED, &(struct news){.now_ns = now_ns});
 }
 
 /* Nothing left. A path that comes up asks again at once; where none is known the peer has to come to us. */
@@ -114,8 +114,7 @@ bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 	}
 	handshake_went_out(hs, now_ns);
 	dp_peer_sent(peer->dp, false, now_ns);
-	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s: sent handshake initiation %u", peer->name,
-	            hs->attempts);
+	peer_hears(peer, NEWS_SENT, &(struct news){.now_ns = now_ns});
 	return true;
 }
 
@@ -196,8 +195,7 @@ static void accept_initiation(struct peer *peer, struct noise_initiation *init,
 	send_response(peer, route, &response, now_ns);
 	if (does_not_hear_us && !peer->handshake.is_pending)
 		peer_initiate(peer, false, now_ns); /* over every link, REKEY_TIMEOUT from now */
-	effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s link=%s: answered a handshake initiation%s",
-	            peer->name, route->link->name, peer->verdict.saw_marker ? " of a vtrunkd" : "");
+	peer_hears(peer, NEWS_ANSWERED, &(struct news){.now_ns = now_ns, .link = route->link});
 }
 
 /* It came over another link, or the network doubled it. */
@@ -206,26 +204,15 @@ static void answer_copy(struct peer *peer, const struct message_response *respon
 {
 	note_origin(peer, route, now_ns);
 	send_over(peer, route, response, sizeof *response, now_ns);
-	effects_log(peer->fx, LOG_LEVEL_DEBUG,
-	            "peer=%s link=%s: answered a copy of the handshake initiation", peer->name,
-	            route->link->name);
+	peer_hears(peer, NEWS_ANSWERED_COPY, &(struct news){.now_ns = now_ns, .link = route->link});
 }
 
 static void refuse_stale(struct peer *peer, const uint8_t timestamp[static TAI64N_LEN],
                          uint64_t now_ns)
 {
-	uint64_t suppressed;
-
 	peer->fx->count_drop(peer->fx, DROP_REPLAY);
-	if (answered_refuse(&peer->answered, timestamp) &&
-	    log_limit_pass(&peer->stale_limit, now_ns, &suppressed))
-		effects_log(
-			peer->fx, LOG_LEVEL_WARNING,
-			"peer=%s: refused a handshake initiation of a time %lld s before that of "
-			"the newest: the peer's clock was set back, or somebody replays old "
-			"ones; it gets in when its clock has passed that time, or when this "
-			"daemon is restarted",
-			peer->name, (long long)peer->answered.stale_by_s);
+	if (answered_refuse(&peer->answered, timestamp))
+		peer_hears(peer, NEWS_STALE, &(struct news){.now_ns = now_ns});
 }
 
 void peer_take_initiation(struct peer *peer, struct noise_initiation *init,
@@ -258,13 +245,11 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
 	handshake_abandon(hs);
 	if (r) {
 		peer->fx->release_index(peer->fx, load_le32(msg->receiver_index));
-		effects_log(peer->fx, LOG_LEVEL_ERROR, "peer=%s: no session, %s", peer->name,
-		            strerror(-r));
+		peer_hears(peer, NEWS_SESSION_FAILED,
+		           &(struct news){.now_ns = now_ns, .error = -r});
 		return true;
 	}
-	atomic_store(&peer->dp->session_wanted, false);
-	dp_peer_heard(peer->dp, false, now_ns);
-	peer_verdict_session_began(peer, true, now_ns);
+	peer_hears(peer, NEWS_SESSION_MADE, &(struct news){.now_ns = now_ns, .is_initiator = true});
 	peer_service(peer, now_ns);
 	return true;
 }
@@ -274,4 +259,35 @@ bool peer_take_cookie(struct peer *peer, const struct message_cookie_reply *msg,
                       const struct route *route, uint64_t now_ns)
 {
 	return cookie_reply_consume(&peer->cookie_keys, &peer->jar[route->link->id], msg, now_ns);
+}
+
+/* ---- steps ---- */
+
+STEP(note_heard)
+{
+	dp_peer_heard(peer->dp, false, n->now_ns);
+}
+
+STEP(be_reachable)
+{
+	(void)n;
+	peer->is_unreachable = false;
+}
+
+STEP(be_unreachable)
+{
+	(void)n;
+	peer->is_unreachable = true;
+}
+
+STEP(abandon_attempt)
+{
+	(void)n;
+	handshake_abandon(&peer->handshake);
+}
+
+STEP(expect_return)
+{
+	if (peer->set.endpoint_count)
+		handshake_expect_return(&peer->handshake, n->now_ns);
 }

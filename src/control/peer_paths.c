@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_paths.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/bytes.h"
-#include "control/endpoints.h"
-#include "control/peer_handshake.h"
-#include "control/refusal.h"
-#include "control/source.h"
+#include "control/peer_steps.h"
 #include "sched/path_choice.h"
-
-/* Data within this time makes a peer busy, and its paths probed fast. */
-#define BUSY_NS NS_PER_S
 
 bool peer_path_can_leave(const struct peer *peer, const struct path *path)
 {
 	return peer->fx->can_send(peer->fx, path->route.link);
-}
-
-/* "peer=NAME path=LINK[ENDPOINT]: ..." */
-static void log_path(struct peer *peer, const struct path *path, const char *what, const char *why,
-                     uint64_t now_ns)
-{
-	char remote[ENDPOINT_TEXT_LEN];
-
-	peer_log(peer, now_ns, "peer=%s path=%u link=%s remote=%s: %s, %s", peer->name,
-	         path_id(&peer->paths, path), path->route.link->name,
-	         endpoint_format(&path->route.remote, remote), what, why);
 }
 
 static struct path_counts counts_of(const struct dp_path *dp)
@@ -102,12 +82,16 @@ void peer_move_path(struct peer *peer, struct path *path, const struct route *ro
 	if (is_same)
 		return;
 	handshake_forget_try(&peer->handshake, path_id(&peer->paths, path));
-	if (!had_target)
-		return;
-	path->rest_until_ns = 0; /* it was for the address before */
-	health_reset(&path->health, now_ns);
-	if (why)
-		log_path(peer, path, "new address", why, now_ns);
+	if (had_target)
+		peer_hears(peer, NEWS_PATH_MOVED,
+		           &(struct news){.now_ns = now_ns, .path = path, .why = why});
+}
+
+STEP(lead_anew)
+{
+	(void)peer;
+	n->path->rest_until_ns = 0; /* it was for the address before */
+	health_reset(&n->path->health, n->now_ns);
 }
 
 struct path *peer_add_origin(struct peer *peer, const struct route *route, size_t bytes,
@@ -190,34 +174,67 @@ void peer_take_path_response(struct peer *peer, const struct route *route,
 {
 	struct path *path = &peer->paths.slot[f->path_id % PATHS_MAX];
 	struct route asked = path->asked_route;
-	bool is_first = !path_has_target(path);
+	struct news proved = {.now_ns = now_ns, .path = path, .is_new = !path_has_target(path)};
 
 	if (!path_is_answer(path, route, f->token))
 		return;
 	peer_set_route(peer, path, &asked, now_ns);
-	if (is_first)
-		log_path(peer, path, "new path", "address proved", now_ns);
-	if (peer->paths.followed == PATH_NONE || !was_heard_in_session(peer, peer->paths.followed))
-		peer_follow(peer, path, now_ns);
-	path_stop_asking(path);
-	health_hurry(&path->health, &peer->health_settings);
+	peer_hears(peer, NEWS_PATH_PROVED, &proved);
 }
 
-void peer_settle(struct peer *peer, uint64_t now_ns)
+STEP(follow_proved)
+{
+	if (peer->paths.followed == PATH_NONE || !was_heard_in_session(peer, peer->paths.followed))
+		peer_follow(peer, n->path, n->now_ns);
+	path_stop_asking(n->path);
+	health_hurry(&n->path->health, &peer->health_settings);
+}
+
+STEP(settle)
 {
 	struct path *newest = paths_newest_origin(&peer->paths);
 
 	if (!newest ||
 	    (peer->paths.followed != PATH_NONE && newest->health.since_ns < peer->session.made_ns))
 		return;
-	peer_set_route(peer, newest, &newest->route, now_ns);
-	peer_follow(peer, newest, now_ns);
+	peer_set_route(peer, newest, &newest->route, n->now_ns);
+	peer_follow(peer, newest, n->now_ns);
+}
+
+/* Which of them still lead to it has to be seen. */
+STEP(doubt_paths)
+{
+	for (unsigned i = 0; peer->verdict.is == VERDICT_BONDED && i < PATHS_MAX; i++) {
+		if (path_is_used(&peer->paths.slot[i]))
+			health_reset(&peer->paths.slot[i].health, n->now_ns);
+	}
+}
+
+STEP(forget_remote_ids)
+{
+	(void)n;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		peer->paths.slot[i].knows_remote_id = false;
+}
+
+STEP(fail_paths)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (path_is_used(&peer->paths.slot[i]))
+			health_fail(&peer->paths.slot[i].health, "the peer has stopped", n->now_ns);
+	}
+}
+
+STEP(free_path)
+{
+	(void)n;
+	free_place(peer, n->path);
 }
 
 /* ---- the table ---- */
 
 /* What the choice of paths goes by. */
-static struct path_choice choice_of(const struct peer *peer)
+struct path_choice peer_path_choice(const struct peer *peer)
 {
 	struct path_choice choice = {.is_bonded = peer->verdict.is == VERDICT_BONDED,
 	                             .followed = peer->paths.followed};
@@ -240,7 +257,7 @@ static struct path_choice choice_of(const struct peer *peer)
 
 void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 {
-	const struct path_choice choice = choice_of(peer);
+	const struct path_choice choice = peer_path_choice(peer);
 	struct path_candidate candidates[PATHS_MAX];
 	unsigned len = path_choose(&choice, candidates, now_ns);
 	struct path_table *table;
@@ -254,298 +271,14 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 			return; /* without memory the old one stays, and the next change tries again */
 		peer->fx->publish_paths(peer->fx, peer->dp, table);
 		if (!mask && peer->paths.published_mask)
-			effects_log(peer->fx, LOG_LEVEL_WARNING,
-			            "peer=%s: no path left, packets wait for one", peer->name);
+			peer_hears(peer, NEWS_NO_PATH, &(struct news){.now_ns = now_ns});
 		paths_set_table(&peer->paths, mask);
 	}
 	if (mask && session_is_alive(&peer->session, now_ns) && dp_peer_staged(peer->dp))
 		peer->fx->kick(peer->fx, peer->dp);
 }
 
-/* ---- probes ---- */
-
-/* False when it could not leave: it stays due, and is not waited for. */
-static bool send_probe(struct peer *peer, struct path *path, uint64_t now_ns)
+STEP(publish_paths)
 {
-	if (!peer->session.current ||
-	    !frames_send_probe(&peer->frames, peer->session.current, path_id(&peer->paths, path),
-	                       path->health.next_seq, !path->is_in_table,
-	                       path_has_target(path) ? NULL : &path->route))
-		return false;
-	health_probe_sent(&path->health, &peer->health_settings, now_ns);
-	return true;
-}
-
-static void note_activity(struct peer *peer, uint64_t now_ns)
-{
-	bool is_busy = now_ns < counter_read(&peer->dp->data_ns) + BUSY_NS;
-
-	if (is_busy == peer->paths.is_busy)
-		return;
-	peer->paths.is_busy = is_busy;
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (path_is_used(&peer->paths.slot[i]))
-			health_set_busy(&peer->paths.slot[i].health, &peer->health_settings,
-			                is_busy, now_ns);
-	}
-}
-
-static void log_state(struct peer *peer, const struct path *path, uint64_t now_ns)
-{
-	if (path->health.state == PATH_SUSPECT)
-		effects_log(peer->fx, LOG_LEVEL_DEBUG, "peer=%s path=%u link=%s: suspect, %s",
-		            peer->name, path_id(&peer->paths, path), path->route.link->name,
-		            path->health.reason);
-	else
-		log_path(peer, path, path_state_name(path->health.state), path->health.reason,
-		         now_ns);
-}
-
-/* Probes one path; returns when to come back. */
-static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_ns)
-{
-	uint64_t other_ns, due_ns;
-
-	if (path->rest_until_ns > now_ns)
-		return path->rest_until_ns;
-	if (path->rest_until_ns) {
-		path->rest_until_ns = 0;
-		health_hurry(&path->health, &peer->health_settings);
-	}
-	if (health_tick(&path->health, &peer->health_settings, now_ns)) {
-		log_state(peer, path, now_ns);
-		if (path->health.state == PATH_DOWN)
-			source_check(peer, path, now_ns);
-	}
-	other_ns = endpoints_service_path(peer, path, now_ns);
-	if (path->health.probe_at_ns <= now_ns && !send_probe(peer, path, now_ns))
-		return now_ns + MEMORY_RETRY_NS;
-	due_ns = health_deadline_ns(&path->health, &peer->health_settings);
-	return other_ns < due_ns ? other_ns : due_ns;
-}
-
-/* Where a handshake came from is probed while its address is being proved, as far as what came from
- * there allows: a peer that is slow to prove it is known to be there at least, and its path is
- * measured when it may carry data. Returns when to come back.
- */
-static uint64_t service_candidate(struct peer *peer, struct path *path, uint64_t now_ns)
-{
-	if (!path_is_origin(path) || peer->verdict.hello_ns != NEVER_NS)
-		return NEVER_NS; /* greetings come first: they carry the challenge */
-	health_tick(&path->health, &peer->health_settings, now_ns);
-	if (path->health.probe_at_ns <= now_ns) {
-		if (!path_may_tell(path, PROBE_BYTES))
-			return NEVER_NS;
-		if (!send_probe(peer, path, now_ns)) {
-			path_take_back(path, PROBE_BYTES);
-			return now_ns + MEMORY_RETRY_NS;
-		}
-	}
-	return health_deadline_ns(&path->health, &peer->health_settings);
-}
-
-static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
-{
-	uint64_t next = NEVER_NS;
-
-	paths_stop_asking_late(&peer->paths, now_ns);
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->paths.slot[i];
-		uint64_t at_ns =
-			paths_forget_at(&peer->paths, path, peer->verdict.is == VERDICT_BONDED);
-
-		if (at_ns > now_ns) {
-			next = at_ns < next ? at_ns : next;
-			continue;
-		}
-		if (path_has_target(path))
-			log_path(peer, path, "forgotten", "dead for 30 s", now_ns);
-		free_place(peer, path);
-	}
-	return next;
-}
-
-/* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
-static void look_for_peer(struct peer *peer, uint64_t now_ns)
-{
-	bool waits_for_it = peer->is_unreachable && !peer->set.endpoint_count;
-
-	if (waits_for_it || peer->paths.published_mask || peer->handshake.is_pending ||
-	    peer->handshake.retry_ns != NEVER_NS || !paths_is_any_known(&peer->paths))
-		return;
-	peer_initiate(peer, false, now_ns);
-}
-
-uint64_t peer_paths_service(struct peer *peer, uint64_t now_ns)
-{
-	uint64_t next = forget_dead(peer, now_ns);
-
-	if (peer->verdict.is == VERDICT_BONDED && session_is_alive(&peer->session, now_ns)) {
-		note_activity(peer, now_ns);
-		for (unsigned i = 0; i < PATHS_MAX; i++) {
-			struct path *path = &peer->paths.slot[i];
-			uint64_t due;
-
-			if (!path_is_used(path) || !peer_path_can_leave(peer, path))
-				continue;
-			due = path_has_target(path) ? service_one(peer, path, now_ns)
-			                            : service_candidate(peer, path, now_ns);
-			next = due < next ? due : next;
-		}
-	}
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (peer->paths.slot[i].rest_until_ns > now_ns &&
-		    peer->paths.slot[i].rest_until_ns < next)
-			next = peer->paths.slot[i].rest_until_ns;
-	}
-	peer_publish_paths(peer, now_ns);
-	if (peer->verdict.is == VERDICT_BONDED)
-		look_for_peer(peer, now_ns);
-	return next;
-}
-
-/* ---- local events ---- */
-
-/* Errors that say nothing about one destination. */
-static bool is_about_link(int error)
-{
-	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL;
-}
-
-/* Whether data could go somewhere else. */
-static bool has_alternative(const struct peer *peer, const struct path *path, uint64_t now_ns)
-{
-	const struct path_choice choice = choice_of(peer);
-
-	return path_has_alternative(&choice, path_id(&peer->paths, path), now_ns);
-}
-
-/* A firewall or a full table of connections may refuse one datagram and take the next, so a single refusal
- * means nothing, and the only path there is never rests. A probe finds out how it stands.
- */
-void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
-{
-	uint64_t suppressed;
-	bool is_final;
-
-	if (is_about_link(error)) {
-		peer->fx->link_refused(peer->fx, path->route.link, error, now_ns);
-		return;
-	}
-	if (path->rest_until_ns > now_ns)
-		return;
-	is_final = path_count_refusal(
-		path, counter_read(&peer->dp->path[path_id(&peer->paths, path)].tx_packets));
-	if (is_final && endpoints_refused(peer, path, now_ns)) {
-		path->refusals = 0;
-		return;
-	}
-	if (!is_final || !has_alternative(peer, path, now_ns)) {
-		health_probe_soon(&path->health, &peer->health_settings, now_ns);
-		if (path->refusals == 1 &&
-		    log_limit_pass(&peer->refusal_limit, now_ns, &suppressed))
-			log_path(peer, path, strerror(error), "refused by the system, trying on",
-			         now_ns);
-		return;
-	}
-	path->refusals = 0;
-	path->rest_until_ns = now_ns + peer->set.error_backoff_ns;
-	health_fail(&path->health, refusal_reason(error), now_ns);
-	log_path(peer, path, strerror(error), "resting", now_ns);
-	peer_publish_paths(peer, now_ns);
-}
-
-void peer_try_again(struct peer *peer, uint64_t now_ns)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->paths.slot[i];
-
-		if (!path_is_used(path) || path->rest_until_ns <= now_ns)
-			continue;
-		path->rest_until_ns = now_ns;
-		peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
-	}
-}
-
-void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
-                      uint64_t now_ns)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->paths.slot[i];
-
-		if (path_is_used(path) && path->route.link == link &&
-		    health_fail(&path->health, reason, now_ns))
-			log_state(peer, path, now_ns);
-	}
-	peer_publish_paths(peer, now_ns);
-	/* A plain peer is looked for on the other links at once. */
-	if (peer->verdict.is != VERDICT_BONDED && !peer->paths.published_mask &&
-	    paths_is_any_known(&peer->paths))
-		peer_initiate(peer, false, now_ns);
-}
-
-static void try_trains(struct peer *peer, const struct path *path)
-{
-	struct path_target *target = peer->dp->path[path_id(&peer->paths, path)].target;
-
-	if (target)
-		train_limit_set(&target->trains, TRAIN_ANY);
-}
-
-void peer_link_back(struct peer *peer, const struct link *link)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->paths.slot[i];
-
-		if (path_is_used(path) && path->route.link == link) {
-			path->rest_until_ns = 0;
-			health_hurry(&path->health, &peer->health_settings);
-			/* Another device may do what the one before could not. */
-			try_trains(peer, path);
-		}
-	}
-}
-
-static void tell_path_trains(struct peer *peer, struct path *path, struct train_limit *limit,
-                             uint64_t now_ns)
-{
-	unsigned max = train_limit_max(limit);
-	int error = train_limit_take_error(limit);
-
-	switch (path_look_at_trains(path, error, max < TRAIN_ANY, now_ns)) {
-	case PATH_TRAINS_TELL:
-		effects_log(peer->fx, LOG_LEVEL_INFO,
-		            "peer=%s path=%u link=%s: trains of datagrams are refused, %s; "
-		            "those above %u bytes leave one by one",
-		            peer->name, path_id(&peer->paths, path), path->route.link->name,
-		            strerror(error), max);
-		break;
-	case PATH_TRAINS_RETRY:
-		train_limit_set(limit, TRAIN_ANY);
-		break;
-	case PATH_TRAINS_AS_BEFORE:
-		break;
-	}
-}
-
-void peer_tell_trains(struct peer *peer, uint64_t now_ns)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		/* Control alone changes it. */
-		struct path_target *target = peer->dp->path[i].target;
-
-		if (path_is_used(&peer->paths.slot[i]) && target)
-			tell_path_trains(peer, &peer->paths.slot[i], &target->trains, now_ns);
-	}
-}
-
-void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct dp_path *dp = &peer->dp->path[i];
-
-		if (path_is_used(&peer->paths.slot[i]))
-			path_sample(&peer->paths.slot[i], counter_read(&dp->tx_bytes),
-			            counter_read(&dp->rx_bytes), elapsed_ns);
-	}
+	peer_publish_paths(peer, n->now_ns);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_paths.h - what happens to the paths of a peer: where they lead, whether they live, which of them carry
- * data, as the data plane is told.
+/* peer_paths.h - where the paths of a peer lead and which of them carry data, as the data plane is told.
  *
- * While the peer is not (yet) known to be vtrunkd there is one path that is followed, and nothing is probed.
- * With a bonded peer every path is probed, and those that answer make up the table that the
- * dispatcher shares data among. What a path is and when it is proved: path.h.
+ * While the peer is not (yet) known to be vtrunkd there is one path that is followed. With a bonded peer those
+ * that answer make up the table that the dispatcher shares data among. What a path is and when it is
+ * proved: path.h.
  *
  * Control thread.
  */
@@ -12,12 +11,16 @@
 #define CONTROL_PEER_PATHS_H
 
 #include "control/peer.h"
+#include "sched/path_choice.h"
 
 /* The path over which to speak to the peer now, or PATH_NONE. */
 unsigned peer_path_to_speak(const struct peer *peer);
 
 /* Whether the sockets of its link are there to send on. */
 bool peer_path_can_leave(const struct peer *peer, const struct path *path);
+
+/* What the choice of paths that carry data goes by, as things stand. */
+struct path_choice peer_path_choice(const struct peer *peer);
 
 /* A path with @route, of the configured endpoint with that index or heard of (-1): the one that exists or a new
  * one, nearly always without target yet. NULL when all places are taken by better ones.
@@ -45,9 +48,6 @@ void peer_set_route(struct peer *peer, struct path *path, const struct route *ro
 /* Everything that is not bonded goes to @path from now on. */
 void peer_follow(struct peer *peer, struct path *path, uint64_t now_ns);
 
-/* The peer is plain after all: it is where its handshake came from, not where copies of it did. */
-void peer_settle(struct peer *peer, uint64_t now_ns);
-
 /* The token that proves @route when it comes back from there. */
 const uint8_t *peer_ask_path(struct peer *peer, struct path *path, const struct route *route);
 
@@ -63,29 +63,5 @@ void peer_take_path_response(struct peer *peer, const struct route *route,
 
 /* Rebuilds and publishes the table if the usable paths have changed, and lets staged packets go. */
 void peer_publish_paths(struct peer *peer, uint64_t now_ns);
-
-/* Probes that are due, verdicts on those overdue; returns when to come back. */
-uint64_t peer_paths_service(struct peer *peer, uint64_t now_ns);
-
-/* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
- * the error says so.
- */
-void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
-
-/* Routes, addresses or devices have changed: paths that rest are tried now, not after error_backoff. */
-void peer_try_again(struct peer *peer, uint64_t now_ns);
-
-/* Something local made a pair of sockets useless, or useful again. */
-void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
-                      uint64_t now_ns);
-void peer_link_back(struct peer *peer, const struct link *link);
-
-/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
- * tried again after some minutes.
- */
-void peer_tell_trains(struct peer *peer, uint64_t now_ns);
-
-/* Rates from the growth of the counters since the last call. */
-void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns);
 
 #endif

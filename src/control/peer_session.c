@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "control/peer_paths.h"
-#include "control/peer_verdict.h"
+#include "control/peer_steps.h"
 
 #define REKEY_TIE_NS (3 * NS_PER_S)
 
@@ -21,10 +21,11 @@ static void retire(struct peer *peer, const struct session_retired *retired)
 /* The index table holds every keypair that may receive; the data plane's peer holds the one to send with.
  * Both have references of their own.
  */
-static void publish_current(struct peer *peer)
+STEP(publish_key)
 {
 	struct keypair *kp = peer->session.current;
 
+	(void)n;
 	if (kp && !keypair_get(kp))
 		return;
 	peer->fx->publish_keypair(peer->fx, peer->dp, kp);
@@ -86,7 +87,7 @@ int peer_begin_session(struct peer *peer, struct noise_handshake *hs, bool is_in
 	session_add(&peer->session, kp, peer->fx->wall_clock(peer->fx).tv_sec, now_ns, &retired);
 	retire(peer, &retired);
 	if (is_initiator)
-		publish_current(peer);
+		publish_key(peer, NULL);
 	follow(peer, route, maybe_bonded, is_initiator, now_ns);
 	return 0;
 }
@@ -98,10 +99,19 @@ void peer_session_confirmed(struct peer *peer, uint64_t now_ns)
 	if (!session_confirm(&peer->session, now_ns, &retired))
 		return;
 	retire(peer, &retired);
-	publish_current(peer);
+	peer_hears(peer, NEWS_SESSION_CONFIRMED, &(struct news){.now_ns = now_ns});
+}
+
+STEP(want_no_session)
+{
+	(void)n;
 	atomic_store(&peer->dp->session_wanted, false);
-	handshake_abandon(&peer->handshake);
-	peer_verdict_session_began(peer, false, now_ns);
+}
+
+STEP(end_session)
+{
+	(void)n;
+	peer_end_session(peer);
 }
 
 void peer_end_session(struct peer *peer)
@@ -110,8 +120,8 @@ void peer_end_session(struct peer *peer)
 
 	session_end(&peer->session, &retired);
 	retire(peer, &retired);
-	publish_current(peer);
-	atomic_store(&peer->dp->session_wanted, false);
+	publish_key(peer, NULL);
+	want_no_session(peer, NULL);
 	frames_forget_owed(&peer->frames);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_timers.h"
 
-#include "base/key_text.h"
 #include "control/endpoints.h"
 #include "control/peer_handshake.h"
-#include "control/peer_session.h"
+#include "control/peer_steps.h"
+#include "control/peer_told.h"
 #include "control/peer_verdict.h"
 #include "control/timers.h"
 
@@ -15,8 +15,6 @@
 
 /* Unanswered initiations after which people are told: a lost packet or two is nothing. */
 #define UNANSWERED_TOLD 3u
-
-#define CLOCK_TEXT_LEN 32u
 
 static struct timer_facts facts_of(const struct peer *peer)
 {
@@ -56,127 +54,74 @@ static void send_keepalive(struct peer *peer, uint64_t now_ns)
 		peer_initiate(peer, false, now_ns);
 }
 
-static void give_up(struct peer *peer, uint64_t now_ns)
-{
-	bool is_ours_to_reach = peer->set.endpoint_count > 0;
-
-	if (!peer->is_unreachable)
-		effects_log(peer->fx, LOG_LEVEL_WARNING,
-		            "peer=%s: no answer to %u handshake initiations, %s", peer->name,
-		            peer->handshake.attempts,
-		            is_ours_to_reach ? "trying again every 30 s"
-		                             : "waiting for data or the peer");
-	peer->is_unreachable = true;
-	handshake_abandon(&peer->handshake);
-	peer->fx->drop_staged(peer->fx, peer->dp);
-	atomic_store(&peer->dp->session_wanted, false);
-	atomic_store(&peer->dp->data_tx_since_ns, 0);
-	if (is_ours_to_reach)
-		peer->handshake.retry_ns = now_ns + SERIES_PAUSE_NS;
-}
-
-/* What this machine takes for the time: an end whose clock was set back is refused without a word, as the
- * protocol has it, and only the other end knows.
- */
-static const char *clock_text(struct effects *fx, char buf[static CLOCK_TEXT_LEN])
-{
-	struct timespec now = fx->wall_clock(fx);
-	struct tm tm;
-
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(buf, CLOCK_TEXT_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm);
-	return buf;
-}
-
-/* Nobody tells us what is wrong at the other end, so all that can be compared is said here. */
-static void tell_unanswered(const struct peer *peer)
-{
-	const char *at = peer->set.endpoint_count ? peer->set.endpoint : "its last address";
-	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
-
-	clock_text(peer->fx, now);
-	if (peer->session.count) {
-		effects_log(peer->fx, LOG_LEVEL_WARNING,
-		            "peer=%s: no answer to %u handshake initiations, trying on; it "
-		            "answered before: look at its links, its address and its log, and "
-		            "whether this clock (%s) was set back",
-		            peer->name, peer->handshake.attempts, now);
-		return;
-	}
-	key_to_base64(ours, peer->identity->public_key);
-	key_to_base64(theirs, peer->set.public_key);
-	effects_log(peer->fx, LOG_LEVEL_WARNING,
-	            "peer=%s: no answer to %u handshake initiations, trying on; compare: the other "
-	            "end has to know our public key %s, its own must be %s (vtrunkd pubkey -c FILE "
-	            "prints it there), UDP has to reach it at %s%s, and this clock (%s) must not "
-	            "be behind a time at which the key was used before",
-	            peer->name, peer->handshake.attempts, ours, theirs, at,
-	            peer->set.endpoint_count > 1 ? " or its other endpoints" : "", now);
-}
-
 /* ---- what is due ---- */
 
-static void on_silence(struct peer *peer, uint64_t now_ns)
+STEP(break_silence)
 {
-	uint64_t since_ns = counter_read(&peer->dp->data_tx_since_ns);
+	struct news silent = *n;
 
+	silent.since_ns = counter_read(&peer->dp->data_tx_since_ns);
 	peer->silence_jitter_ns = effects_random_below(peer->fx, TIMER_JITTER_NS + 1);
-	if (peer_initiate(peer, false, now_ns)) /* one that was put off has a retry */
-		peer_log(peer, now_ns, "peer=%s: silent for %.1f s, making a new session",
-		         peer->name, (double)(now_ns - since_ns) / NS_PER_S);
+	if (peer_initiate(peer, false, n->now_ns)) /* one that was put off has a retry */
+		tell_silent(peer, &silent);
 }
 
-static void on_passive_keepalive(struct peer *peer, uint64_t now_ns)
+STEP(keep_alive)
 {
-	if (session_is_alive(&peer->session, now_ns))
-		send_keepalive(peer, now_ns);
+	if (session_is_alive(&peer->session, n->now_ns))
+		send_keepalive(peer, n->now_ns);
 	else
 		atomic_store(&peer->dp->data_rx_since_ns, 0);
 }
 
-static void on_persistent_keepalive(struct peer *peer, uint64_t now_ns)
+STEP(keep_alive_or_begin)
 {
-	if (session_is_alive(&peer->session, now_ns))
-		send_keepalive(peer, now_ns);
+	if (session_is_alive(&peer->session, n->now_ns))
+		send_keepalive(peer, n->now_ns);
 	else if (!peer->handshake.is_pending && peer->handshake.retry_ns == NEVER_NS)
-		peer_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, n->now_ns);
 }
 
-static void on_key_age(struct peer *peer, uint64_t now_ns)
+STEP(renew_key)
 {
 	peer->session.is_renewal_asked = true;
 	if (!peer->handshake.is_pending)
-		peer_initiate(peer, false, now_ns);
+		peer_initiate(peer, false, n->now_ns);
 }
 
-static void on_zeroing(struct peer *peer, uint64_t now_ns)
-{
-	(void)now_ns;
-	effects_log(peer->fx, LOG_LEVEL_INFO, "peer=%s: session ended, its keys were too old",
-	            peer->name);
-	peer_end_session(peer);
-}
-
-static void on_retry(struct peer *peer, uint64_t now_ns)
+STEP(retry)
 {
 	struct handshake *hs = &peer->handshake;
 
 	if (hs->attempts == UNANSWERED_TOLD && hs->is_pending && !peer->is_unreachable)
-		tell_unanswered(peer);
-	endpoints_retry(peer, now_ns);
+		peer_hears(peer, NEWS_UNANSWERED, n);
+	endpoints_retry(peer, n->now_ns);
 	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
-		give_up(peer, now_ns);
+		peer_hears(peer, NEWS_GAVE_UP, n);
 	else
-		peer_initiate(peer, hs->is_pending, now_ns);
+		peer_initiate(peer, hs->is_pending, n->now_ns);
 }
 
-static void (*const act[TIMER_COUNT])(struct peer *peer, uint64_t now_ns) = {
-	[TIMER_SILENCE] = on_silence,
-	[TIMER_PASSIVE_KEEPALIVE] = on_passive_keepalive,
-	[TIMER_PERSISTENT_KEEPALIVE] = on_persistent_keepalive,
-	[TIMER_KEY_AGE] = on_key_age,
-	[TIMER_ZEROING] = on_zeroing,
-	[TIMER_RETRY] = on_retry,
+STEP(drop_what_waits)
+{
+	(void)n;
+	peer->fx->drop_staged(peer->fx, peer->dp);
+	atomic_store(&peer->dp->data_tx_since_ns, 0);
+}
+
+STEP(try_later)
+{
+	if (peer->set.endpoint_count)
+		peer->handshake.retry_ns = n->now_ns + SERIES_PAUSE_NS;
+}
+
+static const enum peer_news news_of[TIMER_COUNT] = {
+	[TIMER_SILENCE] = NEWS_SILENT,
+	[TIMER_PASSIVE_KEEPALIVE] = NEWS_SPOKEN_TO,
+	[TIMER_PERSISTENT_KEEPALIVE] = NEWS_QUIET,
+	[TIMER_KEY_AGE] = NEWS_KEY_AGED,
+	[TIMER_ZEROING] = NEWS_KEYS_OLD,
+	[TIMER_RETRY] = NEWS_RETRY_DUE,
 };
 
 /* Returns when to look at it again. */
@@ -187,7 +132,7 @@ static uint64_t serve(struct peer *peer, enum timer timer, uint64_t now_ns)
 
 	if (due_ns > now_ns)
 		return due_ns;
-	act[timer](peer, now_ns);
+	peer_hears(peer, news_of[timer], &(struct news){.now_ns = now_ns});
 	facts = facts_of(peer);
 	return timer_again_ns(timer, &facts, now_ns);
 }

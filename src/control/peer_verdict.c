@@ -2,6 +2,7 @@
 #include "control/peer_verdict.h"
 
 #include "control/peer_paths.h"
+#include "control/peer_steps.h"
 
 /* What a greeting is taken to weigh, its padding at the longest. */
 #define GREETING_TOLD                                                                              \
@@ -82,68 +83,79 @@ void peer_be_bonded(struct peer *peer, uint64_t now_ns)
 		atomic_store(&peer->session.current->send_lanes, true);
 	if (!is_news)
 		return;
-	if (peer->fx->enable_reorder(peer->fx, peer->dp))
-		effects_log(peer->fx, LOG_LEVEL_WARNING,
-		            "peer=%s: no memory to put packets in order", peer->name);
-	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (path_is_used(&peer->paths.slot[i]))
-			health_reset(&peer->paths.slot[i].health, now_ns);
-	}
-	peer_log(peer, now_ns, "peer=%s: is a vtrunkd, bonding in mode %s", peer->name,
-	         bonding_mode_name(peer->set.mode));
+	peer_hears(peer, NEWS_BONDED, &(struct news){.now_ns = now_ns});
 }
 
-static void be_stock(struct peer *peer, uint64_t now_ns)
+STEP(order_packets)
 {
+	if (peer->fx->enable_reorder(peer->fx, peer->dp))
+		peer_hears(peer, NEWS_NO_ORDER, n);
+}
+
+STEP(follow_nobody)
+{
+	(void)n;
+	atomic_store(&peer->dp->followed_path, (uint8_t)PATH_ANY);
+}
+
+STEP(be_plain)
+{
+	struct news plain = *n;
+
+	plain.is_new = peer->verdict.is != VERDICT_STOCK;
+	peer_hears(peer, NEWS_PLAIN, &plain);
+}
+
+STEP(send_no_lanes)
+{
+	(void)n;
 	if (peer->session.current)
 		atomic_store(&peer->session.current->send_lanes, false);
-	peer_settle(peer, now_ns);
-	bool is_news = verdict_stock(&peer->verdict);
+}
+
+STEP(decide_plain)
+{
+	(void)n;
+	verdict_stock(&peer->verdict);
 	atomic_store(&peer->dp->followed_path, (uint8_t)peer->paths.followed);
-	if (peer->paths.followed != PATH_NONE)
-		health_assume_up(&peer->paths.slot[peer->paths.followed].health,
-		                 "carries the session", now_ns);
-	if (is_news)
-		peer_log(peer, now_ns, "peer=%s: is plain WireGuard, one link at a time%s",
-		         peer->name,
-		         peer->set.requires_bonding ? "; bonding is required, its data is refused"
-		                                    : "");
+}
+
+STEP(assume_up)
+{
+	struct path *path = paths_followed(&peer->paths);
+
+	if (path)
+		health_assume_up(&path->health, "carries the session", n->now_ns);
 }
 
 /* Until the verdict: as in the session before. */
-static void go_on(struct peer *peer, uint64_t now_ns)
+static void go_on(struct peer *peer, const struct news *n)
 {
 	if (peer->verdict.is == VERDICT_BONDED && peer->session.current)
 		atomic_store(&peer->session.current->send_lanes, true);
-	if (peer->verdict.is == VERDICT_STOCK && peer->paths.followed != PATH_NONE)
-		health_assume_up(&peer->paths.slot[peer->paths.followed].health,
-		                 "carries the session", now_ns);
+	if (peer->verdict.is == VERDICT_STOCK)
+		assume_up(peer, n);
 }
 
-void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns)
+STEP(weigh_marker)
 {
-	char remote[ENDPOINT_TEXT_LEN] = "to-be-proved";
+	if (verdict_session_began(&peer->verdict, n->is_initiator, peer->session.has_crossed,
+	                          peer->health_settings.interval_ns, n->now_ns))
+		go_on(peer, n);
+	else
+		be_plain(peer, n);
+}
 
-	if (peer->paths.followed != PATH_NONE)
-		endpoint_format(&peer->paths.slot[peer->paths.followed].route.remote, remote);
-	if (peer->session.count == 1 || peer->is_unreachable)
-		peer_log(peer, now_ns, "peer=%s remote=%s: session established, we are the %s",
-		         peer->name, remote, is_initiator ? "initiator" : "responder");
-	else
-		effects_log(peer->fx, LOG_LEVEL_DEBUG,
-		            "peer=%s remote=%s: new session, we are the %s", peer->name, remote,
-		            is_initiator ? "initiator" : "responder");
-	peer->is_unreachable = false;
-	if (verdict_session_began(&peer->verdict, is_initiator, peer->session.has_crossed,
-	                          peer->health_settings.interval_ns, now_ns))
-		go_on(peer, now_ns);
-	else
-		be_stock(peer, now_ns);
+STEP(refuse_data)
+{
+	(void)n;
 	peer_refuse_data(peer);
-	peer_publish_paths(peer, now_ns);
-	if (is_initiator && peer->paths.followed != PATH_NONE)
-		/* Whatever comes first proves to the responder that we have the key. */
+}
+
+STEP(prove_key)
+{
+	(void)n;
+	if (peer->paths.followed != PATH_NONE)
 		peer_send_keepalive(peer);
 }
 
@@ -175,10 +187,7 @@ uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns)
 		f->owed_hellos = peer_send_hellos(peer, FRAME_HELLO, paths_to_greet(&peer->paths));
 	else
 		f->owed_hellos |= peer_send_hellos(peer, FRAME_HELLO, origins_to_greet(peer));
-	if (peer->verdict.due_ns <= now_ns) {
-		be_stock(peer, now_ns);
-		peer_refuse_data(peer);
-		peer_publish_paths(peer, now_ns);
-	}
+	if (peer->verdict.due_ns <= now_ns)
+		peer_hears(peer, NEWS_VERDICT_DUE, &(struct news){.now_ns = now_ns});
 	return verdict_next_ns(&peer->verdict);
 }

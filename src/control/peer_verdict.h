@@ -9,9 +9,6 @@
 
 #include "control/peer.h"
 
-/* A session began or was confirmed: who is the peer, and what does it have to be told? */
-void peer_verdict_session_began(struct peer *peer, bool is_initiator, uint64_t now_ns);
-
 /* Greetings and verdicts that are due, and what is owed for want of memory; returns when to come back. */
 uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns);
 

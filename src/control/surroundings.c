@@ -7,7 +7,7 @@
 #include "control/control.h"
 #include "control/endpoints.h"
 #include "control/interface.h"
-#include "control/peer_paths.h"
+#include "control/peer_links.h"
 #include "control/sharing.h"
 #include "control/source.h"
 

@@ -23,7 +23,9 @@
 #include "control/links.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_links.h"
 #include "control/peer_paths.h"
+#include "control/peer_probes.h"
 #include "control/peer_session.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
@@ -227,7 +229,8 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 		eq(int, peer_begin_session(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
 	kp = is_initiator ? rig->peer->session.current : rig->peer->session.next;
 	if (is_initiator) {
-		peer_verdict_session_began(rig->peer, true, rig->now_ns);
+		peer_hears(rig->peer, NEWS_SESSION_MADE,
+		           &(struct news){.now_ns = rig->now_ns, .is_initiator = true});
 	} else {
 		atomic_store(&kp->is_confirmed, true);
 		peer_session_confirmed(rig->peer, rig->now_ns);

@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_paths.h"
+#include "control/peer_probes.h"
 #include "control/peer_verdict.h"
 
 enum {

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/peer_links.h"
+
+#include <errno.h>
+
+#include "control/endpoints.h"
+#include "control/peer_handshake.h"
+#include "control/peer_paths.h"
+#include "control/peer_steps.h"
+#include "control/peer_told.h"
+#include "control/refusal.h"
+
+/* Errors that say nothing about one destination. */
+static bool is_about_link(int error)
+{
+	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EADDRNOTAVAIL;
+}
+
+/* Whether data could go somewhere else. */
+static bool has_alternative(const struct peer *peer, const struct path *path, uint64_t now_ns)
+{
+	const struct path_choice choice = peer_path_choice(peer);
+
+	return path_has_alternative(&choice, path_id(&peer->paths, path), now_ns);
+}
+
+/* A firewall or a full table of connections may refuse one datagram and take the next, so a single refusal
+ * means nothing, and the only path there is never rests. A probe finds out how it stands.
+ */
+void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
+{
+	struct news refused = {.now_ns = now_ns, .path = path, .error = error};
+	bool is_final;
+
+	if (is_about_link(error)) {
+		peer->fx->link_refused(peer->fx, path->route.link, error, now_ns);
+		return;
+	}
+	if (path->rest_until_ns > now_ns)
+		return;
+	is_final = path_count_refusal(
+		path, counter_read(&peer->dp->path[path_id(&peer->paths, path)].tx_packets));
+	if (is_final && endpoints_refused(peer, path, now_ns)) {
+		path->refusals = 0;
+		return;
+	}
+	if (!is_final || !has_alternative(peer, path, now_ns)) {
+		health_probe_soon(&path->health, &peer->health_settings, now_ns);
+		if (path->refusals == 1)
+			peer_hears(peer, NEWS_PATH_REFUSED, &refused);
+		return;
+	}
+	peer_hears(peer, NEWS_PATH_RESTS, &refused);
+}
+
+STEP(rest_path)
+{
+	n->path->refusals = 0;
+	n->path->rest_until_ns = n->now_ns + peer->set.error_backoff_ns;
+	health_fail(&n->path->health, refusal_reason(n->error), n->now_ns);
+}
+
+void peer_try_again(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (!path_is_used(path) || path->rest_until_ns <= now_ns)
+			continue;
+		path->rest_until_ns = now_ns;
+		peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
+	}
+}
+
+STEP(fail_paths_of_link)
+{
+	struct news changed = *n;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = changed.path = &peer->paths.slot[i];
+
+		if (path_is_used(path) && path->route.link == n->link &&
+		    health_fail(&path->health, n->why, n->now_ns))
+			tell_path_state(peer, &changed);
+	}
+}
+
+/* A plain peer is looked for on the other links at once. */
+STEP(look_elsewhere)
+{
+	if (peer->verdict.is != VERDICT_BONDED && !peer->paths.published_mask &&
+	    paths_is_any_known(&peer->paths))
+		peer_initiate(peer, false, n->now_ns);
+}
+
+void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
+                      uint64_t now_ns)
+{
+	peer_hears(peer, NEWS_LINK_FAILED,
+	           &(struct news){.now_ns = now_ns, .link = link, .why = reason});
+}
+
+static void try_trains(struct peer *peer, const struct path *path)
+{
+	struct path_target *target = peer->dp->path[path_id(&peer->paths, path)].target;
+
+	if (target)
+		train_limit_set(&target->trains, TRAIN_ANY);
+}
+
+STEP(use_link_again)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (path_is_used(path) && path->route.link == n->link) {
+			path->rest_until_ns = 0;
+			health_hurry(&path->health, &peer->health_settings);
+			/* Another device may do what the one before could not. */
+			try_trains(peer, path);
+		}
+	}
+}
+
+void peer_link_back(struct peer *peer, const struct link *link)
+{
+	peer_hears(peer, NEWS_LINK_BACK, &(struct news){.link = link});
+}
+
+static void look_at_trains(struct peer *peer, struct path *path, struct train_limit *limit,
+                           uint64_t now_ns)
+{
+	unsigned max = train_limit_max(limit);
+	int error = train_limit_take_error(limit);
+
+	switch (path_look_at_trains(path, error, max < TRAIN_ANY, now_ns)) {
+	case PATH_TRAINS_TELL:
+		peer_hears(peer, NEWS_TRAINS_REFUSED,
+		           &(struct news){
+				   .now_ns = now_ns, .path = path, .error = error, .bytes = max});
+		break;
+	case PATH_TRAINS_RETRY:
+		train_limit_set(limit, TRAIN_ANY);
+		break;
+	case PATH_TRAINS_AS_BEFORE:
+		break;
+	}
+}
+
+void peer_tell_trains(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		/* Control alone changes it. */
+		struct path_target *target = peer->dp->path[i].target;
+
+		if (path_is_used(&peer->paths.slot[i]) && target)
+			look_at_trains(peer, &peer->paths.slot[i], &target->trains, now_ns);
+	}
+}
+
+void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct dp_path *dp = &peer->dp->path[i];
+
+		if (path_is_used(&peer->paths.slot[i]))
+			path_sample(&peer->paths.slot[i], counter_read(&dp->tx_bytes),
+			            counter_read(&dp->rx_bytes), elapsed_ns);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_links.h - what this machine tells of the paths of a peer: refusals, links that fail and come back,
+ * trains of datagrams, counters.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_PEER_LINKS_H
+#define CONTROL_PEER_LINKS_H
+
+#include "control/peer.h"
+
+/* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
+ * the error says so.
+ */
+void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
+
+/* Routes, addresses or devices have changed: paths that rest are tried now, not after error_backoff. */
+void peer_try_again(struct peer *peer, uint64_t now_ns);
+
+/* Something local made a pair of sockets useless, or useful again. */
+void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
+                      uint64_t now_ns);
+void peer_link_back(struct peer *peer, const struct link *link);
+
+/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
+ * tried again after some minutes.
+ */
+void peer_tell_trains(struct peer *peer, uint64_t now_ns);
+
+/* Rates from the growth of the counters since the last call. */
+void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns);
+
+#endif
