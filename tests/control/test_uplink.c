@@ -3,8 +3,10 @@
 #include "control/uplink.h"
 
 #include <dlfcn.h>
+#include <poll.h>
 
 #include "base/log.h"
+#include "control/netif.h"
 #include "control/refusal.h"
 #include "route_rig.h"
 
@@ -159,6 +161,27 @@ static void address_event(enum netif_event_kind kind, const char *text, uint64_t
 	uplinks_netif_event(&uplinks, &event, now_ns);
 }
 
+static void ignore(const struct netif_event *event, void *arg)
+{
+	(void)event, (void)arg;
+}
+
+/* Sets the device up and waits until it has its carrier, which takes the kernel a moment. */
+static void set_up(const char *name)
+{
+	struct netif_monitor monitor;
+
+	cr_assert(eq(int, netif_monitor_init(&monitor), 0));
+	ip("link set %s up", name);
+	while (!netif_is_usable(name)) {
+		struct pollfd pfd = {.fd = netif_monitor_fd(&monitor), .events = POLLIN};
+
+		cr_assert(eq(int, poll(&pfd, 1, 20000), 1));
+		cr_assert(eq(int, netif_monitor_read(&monitor, ignore, NULL), 0));
+	}
+	netif_monitor_fini(&monitor);
+}
+
 /* ---- opening ---- */
 
 Test(uplink, family_is_opened_when_it_is_named_or_wanted)
@@ -298,7 +321,7 @@ Test(uplink, device_that_goes_down_and_comes_up_is_followed)
 	cr_expect(eq(str, world.reason, "its device is down"));
 	device_event(NETIF_LINK_UP, "wan1", NOW + 1);
 	cr_expect(eq(int, uplink->pair[0].state, UPLINK_WAITING), "somebody else's device");
-	ip("link set wan0 up");
+	set_up("wan0");
 	device_event(NETIF_LINK_UP, "wan0", NOW + 2);
 	cr_expect(eq(int, uplink->pair[0].state, UPLINK_UP));
 	cr_expect(world.is_reading[0]);
@@ -312,7 +335,7 @@ Test(uplink, device_that_comes_without_a_word_is_found_by_the_backoff)
 
 	ip("link set wan0 down");
 	device_event(NETIF_LINK_DOWN, "wan0", NOW);
-	ip("link set wan0 up");
+	set_up("wan0");
 	deadline_run(&deadlines, NOW + BACKOFF_NS);
 	cr_expect(eq(int, uplink->pair[0].state, UPLINK_UP));
 }
