@@ -82,6 +82,7 @@ int handshake_create(struct handshake *hs, const struct noise_identity *identity
 	else
 		hs->is_pending = true;
 	hs->tried_paths = 0;
+	hs->copy_ns = 0;
 	return r;
 }
 
@@ -100,6 +101,11 @@ bool handshake_try(struct handshake *hs, unsigned id)
 		return false;
 	hs->tried_paths |= bit;
 	return true;
+}
+
+void handshake_space_copies(struct handshake *hs, uint64_t now_ns)
+{
+	hs->copy_ns = now_ns + INITIATION_COPY_NS;
 }
 
 void handshake_forget_try(struct handshake *hs, unsigned id)

@@ -3,10 +3,14 @@
  * to be another (whitepaper 5.4.2, 6.4).
  *
  * An initiation goes over every path that may work, the same bytes but for its MACs; which were tried is
- * kept here, so that one that opens later gets it too. A series of attempts grows slower up to
- * REKEY_TIMEOUT, with a little chance in it so that many that lost the same peer do not all come back at once,
- * and each attempt begins with another path than the one before: a responder that answers only the first
- * copy to come shall not answer into the same dead link each time.
+ * kept here, so that one that opens later gets it too. Unless the peer is known to be a vtrunkd, copies leave
+ * INITIATION_COPY_NS apart and none after the answer: WireGuard implementations that work on handshakes in
+ * several threads check for replays before they write down the newest time, so of copies that come together
+ * they answer two, and what is sent under the first answer is lost until silence is noticed.
+ *
+ * A series of attempts grows slower up to REKEY_TIMEOUT, with a little chance in it so that many that lost the
+ * same peer do not all come back at once, and each attempt begins with another path than the one before: a
+ * responder that answers only the first copy to come shall not answer into the same dead link each time.
  *
  * Whoever asks sends the messages and knows what follows. Control thread.
  */
@@ -21,6 +25,9 @@
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
+/* Longer than a message is worked on, shorter than a round trip over most lines. */
+#define INITIATION_COPY_NS (3 * NS_PER_MS)
+
 struct handshake {
 	struct effects *fx;
 	void *owner;                   /* of the indices that are reserved */
@@ -30,6 +37,7 @@ struct handshake {
 	uint64_t sent_ns;              /* newest initiation or response of ours; 0 never */
 	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
 	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
+	uint64_t copy_ns;  /* the next copy of the pending one does not leave before */
 	unsigned
 		first_path; /* the next series of copies begins with the first target from this id on */
 
@@ -61,6 +69,9 @@ unsigned handshake_path(const struct handshake *hs, unsigned k);
 
 /* True when the pending initiation was not tried on path @id: now it was. */
 bool handshake_try(struct handshake *hs, unsigned id);
+
+/* A copy has left: the next one is to wait. */
+void handshake_space_copies(struct handshake *hs, uint64_t now_ns);
 
 /* Path @id leads elsewhere now. */
 void handshake_forget_try(struct handshake *hs, unsigned id);

@@ -207,6 +207,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	next = due < next ? due : next;
 	due = peer_timers_service(peer, now_ns);
 	next = due < next ? due : next;
+	due = peer_next_copy_ns(peer, now_ns);
+	next = due < next ? due : next;
 	if (frames_owe(&peer->frames) && now_ns + MEMORY_RETRY_NS < next)
 		next = now_ns + MEMORY_RETRY_NS;
 	peer->fx->wake_at(peer->fx, &peer->deadline, next);

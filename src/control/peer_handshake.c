@@ -53,14 +53,24 @@ static bool send_on_path(struct peer *peer, struct path *path, const void *msg, 
 	return r == 0;
 }
 
-/* Sends the pending initiation on all fitting paths that it was not tried on yet. Returns on how many. */
+/* Whether copies of an initiation may leave together. */
+static bool is_spaced(const struct peer *peer)
+{
+	return peer->verdict.is != VERDICT_BONDED;
+}
+
+/* Sends the pending initiation on the fitting paths that it was not tried on yet: all of them, or the next if
+ * copies are spaced. Returns on how many.
+ */
 static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 {
 	struct handshake *hs = &peer->handshake;
 	bool everywhere = goes_everywhere(peer, now_ns);
 	unsigned sent = 0;
 
-	for (unsigned k = 0; k < PATHS_MAX; k++) {
+	if (is_spaced(peer) && now_ns < hs->copy_ns)
+		return 0;
+	for (unsigned k = 0; k < PATHS_MAX && (!sent || !is_spaced(peer)); k++) {
 		struct path *path = &peer->paths.slot[handshake_path(hs, k)];
 
 		/* A refusal can end the attempt: what waits for a path asks for a new session. */
@@ -69,7 +79,22 @@ static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 		    send_on_path(peer, path, &hs->initiation, sizeof hs->initiation, now_ns))
 			sent++;
 	}
+	if (sent)
+		handshake_space_copies(hs, now_ns);
 	return sent;
+}
+
+uint64_t peer_next_copy_ns(const struct peer *peer, uint64_t now_ns)
+{
+	const struct handshake *hs = &peer->handshake;
+	bool everywhere = goes_everywhere(peer, now_ns);
+
+	for (unsigned i = 0; hs->is_pending && i < PATHS_MAX; i++) {
+		if (!(hs->tried_paths & 1u << i) &&
+		    is_target(peer, &peer->paths.slot[i], everywhere))
+			return hs->copy_ns;
+	}
+	return NEVER_NS;
 }
 
 void peer_extend_initiation(struct peer *peer, uint64_t now_ns)
@@ -113,6 +138,8 @@ bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 		return false;
 	}
 	handshake_went_out(hs, now_ns);
+	if (peer_next_copy_ns(peer, now_ns) != NEVER_NS)
+		peer->fx->wake_at(peer->fx, &peer->deadline, hs->copy_ns);
 	dp_peer_sent(peer->dp, false, now_ns);
 	peer_hears(peer, NEWS_SENT, &(struct news){.now_ns = now_ns});
 	return true;

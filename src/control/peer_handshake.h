@@ -2,7 +2,7 @@
 /* peer_handshake.h - handshakes of a peer: where its messages go, and what those mean that come in.
  *
  * An initiation goes over every path that may work, the same bytes but for MAC2, since a cookie is
- * bound to the address the other side sees. The responder makes one session of it and sends its response
+ * bound to the address the other side sees. Copies leave spaced or together, see handshake.h. The responder makes one session of it and sends its response
  * to the origin of every copy (answered.h), since the link of the first may be dead in that direction; the
  * response that comes first wins.
  *
@@ -23,6 +23,9 @@ bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns);
  * just been opened need not wait for the next retry.
  */
 void peer_extend_initiation(struct peer *peer, uint64_t now_ns);
+
+/* When peer_extend_initiation() has another copy to send; NEVER_NS: there is no other path for it now. */
+uint64_t peer_next_copy_ns(const struct peer *peer, uint64_t now_ns);
 
 /* An initiation that proved its sender. */
 void peer_take_initiation(struct peer *peer, struct noise_initiation *init,

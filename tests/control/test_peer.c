@@ -60,7 +60,7 @@ static struct keypair *bonded(void)
 
 /* ---- initiations ---- */
 
-Test(peer, path_that_opens_later_gets_the_pending_initiation_at_once)
+Test(peer, path_that_opens_later_gets_the_pending_initiation)
 {
 	struct message_initiation first, second;
 
@@ -68,11 +68,35 @@ Test(peer, path_that_opens_later_gets_the_pending_initiation_at_once)
 	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
 	first = sent_initiation(0);
 	rig_path(&rig, 1);
-	peer_service(rig.peer, rig.now_ns + NS_PER_MS);
+	peer_service(rig.peer, rig.now_ns + INITIATION_COPY_NS);
 	second = sent_initiation(1);
 	cr_expect(eq(int, memcmp(&first, &second, offsetof(struct message_initiation, macs)), 0));
-	peer_service(rig.peer, rig.now_ns + 2 * NS_PER_MS);
+	peer_service(rig.peer, rig.now_ns + 2 * INITIATION_COPY_NS);
 	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)), "once per path");
+}
+
+Test(peer, copies_of_an_initiation_leave_apart)
+{
+	for (unsigned i = 0; i < 2; i++)
+		rig_path(&rig, i);
+	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
+	cr_expect(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0));
+	cr_expect(not(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0)));
+	for (uint64_t at_ns = rig.now_ns; at_ns < rig.now_ns + INITIATION_COPY_NS; at_ns += NS_PER_MS) {
+		peer_service(rig.peer, at_ns);
+		cr_expect(not(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0)));
+		cr_expect(eq(u64, rig.peer->deadline.at_ns, rig.now_ns + INITIATION_COPY_NS));
+	}
+	peer_service(rig.peer, rig.now_ns + INITIATION_COPY_NS);
+	cr_expect(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0));
+}
+
+Test(peer, copies_to_a_bonded_peer_leave_together)
+{
+	bonded();
+	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
+	cr_expect(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0));
+	cr_expect(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0));
 }
 
 Test(peer, retry_begins_with_another_path)
@@ -172,7 +196,9 @@ Test(peer, peer_that_does_not_hear_our_responses_is_tried_over_every_link)
 	rig.now_ns += REKEY_TIMEOUT + NS_PER_MS;
 	take_initiation_of(1800000005, 0);
 	cr_assert(eq(u64, rig.peer->handshake.retry_ns, rig.now_ns + REKEY_TIMEOUT));
-	peer_service(rig.peer, rig.peer->handshake.retry_ns);
+	rig.now_ns = rig.peer->handshake.retry_ns;
+	peer_service(rig.peer, rig.now_ns);
+	peer_service(rig.peer, rig.now_ns + INITIATION_COPY_NS);
 	cr_expect(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0));
 	cr_expect(rig_sent(&rig, 1, MESSAGE_INITIATION, NULL, 0));
 }
