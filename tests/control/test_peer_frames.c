@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* What frames mean that come in; see peer_rig.h. */
+#include "peer_case.h"
+
+TestSuite(peer_frames, .init = case_setup, .fini = case_teardown);
+
+Test(peer_frames, goodbye_is_followed_by_an_initiation_soon_and_then_by_growing_pauses)
+{
+	uint64_t at_ns = rig.now_ns, pause_ns, before_ns = 0;
+	struct keypair *kp = bonded();
+	struct frame_goodbye bye = goodbye(boot_id);
+
+	rig.peer->handshake.sent_ns = rig.now_ns;
+	rig_frame(&rig, kp, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->session.current, NULL));
+	cr_expect(le(u64, rig.peer->handshake.retry_ns, rig.now_ns + 315 * NS_PER_MS));
+	for (unsigned i = 0; i < 12; i++) {
+		pause_ns = rig.peer->handshake.retry_ns - at_ns;
+		cr_expect(gt(u64, pause_ns, before_ns / 5 * 4), "pause %u", i);
+		cr_expect(le(u64, pause_ns, REKEY_TIMEOUT + TIMER_JITTER_NS), "pause %u", i);
+		before_ns = pause_ns;
+		at_ns = rig.peer->handshake.retry_ns;
+		peer_timers_service(rig.peer, at_ns);
+		cr_expect(rig.peer->handshake.is_pending, "attempt %u", i);
+	}
+	cr_expect(ge(u64, before_ns, REKEY_TIMEOUT), "the usual pause in the end");
+}
+
+Test(peer_frames, late_goodbye_of_the_session_before_is_ignored)
+{
+	struct keypair *before = bonded(), *now;
+	struct frame_goodbye bye = goodbye(boot_id);
+
+	now = rig_session(&rig, false, true, 0);
+	rig_frame(&rig, before, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->session.current, now));
+	rig_frame(&rig, now, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->session.current, NULL));
+}
+
+Test(peer_frames, late_greeting_of_the_session_before_decides_nothing)
+{
+	struct keypair *before = bonded();
+	static const uint8_t earlier_life[8] = {9};
+
+	rig_session(&rig, false, true, 0);
+	greet(before, earlier_life);
+	cr_expect(eq(int, memcmp(rig.peer->verdict.remote_boot_id, boot_id, 8), 0));
+	cr_expect(ne(u64, rig.peer->verdict.hello_ns, NEVER_NS), "our HELLO is not answered yet");
+}
+
+static struct frame_probe probe_of(unsigned path)
+{
+	return (struct frame_probe){.path_id = (uint8_t)path};
+}
+
+Test(peer_frames, probe_tells_that_our_greeting_came_though_the_answer_was_lost)
+{
+	struct frame_probe probe = probe_of(0);
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_assert(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
+	rig_frame(&rig, kp, 1, PATH_NONE, FRAME_PROBE, &probe, sizeof probe);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
+}
+
+Test(peer_frames, life_sign_tells_so_as_well)
+{
+	struct life_sign sign = {.number = 0};
+	struct keypair *kp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	signs_put(&rig.peer->dp->path[0].probes, &sign);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK), "of another session");
+	sign.key = kp->local_index;
+	signs_put(&rig.peer->dp->path[0].probes, &sign);
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_BONDED));
+}
+
+Test(peer_frames, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
+{
+	struct frame_probe probe = {0};
+	struct path_target *target;
+	struct keypair *kp = bonded();
+	struct path *path = origin(0);
+	unsigned id = path_id(&rig.peer->paths, path);
+	struct batch *r;
+
+	for (unsigned up = 0; up < 2; up++) {
+		if (up)
+			bring_up(path);
+		r = rig_report(&rig, kp, 0, id, FRAME_PROBE, &probe, sizeof probe);
+		endpoint_parse(up ? "127.0.0.3:0" : "127.0.0.2:0", 0, &r->route.local);
+		peer_take_report(rig.peer, r, rig.now_ns);
+		batch_free(r);
+		target = rcu_dereference(rig.peer->dp->path[id].target);
+		cr_expect(eq(u32, ntohl(target->route.local.in4.sin_addr.s_addr), 0x7f000002));
+	}
+}
+
+Test(peer_frames, challenge_answered_too_late_proves_nothing)
+{
+	struct route elsewhere = rig_route(&rig, 0);
+	struct frame_path_challenge body = {0};
+	struct keypair *kp = bonded();
+	struct path *path = origin(0);
+	struct batch *r;
+
+	elsewhere.remote = rig.remote[1];
+	rig.peer->paths.asked_ns = rig.now_ns;
+	body.path_id = (uint8_t)path_id(&rig.peer->paths, path);
+	memcpy(body.token, peer_ask_path(rig.peer, path, &elsewhere), sizeof body.token);
+	peer_paths_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
+	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	r->route = elsewhere;
+	peer_take_report(rig.peer, r, rig.now_ns);
+	batch_free(r);
+	cr_expect(endpoint_equal(&path->route.remote, &rig.remote[0]));
+}

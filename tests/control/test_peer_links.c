@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths and links that the system refuses; see peer_rig.h. */
+#include <errno.h>
+
+#include "peer_case.h"
+
+TestSuite(peer_links, .init = case_setup, .fini = case_teardown);
+
+Test(peer_links, only_path_never_rests)
+{
+	struct path *path;
+
+	rig_path(&rig, 0);
+	greet(rig_session(&rig, false, true, 0), boot_id);
+	path = origin(0);
+	bring_up(path);
+	for (unsigned i = 0; i < 20; i++)
+		peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, 0));
+	cr_expect(eq(int, path->health.state, PATH_UP));
+}
+
+Test(peer_links, path_rests_after_three_refusals_in_a_row_beside_another)
+{
+	struct path *path;
+
+	bonded();
+	path = origin(0);
+	bring_up(path);
+	bring_up(origin(1));
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + rig.peer->health_settings.busy_ns),
+	          "one finds out soon");
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	counter_add_shared(&rig.peer->dp->path[path_id(&rig.peer->paths, path)].tx_packets, 1);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, 0), "one was sent in between");
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(u64, path->rest_until_ns, rig.now_ns + 5 * NS_PER_S));
+	cr_expect(eq(int, path->health.state, PATH_DOWN));
+}
+
+Test(peer_links, path_that_rests_is_tried_when_the_network_changes)
+{
+	struct path *path;
+
+	bonded();
+	path = origin(0);
+	bring_up(path);
+	bring_up(origin(1));
+	for (unsigned i = 0; i < 3; i++)
+		peer_path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
+	cr_assert(gt(u64, path->rest_until_ns, rig.now_ns));
+	rig.now_ns += NS_PER_S;
+	peer_try_again(rig.peer, rig.now_ns);
+	cr_expect(le(u64, path->rest_until_ns, rig.now_ns));
+	cr_expect(eq(u64, rig.peer->deadline.at_ns, rig.now_ns), "serviced now");
+}
+
+Test(peer_links, link_that_rests_is_tried_when_the_network_changes)
+{
+	struct uplink_pair *pair = rig_pair(&rig, 0);
+
+	bonded();
+	bring_up(origin(0));
+	peer_path_refused(rig.peer, origin(0), ENETDOWN, rig.now_ns);
+	cr_assert(eq(int, pair->state, UPLINK_RESTING));
+	rig.now_ns += NS_PER_S;
+	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
+	cr_expect(eq(int, pair->state, UPLINK_RESTING), "nothing has changed");
+	uplinks_try_again(&rig.control.uplinks, rig.now_ns);
+	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
+	cr_expect(eq(int, pair->state, UPLINK_UP));
+}
