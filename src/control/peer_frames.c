@@ -53,8 +53,9 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 	}
 }
 
-/* Probes are sent to whom one takes for a vtrunkd: the peer has our HELLO, though its answer may be lost, on a
- * path that is dead in our direction say. Left alone it would take us for bonded, and we it for plain.
+/* Probes are sent to whom one takes for a vtrunkd: the peer has our HELLO, though its answer may be
+ * lost, on a path that is dead in our direction say. Left alone it would take us for bonded, and we it
+ * for plain.
  */
 static void heed_probe(struct peer *peer, uint32_t key, uint64_t now_ns)
 {

@@ -181,8 +181,9 @@ static void note_origin(struct peer *peer, const struct route *route, uint64_t n
 		path_may_tell(path, sizeof(struct message_response));
 }
 
-/* It began a session, was answered, did not use it, and begins another one: we hear it and it does not hear
- * us, over the link that it came by. While that goes on its messages keep us from finding out by silence.
+/* It began a session, was answered, did not use it, and begins another one: we hear it and it does not
+ * hear us, over the link that it came by. While that goes on its messages keep us from finding out by
+ * silence.
  */
 static bool is_deaf(const struct peer *peer)
 {
