@@ -5,11 +5,12 @@
  *                  NAT          the middle          NAT
  *   host ── port ◄─ down pipe ──           ── down pipe ─► port ── host
  *
- * A port is where a socket of a host meets the network: a pipe for each direction, and the address by which
- * the rest of the world knows it. A pipe has a delay with jitter, a rate with a queue in front of it, loss,
- * copies, datagrams that are held up behind others, and it may be dead - in one direction alone, if the other
- * pipe of the port lives. A new address is what a NAT that forgot its mapping does: what is sent to the old
- * one is lost. In the middle everything can be looked at (net->pass), and anything put in with a forged source.
+ * A port is where a socket of a host meets the network: a pipe for each direction, and the address
+ * by which the rest of the world knows it. A pipe has a delay with jitter, a rate with a queue in
+ * front of it, loss, copies, datagrams that are held up behind others, and it may be dead - in one
+ * direction alone, if the other pipe of the port lives. A new address is what a NAT that forgot its
+ * mapping does: what is sent to the old one is lost. In the middle everything can be looked at
+ * (net->pass), and anything put in with a forged source.
  *
  * No clock, no thread, no sockets: time is an argument, chance follows from the seed.
  */
@@ -28,7 +29,8 @@
 #define NET_ADDRESSES_MAX 512u /* that ports have had */
 #define NET_LEN_MAX       1600u
 
-/* One direction between a port and the middle. All zero: a nanosecond later, and nothing is lost. */
+/* One direction between a port and the middle. All zero: a nanosecond later, and nothing is lost.
+ */
 struct net_pipe {
 	uint64_t delay_ns;
 	uint64_t jitter_ns; /* up to so much more, in order */
@@ -91,7 +93,8 @@ void net_move(struct net *net, struct net_port *port, const struct endpoint *add
 /* Whose @address is or was; NULL: nobody's ever. */
 struct net_port *net_who_had(const struct net *net, const struct endpoint *address);
 
-/* Returns 0, or the negative errno with which the system refuses. What is lost on the way was sent. */
+/* Returns 0, or the negative errno with which the system refuses. What is lost on the way was sent.
+ */
 int net_send(struct net *net, struct net_port *port, const struct endpoint *to, const void *data,
              size_t len, uint64_t now_ns);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* random.h - random numbers that follow from a seed alone: xoshiro256** (Blackman and Vigna, 2018), whose
- * state is filled by splitmix64. Not for secrets.
+/* random.h - random numbers that follow from a seed alone: xoshiro256** (Blackman and Vigna, 2018),
+ * whose state is filled by splitmix64. Not for secrets.
  *
- * Each part of the simulation has a stream of its own, so that one that draws more than before does not change
- * what the others see.
+ * Each part of the simulation has a stream of its own, so that one that draws more than before does
+ * not change what the others see.
  */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H

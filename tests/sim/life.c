@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+#include "life.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "crypto/aead.h"
+#include "life_private.h"
+#include "look.h"
+
+/* Keys of hosts: which of two is the greater one decides who renews. */
+#define KEYS 6u
+static struct {
+	uint8_t private[KEY_LEN], public[KEY_LEN];
+} keys[KEYS];
+
+void life_prepare(void)
+{
+	struct noise_identity identity;
+
+	for (unsigned i = 0; i < KEYS; i++) {
+		random_bytes(keys[i].private, KEY_LEN);
+		noise_identity_init(&identity, keys[i].private);
+		memcpy(keys[i].public, identity.public_key, KEY_LEN);
+	}
+}
+
+void tell(struct life *life, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!life->story)
+		return;
+	fprintf(life->story, "%10.3f  ", (double)(sim_now_ns() - life->began_ns) / NS_PER_S);
+	va_start(args, fmt);
+	vfprintf(life->story, fmt, args);
+	va_end(args);
+	fputc('\n', life->story);
+}
+
+/* ---- who there is ---- */
+
+struct endpoint life_address(unsigned net, unsigned host, unsigned port)
+{
+	struct endpoint ep = {.in4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
+
+	ep.in4.sin_addr.s_addr = htonl(net << 8 | host);
+	return ep;
+}
+
+static struct net_pipe draw_pipe(struct life *life)
+{
+	struct net_pipe pipe = {.delay_ns = sim_between(&life->random, 1, 60) * NS_PER_MS};
+
+	if (sim_chance(&life->random, MILLION / 2))
+		pipe.jitter_ns = sim_between(&life->random, 1, 15) * NS_PER_MS;
+	if (sim_chance(&life->random, MILLION / 4)) {
+		pipe.rate_bps = sim_between(&life->random, 1, 100) * MILLION;
+		pipe.queue_ns = 50 * NS_PER_MS;
+	}
+	return pipe;
+}
+
+static void open_port(struct life *life, struct node *node, unsigned link,
+                      const struct endpoint *address)
+{
+	struct net_port *port = net_open(&life->world.net, address, node);
+
+	port->up = draw_pipe(life);
+	port->down = draw_pipe(life);
+	life->healthy[port->id][0] = port->up;
+	life->healthy[port->id][1] = port->down;
+	node->config.port[link] = port;
+	node->config.weight[link] = (uint32_t)sim_between(&life->random, 1, 3);
+	node->config.link_count = link + 1;
+}
+
+static void say(struct node *node, const char *line)
+{
+	tell(caa_container_of(world_of(node), struct life, world), "    %s: %s", node->name, line);
+}
+
+static struct node *add_node(struct life *life, const char *name, unsigned key, uint8_t inner)
+{
+	struct node *node = world_add(&life->world, name);
+
+	memcpy(node->config.private_key, keys[key].private, KEY_LEN);
+	node->inner = inner;
+	node->says = life->story ? say : NULL;
+	return node;
+}
+
+static void add_peer(struct life *life, struct node *node, unsigned key, uint8_t inner)
+{
+	unsigned i = node->config.peer_count++;
+
+	memcpy(node->config.peer[i].public_key, keys[key].public, KEY_LEN);
+	node->config.peer[i].inner = inner;
+	node->config.peer[i].mode = life->mode;
+}
+
+static void add_endpoint(struct node *node, int link, const struct endpoint *address)
+{
+	unsigned n = node->config.peer[0].endpoint_count++;
+
+	node->config.peer[0].endpoint[n].link = link;
+	node->config.peer[0].endpoint[n].address = *address;
+}
+
+/* The client's links lead to one address of the gateway each, or to all of them. */
+static void add_endpoints(struct life *life, struct node *client)
+{
+	struct net_port **gateway = life->gateway->config.port;
+	unsigned addresses = life->gateway->config.link_count;
+
+	for (unsigned i = 0; life->is_mesh && i < addresses; i++)
+		add_endpoint(client, -1, &gateway[i]->address);
+	for (unsigned i = 0; !life->is_mesh && i < client->config.link_count; i++)
+		add_endpoint(client, (int)i, &gateway[i % addresses]->address);
+}
+
+/* The gateway may know where the client is as well; then both begin sessions. */
+static void add_endpoints_back(struct life *life)
+{
+	for (unsigned i = 0; i < life->client->config.link_count; i++)
+		add_endpoint(life->gateway,
+		             life->is_mesh ? -1 : (int)(i % life->gateway->config.link_count),
+		             &life->client->config.port[i]->address);
+}
+
+static void draw_policy(struct life *life)
+{
+	life->is_plain = sim_chance(&life->random, MILLION / 8);
+	if (!life->is_plain)
+		return;
+	if (sim_chance(&life->random, MILLION / 2))
+		life->client->config.bonding = life->twin->config.bonding = BONDING_POLICY_OFF;
+	else
+		life->gateway->config.bonding = BONDING_POLICY_OFF;
+}
+
+static void draw_hosts(struct life *life)
+{
+	struct sim_random *r = &life->random;
+	unsigned key = (unsigned)sim_below(r, KEYS - 1), links = (unsigned)sim_between(r, 1, 4);
+	unsigned addresses = (unsigned)sim_between(r, 1, 2);
+
+	life->mode = (enum bonding_mode)(sim_chance(r, MILLION / 2) ? 0 : sim_between(r, 1, 2));
+	life->is_mesh = links < 4 && sim_chance(r, MILLION / 4);
+	life->is_mutual = sim_chance(r, MILLION / 4);
+	life->client = add_node(life, "client", key, 1);
+	life->gateway = add_node(life, "gateway", KEYS - 1, 2);
+	life->twin = add_node(life, "twin", key, 1);
+	add_peer(life, life->client, KEYS - 1, 2);
+	add_peer(life, life->twin, KEYS - 1, 2);
+	add_peer(life, life->gateway, key, 1);
+	for (unsigned i = 0; i < links; i++) {
+		struct endpoint at = life_address(0x644000 + i, 1, 40000);
+
+		open_port(life, life->client, i, &at);
+	}
+	for (unsigned i = 0; i < addresses; i++) {
+		struct endpoint at = life_address(0xcb0071, 1 + i, 51820);
+
+		open_port(life, life->gateway, i, &at);
+	}
+	struct endpoint at = life_address(0x650000, 1, 40000);
+	open_port(life, life->twin, 0, &at);
+	add_endpoints(life, life->client);
+	add_endpoints(life, life->twin);
+	if (life->is_mutual)
+		add_endpoints_back(life);
+	if (sim_chance(r, MILLION / 3))
+		life->client->config.peer[0].persistent_keepalive = 25;
+	draw_policy(life);
+}
+
+/* ---- calm ---- */
+
+bool life_run(struct life *life, uint64_t ns)
+{
+	return world_run(&life->world, ns);
+}
+
+static void mend_pipe(const struct life *life, struct net_pipe *pipe,
+                      const struct net_pipe *healthy)
+{
+	uint64_t busy_until_ns = pipe->busy_until_ns, last_ns = pipe->last_ns;
+
+	(void)life;
+	*pipe = *healthy;
+	pipe->busy_until_ns = busy_until_ns;
+	pipe->last_ns = last_ns;
+}
+
+void life_mend_port(struct life *life, struct net_port *port)
+{
+	mend_pipe(life, &port->up, &life->healthy[port->id][0]);
+	mend_pipe(life, &port->down, &life->healthy[port->id][1]);
+	port->refusal = 0;
+}
+
+/* All that was disturbed is as before: the links work, the hosts run, nobody interferes. */
+static void heal(struct life *life)
+{
+	life->spoof = (struct spoof){0};
+	for (unsigned i = 0; i < NET_PORTS_MAX; i++) {
+		if (life->world.net.port[i].is_used)
+			life_mend_port(life, &life->world.net.port[i]);
+	}
+	if (life->twin->control)
+		node_stop(life->twin, false);
+	for (unsigned i = 0; i < NODE_LINKS_MAX; i++) {
+		if (life->lost_links & 1u << i && life->client->control)
+			node_regain_link(life->client, i);
+	}
+	life->lost_links = 0;
+	life_start(life, life->client);
+	life_start(life, life->gateway);
+}
+
+/* Some of the client's links stay dead in one direction, but not all. */
+static bool heal_in_part(struct life *life)
+{
+	unsigned links = life->client->config.link_count;
+	unsigned whole = (unsigned)sim_below(&life->random, links);
+	bool is_any_dead = false;
+
+	for (unsigned i = 0; i < links; i++) {
+		struct net_port *port = life->client->config.port[i];
+
+		if (i == whole || sim_chance(&life->random, MILLION / 3))
+			continue;
+		*(sim_chance(&life->random, MILLION / 2) ? &port->up.is_dead
+		                                         : &port->down.is_dead) = true;
+		is_any_dead = true;
+		tell(life, "link %u stays dead %s", i, port->up.is_dead ? "up" : "down");
+	}
+	return is_any_dead;
+}
+
+/* ---- does it work? ---- */
+
+static unsigned paths_expected(const struct life *life)
+{
+	unsigned links = life->client->config.link_count;
+
+	return life->is_mesh ? links * life->gateway->config.link_count : links;
+}
+
+#define LOOK_BACK_NS  (2 * NS_PER_S)
+#define ON_ITS_WAY_NS NS_PER_S
+
+static bool flows(struct life *life, const struct node *from)
+{
+	const struct flow *flow = traffic_flow(&life->world.traffic, from->id, 0);
+	uint64_t now_ns = sim_now_ns();
+
+	return flow->came_ns + LOOK_BACK_NS > now_ns &&
+	       !flow_missing(flow, now_ns - LOOK_BACK_NS, now_ns - ON_ITS_WAY_NS);
+}
+
+/* Every packet of the last moment came, in both directions. */
+static bool works(struct life *life)
+{
+	return flows(life, life->client) && flows(life, life->gateway);
+}
+
+static bool are_bonded(const struct life *life)
+{
+	return life->is_plain ||
+	       (look_at(life->client, 0).is_bonded && look_at(life->gateway, 0).is_bonded);
+}
+
+/* And every path that there is serves, at both ends. */
+static const char *what_is_missing(struct life *life)
+{
+	struct look client = look_at(life->client, 0), gateway = look_at(life->gateway, 0);
+
+	if (!works(life))
+		return "the tunnel does not work";
+	if (life->is_plain)
+		return client.is_plain && gateway.is_plain ? NULL : "no plain session";
+	if (!are_bonded(life))
+		return "the peers do not take each other for vtrunkd";
+	if (client.up < paths_expected(life))
+		return "a path of the client is not up";
+	if (gateway.up < paths_expected(life))
+		return "a path of the gateway is not up";
+	if (gateway.down_long)
+		return "a dead path was not forgotten";
+	return NULL;
+}
+
+#define STEP_NS (NS_PER_S / 4)
+
+static void note_settled(struct life *life, uint64_t ns)
+{
+	if (ns > life->settled_ns)
+		life->settled_ns = ns;
+}
+
+/* What does not work yet; NULL: all is well. */
+static const char *look_whether(struct life *life, bool is_whole)
+{
+	if (is_whole)
+		return what_is_missing(life);
+	return works(life) ? NULL : "the tunnel does not work";
+}
+
+/* Where greetings need longer than peers wait for them, both are taken for plain until the next
+ * session. */
+static bool await_next_session(struct life *life)
+{
+	uint64_t end_ns = sim_now_ns() + REKEY_AFTER_TIME + 10 * NS_PER_S;
+
+	while (life->is_greeting_late && !are_bonded(life) && sim_now_ns() < end_ns) {
+		if (!life_run(life, STEP_NS))
+			return false;
+	}
+	return true;
+}
+
+/* Lets time pass until all is well, at most @bound_ns. */
+static bool settle(struct life *life, bool is_whole, uint64_t bound_ns)
+{
+	const char *missing = "";
+	uint64_t begin_ns;
+
+	/* Mostly less than what has peers probe ten times per second. */
+	traffic_set_pace(&life->world.traffic,
+	                 (sim_chance(&life->random, MILLION / 4) ? 200 : 1100) * NS_PER_MS);
+	/* What is looked back at is to be sent under these conditions. */
+	if (!life_run(life, LOOK_BACK_NS) || (is_whole && !await_next_session(life)))
+		return false;
+	begin_ns = sim_now_ns();
+	while (missing && sim_now_ns() < begin_ns + bound_ns) {
+		if (!life_run(life, STEP_NS))
+			return false;
+		missing = look_whether(life, is_whole);
+	}
+	if (missing)
+		world_break(&life->world, "%s, %.0f s after there is nothing in its way", missing,
+		            (double)bound_ns / NS_PER_S);
+	else
+		tell(life, "works %s", is_whole ? "wholly" : "in part");
+	note_settled(life, sim_now_ns() - begin_ns);
+	return !missing;
+}
+
+/* The least that came since the last look, of both directions. */
+static uint32_t came(struct life *life)
+{
+	uint32_t out = traffic_flow(&life->world.traffic, life->client->id, 0)->came;
+	uint32_t back = traffic_flow(&life->world.traffic, life->gateway->id, 0)->came;
+
+	return out < back ? out : back;
+}
+
+bool life_passes_within(struct life *life, uint64_t bound_ns)
+{
+	struct traffic *traffic = &life->world.traffic;
+	uint64_t end_ns = sim_now_ns() + bound_ns;
+
+	traffic_flow(traffic, life->client->id, 0)->came = 0;
+	traffic_flow(traffic, life->gateway->id, 0)->came = 0;
+	while (!came(life) && sim_now_ns() < end_ns) {
+		if (!life_run(life, STEP_NS))
+			return false;
+	}
+	if (!came(life))
+		world_break(&life->world, "nothing passes for %.0f s after a restart",
+		            (double)bound_ns / NS_PER_S);
+	return !life->world.is_broken;
+}
+
+bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns)
+{
+	struct flow *out = traffic_flow(&life->world.traffic, life->client->id, 0);
+	struct flow *back = traffic_flow(&life->world.traffic, life->gateway->id, 0);
+
+	out->gap_ns = back->gap_ns = 0;
+	if (!life_run(life, ns))
+		return false;
+	if (out->gap_ns > gap_ns || back->gap_ns > gap_ns)
+		world_break(&life->world, "nothing passed for %.1f s, without a cause",
+		            (double)(out->gap_ns > back->gap_ns ? out->gap_ns : back->gap_ns) /
+		                    NS_PER_S);
+	return !life->world.is_broken;
+}
+
+/* ---- the row of episodes ---- */
+
+/* What a daemon needs at most: three probes overdue, a series of initiations that is between two, a
+ * round of challenges, and hold-downs of paths that fell often.
+ */
+#define BOUND_NS (60 * NS_PER_S)
+
+static bool calm(struct life *life)
+{
+	heal(life);
+	if (sim_chance(&life->random, MILLION / 3) && heal_in_part(life)) {
+		if (!settle(life, false, BOUND_NS))
+			return false;
+		heal(life);
+	}
+	if (!settle(life, true, BOUND_NS) || !life_goes_on(life, 3 * NS_PER_S, 5 * NS_PER_S / 2))
+		return false;
+	life->is_greeting_late = false;
+	return true;
+}
+
+static void begin(struct life *life)
+{
+	struct node *first = life->client, *second = life->gateway;
+
+	if (sim_chance(&life->random, MILLION / 2)) {
+		first = life->gateway;
+		second = life->client;
+	}
+	tell(life, "%s begins; %u links to %u addresses, mode %u%s%s%s", first->name,
+	     life->client->config.link_count, life->gateway->config.link_count, life->mode,
+	     life->is_mesh ? ", mesh" : "", life->is_mutual ? ", both initiate" : "",
+	     life->is_plain ? ", plain" : "");
+	node_start(first);
+	if (life_run(life, sim_below(&life->random, 4000) * NS_PER_MS))
+		node_start(second);
+}
+
+static void live(struct life *life)
+{
+	unsigned episodes = (unsigned)sim_between(&life->random, 1, 2);
+
+	draw_hosts(life);
+	if (sim_chance(&life->random, MILLION / 2))
+		life_draw_troubles(life);
+	begin(life);
+	if (!calm(life))
+		return;
+	for (unsigned i = 0; i < episodes && !life->world.is_broken; i++) {
+		if (life_episode(life))
+			calm(life);
+	}
+}
+
+struct life_result life_live(uint64_t seed, FILE *story)
+{
+	struct life life = {.story = story};
+	struct life_result result;
+
+	sim_random_init(&life.random, seed, 'l');
+	world_init(&life.world, seed);
+	life.world.net.pass = life_pass;
+	life.began_ns = sim_now_ns();
+	live(&life);
+	if (life.world.is_broken)
+		tell(&life, "%s", life.world.why);
+	result = (struct life_result){.is_broken = life.world.is_broken,
+	                              .lived_ns = sim_now_ns() - life.began_ns,
+	                              .events = life.world.events,
+	                              .settled_ns = life.settled_ns};
+	for (unsigned i = 0; i < life.world.node_count; i++)
+		result.handshakes += look_at(&life.world.node[i], 0).handshakes;
+	memcpy(result.why, life.world.why, sizeof result.why);
+	world_fini(&life.world);
+	return result;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* life_private.h - a life as its parts see it: life.c, who there is and whether it works;
+ * trouble.c, what happens to them; spoof.c, who interferes.
+ */
+#ifndef SIM_LIFE_PRIVATE_H
+#define SIM_LIFE_PRIVATE_H
+
+#include "life.h"
+
+#define SPOOF_KEPT 64u
+
+/* What somebody in the middle does, each with a chance per datagram in millionths. */
+struct spoof {
+	uint32_t repeat_ppm;  /* again later, from where it came */
+	uint32_t forge_ppm;   /* a copy from another address arrives first */
+	uint32_t divert_ppm;  /* it arrives from another address only */
+	uint32_t corrupt_ppm; /* with a bit that has changed */
+	unsigned flood;       /* so many copies of each initiation, each from another address */
+};
+
+struct recorded {
+	struct endpoint from, to;
+	uint8_t data[NET_LEN_MAX];
+	size_t len;
+};
+
+struct life {
+	struct world world;
+	struct sim_random random;
+	FILE *story;
+	uint64_t began_ns;
+	uint64_t settled_ns;
+	struct node *client, *gateway, *twin;
+	enum bonding_mode mode;
+	bool is_mesh;   /* every link of the client leads to every address of the gateway */
+	bool is_mutual; /* both ends know where the other is, and begin sessions */
+	bool is_plain;  /* one end does not bond */
+	struct net_pipe healthy[NET_PORTS_MAX][2]; /* up, down */
+	bool is_greeting_late;                     /* or may be: by seconds, or lost many times */
+	unsigned lost_links;                       /* of the client, a bit each */
+	int64_t latest_step_ns[WORLD_NODES_MAX];   /* of each node's clock, at most */
+	unsigned moves;                            /* of NATs */
+	struct spoof spoof;
+	bool is_forging; /* what passes now is not looked at again */
+	struct recorded recorded[SPOOF_KEPT];
+	unsigned recorded_count;
+};
+
+void tell(struct life *life, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct endpoint life_address(unsigned net, unsigned host, unsigned port);
+
+/* False when a rule is broken. */
+bool life_run(struct life *life, uint64_t ns);
+
+/* Within @bound_ns a packet passes each way; from now on, for @ns, no @gap_ns goes by without one. False
+ * when not so, which breaks the life.
+ */
+bool life_passes_within(struct life *life, uint64_t bound_ns);
+bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns);
+
+/* As it was at first. */
+void life_mend_port(struct life *life, struct net_port *port);
+
+/* trouble.c: a host starts, unless it runs, with a clock that is right. */
+void life_start(struct life *life, struct node *node);
+
+/* trouble.c: what lasts begins. */
+void life_draw_troubles(struct life *life);
+
+/* trouble.c: disturbances, for a while. False when a rule is broken. */
+bool life_episode(struct life *life);
+
+/* spoof.c: net_pass */
+bool life_pass(struct net *net, const struct endpoint *from, const struct endpoint *to,
+               const uint8_t *data, size_t len, uint64_t now_ns);
+
+#endif

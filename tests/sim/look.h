@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* look.h - what the rules of the simulation look at inside a daemon. */
+#ifndef SIM_LOOK_H
+#define SIM_LOOK_H
+
+#include "node.h"
+
+/* Of one peer of one node, now. */
+struct look {
+	unsigned keypairs;
+	uint64_t newest_ns;  /* when the newest keypair was made */
+	bool is_alive;       /* there is one that can still send */
+	bool is_initiator;   /* we are that of the session in use */
+	bool is_bonded;      /* the verdict */
+	bool is_plain;       /* the verdict */
+	bool may_be_bonded;  /* the newest session is with somebody who showed the marker */
+	uint64_t handshakes; /* sessions made */
+	unsigned paths, up, candidates; /* in use, of them up, not proved */
+	unsigned down_long; /* learnt from the peer, and down for more than half a minute */
+	uint64_t retry_ns;  /* when an initiation is due; NEVER_NS: none */
+};
+
+struct look look_at(const struct node *node, unsigned peer);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* node.h - a vtrunkd in the simulation: the real control part and the real engine of a daemon, on
+ * ports of the simulated network instead of sockets.
+ *
+ * Its keys, configuration and clock stay when it is restarted; everything that the daemon holds in
+ * memory begins anew. What the kernel would put into the TUN device comes as node_offer(), what
+ * comes out of it goes to node->deliver. All that the simulation knows of the inside of a daemon is
+ * in node.c and look.c.
+ */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include "network.h"
+#include "system.h"
+
+#include "control/control.h"
+
+#define NODE_LINKS_MAX     4u
+#define NODE_PEERS_MAX     3u
+#define NODE_ENDPOINTS_MAX 16u
+#define NODE_STAGED_MAX    16u
+#define NODE_PACKET_LEN    64u /* what is sent through the tunnel */
+
+struct node;
+
+/* A packet came out of the tunnel. */
+typedef void (*node_deliver)(struct node *node, const uint8_t *packet, size_t len, uint64_t now_ns);
+
+/* A datagram is about to leave; node->is_sending_data tells of what kind. */
+typedef void (*node_sends)(struct node *node, const struct endpoint *to, const uint8_t *data,
+                           size_t len);
+
+/* It logs a line. */
+typedef void (*node_says)(struct node *node, const char *line);
+
+/* What stands in the configuration file. Filled in before node_start(). */
+struct node_config {
+	uint8_t private_key[KEY_LEN];
+	enum bonding_policy bonding;
+	unsigned link_count;
+	struct net_port *port[NODE_LINKS_MAX];
+	uint32_t weight[NODE_LINKS_MAX];
+	unsigned peer_count;
+	struct {
+		uint8_t public_key[KEY_LEN];
+		uint8_t inner; /* its address in the tunnel is 10.0.0.inner */
+		enum bonding_mode mode;
+		uint16_t persistent_keepalive;
+		unsigned endpoint_count;
+		struct {
+			int link; /* -1: all */
+			struct endpoint address;
+		} endpoint[NODE_ENDPOINTS_MAX];
+	} peer[NODE_PEERS_MAX];
+};
+
+struct node {
+	struct sim_host host;
+	struct node_config config;
+	unsigned id;
+	const char *name;
+	uint8_t inner; /* its own address in the tunnels is 10.0.0.inner */
+	struct net *net;
+	int64_t clock_step_ns; /* its wall clock is ahead of the true time by this */
+	node_deliver deliver;
+	node_sends sends;
+	node_says says; /* or NULL */
+	void *context;
+
+	/* Of the daemon that runs; control is NULL while none does. */
+	struct control *control;
+	unsigned starts;
+	uint64_t services; /* deadlines that came */
+	uint64_t alarm_ns; /* when the data plane wants to look at something; NEVER_NS */
+	int tun[2];
+	struct node_staged {
+		unsigned len;
+		struct {
+			uint8_t packet[NODE_PACKET_LEN];
+			uint64_t at_ns;
+		} kept[NODE_STAGED_MAX];
+	} staged[NODE_PEERS_MAX];
+	unsigned next_path[NODE_PEERS_MAX];
+
+	/* That of which the next datagram to leave is: data of the user. */
+	bool is_sending_data;
+};
+
+/* The daemon starts, or starts again. */
+void node_start(struct node *node);
+
+/* It ends: with a goodbye, or as if it was killed. */
+void node_stop(struct node *node, bool says_goodbye);
+
+/* A datagram came at a port of the node. */
+void node_receive(struct node *node, struct net_port *port, const struct endpoint *from,
+                  const uint8_t *data, size_t len);
+
+/* When it wants to run; NEVER_NS: it does not run, or waits for others. */
+uint64_t node_next_ns(const struct node *node);
+
+/* Deadlines that have come. */
+void node_serve(struct node *node);
+
+/* A packet of NODE_PACKET_LEN bytes for peer @i comes from the TUN device. */
+void node_offer(struct node *node, unsigned i, const uint8_t *packet);
+
+/* The system says that the device of a link went, or came back. */
+void node_lose_link(struct node *node, unsigned link);
+void node_regain_link(struct node *node, unsigned link);
+
+/* As if more handshake messages came than it can deal with: it asks for cookies for a while. */
+void node_overload(struct node *node);
+
+/* Peer @i as control knows it; NULL while the daemon does not run. */
+struct peer *node_peer(const struct node *node, unsigned i);
+
+/* The link of a route or packet. */
+unsigned node_link_id(const struct link *link);
+
+#endif
