@@ -169,6 +169,37 @@ static bool was_heard_in_session(const struct peer *peer, unsigned id)
 	return counter_read(&peer->dp->path[id].heard_ns) >= peer->session.made_ns;
 }
 
+/* Another one in whose place @path would stand. */
+static struct path *find_double(struct peer *peer, const struct path *path,
+                                const struct route *route)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *other = &peer->paths.slot[i];
+
+		if (other != path && path_is_used(other) && route_is_same_way(&other->route, route))
+			return other;
+	}
+	return NULL;
+}
+
+/* Two may be asked for proof of one address: where a handshake came from, and a path that moves there.
+ * The second to prove it gives way: packets find the first alone, and the other would seem dead.
+ */
+static bool is_proved_already(struct peer *peer, struct path *path, const struct route *route)
+{
+	struct path *other = find_double(peer, path, route);
+
+	if (other && !path_has_target(other)) {
+		free_place(peer, other);
+		return false;
+	}
+	if (other && path_has_target(path))
+		path_stop_asking(path);
+	else if (other)
+		free_place(peer, path);
+	return other;
+}
+
 void peer_take_path_response(struct peer *peer, const struct route *route,
                              const struct frame_path_challenge *f, uint64_t now_ns)
 {
@@ -176,7 +207,7 @@ void peer_take_path_response(struct peer *peer, const struct route *route,
 	struct route asked = path->asked_route;
 	struct news proved = {.now_ns = now_ns, .path = path, .is_new = !path_has_target(path)};
 
-	if (!path_is_answer(path, route, f->token))
+	if (!path_is_answer(path, route, f->token) || is_proved_already(peer, path, &asked))
 		return;
 	peer_set_route(peer, path, &asked, now_ns);
 	peer_hears(peer, NEWS_PATH_PROVED, &proved);

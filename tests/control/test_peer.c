@@ -106,3 +106,55 @@ Test(peer, uses_copies_of_its_settings)
 	cr_expect(ne(u64, rig.peer->handshake.retry_ns, NEVER_NS));
 	rig.config_peer.endpoint_count = RIG_LINKS;
 }
+
+/* Its answer to the challenge of @path, from the peer's address @from over link 0. */
+static void prove(struct keypair *kp, const struct path *path, unsigned from)
+{
+	struct frame_path_challenge body = {.path_id = (uint8_t)path_id(&rig.peer->paths, path)};
+	struct batch *r;
+
+	memcpy(body.token, path->challenge, sizeof body.token);
+	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	r->route.remote = rig.remote[from];
+	peer_take_report(rig.peer, r, rig.now_ns);
+	batch_free(r);
+}
+
+static unsigned paths_to(const struct route *route)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &rig.peer->paths.slot[i];
+
+		n += path_is_used(path) && route_is_same_way(&path->route, route);
+	}
+	return n;
+}
+
+/* A path moves to where a handshake came from as well; which of them proves it first? */
+static void move_to_origin(bool origin_first)
+{
+	struct keypair *kp = bonded();
+	struct path *path = origin(0), *candidate;
+	struct route elsewhere = rig_route(&rig, 0);
+
+	elsewhere.remote = rig.remote[1];
+	candidate = peer_add_origin(rig.peer, &elsewhere, 148, rig.now_ns);
+	peer_ask_path(rig.peer, candidate, &elsewhere);
+	peer_ask_path(rig.peer, path, &elsewhere);
+	prove(kp, origin_first ? candidate : path, 1);
+	cr_expect(eq(uint, paths_to(&elsewhere), 1));
+	prove(kp, origin_first ? path : candidate, 1);
+	cr_expect(eq(uint, paths_to(&elsewhere), 1));
+}
+
+Test(peer, origin_that_a_path_has_moved_to_is_no_second_path)
+{
+	move_to_origin(false);
+}
+
+Test(peer, path_does_not_move_to_where_another_one_is)
+{
+	move_to_origin(true);
+}
