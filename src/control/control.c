@@ -7,7 +7,6 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "control/ctl_socket.h"
 #include "control/endpoints.h"
 #include "control/link_scope.h"
 #include "control/links.h"
@@ -53,6 +52,22 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 	(void)events;
 	while (resolve_take(control->resolver, &answer))
 		endpoints_answered(control, &answer, now_ns);
+}
+
+static void on_question(struct event_source *source, uint32_t events, uint64_t now_ns)
+{
+	struct control *control = caa_container_of(source, struct control, questions);
+
+	(void)events;
+	front_take_question(control->front);
+	gather_begin(&control->gathering, now_ns);
+}
+
+static void on_gathered(void *arg, struct facts *facts)
+{
+	struct control *control = arg;
+
+	front_answer(control->front, facts);
 }
 
 static void tell_tun(struct control *control, uint64_t now_ns)
@@ -143,8 +158,7 @@ static int create_peers(struct control *control)
 	}
 	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
 	      compare_keys);
-	/* Every peer and pair of sockets, one for rates, the gate, and the clients of the control socket.
-	 */
+	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
 	return deadline_reserve(&control->loop.deadlines,
 	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 }
@@ -250,7 +264,7 @@ static void tell_taken(const struct control *control, const char *directory, boo
  * be read-only, or not ours, or a daemon in another network namespace has the name. One that somebody
  * named may not.
  */
-static int create_ctl_socket(struct control *control)
+static int create_front(struct control *control)
 {
 	const char *wanted = control->config->run_dir;
 	const char *directory = wanted ? wanted : CTL_DIRECTORY;
@@ -259,7 +273,7 @@ static int create_ctl_socket(struct control *control)
 		log_info("interface=%s: no control socket, as configured", control->interface);
 		return 0;
 	}
-	int err = ctl_socket_create(control, directory, &control->ctl);
+	int err = front_create(directory, control->interface, &control->front);
 	if (err == -EADDRINUSE) {
 		tell_taken(control, directory, wanted);
 		err = wanted ? err : 0;
@@ -275,6 +289,18 @@ static int create_ctl_socket(struct control *control)
 		return 0;
 	}
 	return err;
+}
+
+static int start_front(struct control *control)
+{
+	int r = create_front(control);
+
+	if (r || !control->front)
+		return r;
+	gather_init(&control->gathering, control, on_gathered, control);
+	control->questions = (struct event_source){front_question_fd(control->front), on_question};
+	r = loop_watch(&control->loop, &control->questions, EPOLLIN);
+	return r ? r : front_start(control->front);
 }
 
 static int watch_all(struct control *control, int signal_fd)
@@ -322,7 +348,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	if (r)
 		return r;
 	*ret_what = "the control socket";
-	r = create_ctl_socket(control);
+	r = start_front(control);
 	if (r)
 		return r;
 	*ret_what = "the links";
@@ -370,7 +396,9 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	surroundings_fini(control);
-	ctl_socket_destroy(control->ctl);
+	if (control->front)
+		gather_stop(&control->gathering);
+	front_destroy(control->front);
 	if (control->engine)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);

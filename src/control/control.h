@@ -12,7 +12,9 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "control/front.h"
 #include "control/gate.h"
+#include "control/gather.h"
 #include "control/loop.h"
 #include "control/messages.h"
 #include "control/peer.h"
@@ -22,8 +24,6 @@
 #include "control/uplink.h"
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
-
-struct ctl_socket;
 
 /* The handshake socket of a link that is open. */
 struct handshake_source {
@@ -42,7 +42,8 @@ struct control {
 	struct messages messages;        /* from anybody */
 	struct loop loop;
 	struct resolver *resolver;
-	struct ctl_socket *ctl;
+	struct front *front; /* NULL: nobody may ask */
+	struct gathering gathering;
 	struct uplinks uplinks;
 	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
 	struct handshake_source handshakes[LINK_PAIRS_MAX];
@@ -50,7 +51,7 @@ struct control {
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;
 
-	struct event_source signals, events, answers;
+	struct event_source signals, events, answers, questions;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
 	struct gate gate;           /* what handshake messages may cost */

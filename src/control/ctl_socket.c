@@ -2,7 +2,7 @@
 /* A client passes through its slot like this; whatever goes wrong on the way leads to
  * client_close():
  *
- *   accept_one() --> reading --client_answer()--> writing --client_write()--> client_close()
+ *   accept_one() --> reading --> asked --ctl_socket_answer()--> writing --> client_close()
  *
  * Slots live as long as the socket, so an event that still names a client that is gone finds a free
  * slot and no freed memory.
@@ -10,7 +10,6 @@
 #include "control/ctl_socket.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,27 +20,27 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
-#include "control/control.h"
-#include "control/status.h"
 #include "vtrunkd/ctl.h"
 
-#define PIECE_BYTES     (256u << 10) /* sent per turn of the loop: copied in well below 1 ms */
-#define ACCEPT_PAUSE_NS NS_PER_S     /* when the system has no descriptor or memory for a client */
+#define ACCEPT_PAUSE_NS NS_PER_S /* when the system has no descriptor or memory for a client */
 
 struct client {
 	struct event_source source; /* its descriptor is -1 in a free slot */
 	struct ctl_socket *ctl;
 	struct deadline deadline; /* for everything */
-	char *line;               /* CTL_REQUEST_MAX bytes; NULL once there is an answer */
+	char *line;               /* CTL_REQUEST_MAX bytes; NULL once it was asked */
 	size_t line_len;
 	bool is_too_long; /* the rest of the line is read and thrown away */
-	char *reply;      /* reply_len bytes; NULL until there is one */
-	size_t reply_len;
-	size_t sent;
+	bool is_writing;  /* an answer has begun */
+	bool has_more;    /* behind the piece in hand */
+	struct json_text piece;
+	size_t sent; /* of the piece */
 };
 
 struct ctl_socket {
-	struct control *control;
+	struct loop *loop;
+	const struct ctl_calls *calls;
+	void *arg;
 	struct event_source listener;
 	struct deadline resume; /* set while listening pauses for want of descriptors */
 	struct sockaddr_un addr;
@@ -50,74 +49,34 @@ struct ctl_socket {
 	struct client client[CTL_CLIENTS_MAX];
 };
 
-/* ---- what is asked and answered ---- */
-
-static json_t *refusal(json_t *text)
-{
-	return json_pack("{s:b, s:o}", "ok", 0, "error", text);
-}
-
-static bool knows_protocol(const json_t *request)
-{
-	const json_t *protocol = json_object_get(request, "protocol");
-
-	return !protocol ||
-	       (json_is_integer(protocol) && json_integer_value(protocol) == CTL_PROTOCOL);
-}
-
-/* NULL without memory. */
-static json_t *answer_object(struct control *control, const json_t *request, uint64_t now_ns)
-{
-	const char *name = json_string_value(json_object_get(request, "request"));
-
-	if (!json_is_object(request))
-		return refusal(json_string("the request is not a JSON object"));
-	if (!knows_protocol(request))
-		return refusal(json_sprintf("this daemon speaks protocol %d", CTL_PROTOCOL));
-	if (!name)
-		return refusal(json_string("the member \"request\" must name what is asked"));
-	if (strcmp(name, "status"))
-		return refusal(json_sprintf("unknown request \"%s\"", name));
-
-	json_t *status = status_build(control, now_ns);
-	if (!status)
-		return refusal(json_string("no memory for the answer"));
-	return json_pack("{s:b, s:o}", "ok", 1, "status", status);
-}
-
-static json_t *answer_line(struct control *control, const char *line, size_t len, uint64_t now_ns)
-{
-	json_error_t error;
-	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
-
-	if (!request)
-		return refusal(json_sprintf("the request is not JSON: %s", error.text));
-	json_t *reply = answer_object(control, request, now_ns);
-	json_decref(request);
-	return reply;
-}
-
 /* ---- clients ---- */
 
 static void pause_listening(struct ctl_socket *ctl)
 {
-	loop_watch_again(&ctl->control->loop, &ctl->listener, 0);
+	loop_watch_again(ctl->loop, &ctl->listener, 0);
 }
 
 static void resume_listening(struct ctl_socket *ctl)
 {
-	loop_watch_again(&ctl->control->loop, &ctl->listener, EPOLLIN);
+	loop_watch_again(ctl->loop, &ctl->listener, EPOLLIN);
+}
+
+static unsigned client_id(const struct client *client)
+{
+	return (unsigned)(client - client->ctl->client);
 }
 
 static void client_close(struct client *client)
 {
 	struct ctl_socket *ctl = client->ctl;
 
-	loop_unwatch(&ctl->control->loop, &client->source);
-	deadline_cancel(&ctl->control->loop.deadlines, &client->deadline);
+	if (!client->line)
+		ctl->calls->gone(ctl->arg, client_id(client));
+	loop_unwatch(ctl->loop, &client->source);
+	deadline_cancel(&ctl->loop->deadlines, &client->deadline);
 	close(client->source.fd);
 	free(client->line);
-	free(client->reply);
+	json_text_fini(&client->piece);
 	*client = (struct client){.ctl = ctl, .source.fd = -1};
 	if (ctl->client_count-- == CTL_CLIENTS_MAX)
 		resume_listening(ctl);
@@ -129,45 +88,62 @@ static void client_expired(struct deadline *d, uint64_t now_ns)
 	client_close(caa_container_of(d, struct client, deadline));
 }
 
-/* Sends the next piece. Closes when that was the last one. */
+/* Sends what is left of the piece, or the next one. Closes when that was the last. */
 static void client_write(struct client *client)
 {
-	size_t left = client->reply_len - client->sent;
-	ssize_t n = send(client->source.fd, client->reply + client->sent,
-	                 left < PIECE_BYTES ? left : PIECE_BYTES, MSG_NOSIGNAL);
+	struct ctl_socket *ctl = client->ctl;
+
+	if (client->sent == client->piece.len && client->has_more) {
+		json_text_clear(&client->piece);
+		client->sent = 0;
+		client->has_more = ctl->calls->more(ctl->arg, client_id(client), &client->piece);
+		if (client->piece.is_failed) {
+			client_close(client);
+			return;
+		}
+	}
+	size_t left = client->piece.len - client->sent;
+	ssize_t n = send(client->source.fd, client->piece.at + client->sent,
+	                 left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES, MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0 || (size_t)n == left) {
+	if (n >= 0)
+		client->sent += (size_t)n;
+	if (n < 0 || (n == (ssize_t)left && !client->has_more))
 		client_close(client);
-		return;
-	}
-	client->sent += (size_t)n;
 }
 
-/* The request is complete, or all there will be of it. */
-static void client_answer(struct client *client, uint64_t now_ns)
+void ctl_socket_answer(struct ctl_socket *ctl, unsigned id)
 {
-	struct control *control = client->ctl->control;
-	json_t *reply = client->is_too_long
-	                        ? refusal(json_sprintf("the request is longer than %u bytes",
-	                                               CTL_REQUEST_MAX))
-	                        : answer_line(control, client->line, client->line_len, now_ns);
+	struct client *client = &ctl->client[id];
 
-	free(client->line);
-	client->line = NULL;
-	client->reply = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-	json_decref(reply);
-	if (!client->reply || loop_watch_again(&control->loop, &client->source, EPOLLOUT)) {
+	client->is_writing = client->has_more = true;
+	if (loop_watch_again(ctl->loop, &client->source, EPOLLOUT))
+		client_close(client);
+	else
+		client_write(client);
+}
+
+/* The request is complete, or all there will be of it. Until it is answered nothing is watched, but
+ * for the end of the connection.
+ */
+static void client_ask(struct client *client)
+{
+	struct ctl_socket *ctl = client->ctl;
+	char *line = client->line;
+
+	if (loop_watch_again(ctl->loop, &client->source, 0)) {
 		client_close(client);
 		return;
 	}
-	client->reply_len = strlen(client->reply) + 1;
-	client->reply[client->reply_len - 1] = '\n'; /* the length is known: no zero needed */
-	client_write(client);
+	client->line = NULL;
+	ctl->calls->asked(ctl->arg, client_id(client), client->is_too_long ? NULL : line,
+	                  client->line_len);
+	free(line);
 }
 
-static void client_read(struct client *client, uint64_t now_ns)
+static void client_read(struct client *client)
 {
 	char *at = client->line + client->line_len;
 	ssize_t n = recv(client->source.fd, at, CTL_REQUEST_MAX - client->line_len, 0);
@@ -181,7 +157,7 @@ static void client_read(struct client *client, uint64_t now_ns)
 	const char *newline = memchr(at, '\n', (size_t)n);
 	client->line_len += newline ? (size_t)(newline - at) : (size_t)n;
 	if (newline || n == 0) {
-		client_answer(client, now_ns);
+		client_ask(client);
 		return;
 	}
 	if (client->line_len == CTL_REQUEST_MAX) {
@@ -194,13 +170,15 @@ static void client_ready(struct event_source *source, uint32_t events, uint64_t 
 {
 	struct client *client = caa_container_of(source, struct client, source);
 
-	(void)events; /* errors and hang-ups show at the next call */
+	(void)events, (void)now_ns; /* errors and hang-ups show at the next call */
 	if (source->fd < 0)
 		return; /* its time ran out between this event and now */
-	if (client->reply)
+	if (client->is_writing)
 		client_write(client);
+	else if (client->line)
+		client_read(client);
 	else
-		client_read(client, now_ns);
+		client_close(client); /* it hung up before there was an answer */
 }
 
 /* The mode of the file says the same, until somebody changes it. */
@@ -224,8 +202,8 @@ static void client_begin(struct ctl_socket *ctl, int fd, uint64_t now_ns)
 	client->source = (struct event_source){.fd = fd, .ready = client_ready};
 	client->deadline.expired = client_expired;
 	ctl->client_count++;
-	if (!client->line || loop_watch(&ctl->control->loop, &client->source, EPOLLIN) ||
-	    deadline_set(&ctl->control->loop.deadlines, &client->deadline, now_ns + CTL_CLIENT_NS))
+	if (!client->line || loop_watch(ctl->loop, &client->source, EPOLLIN) ||
+	    deadline_set(&ctl->loop->deadlines, &client->deadline, now_ns + CTL_CLIENT_NS))
 		client_close(client);
 }
 
@@ -245,7 +223,7 @@ static bool accept_one(struct ctl_socket *ctl, uint64_t now_ns)
 		return true;
 	/* Out of descriptors or memory: the listener stays readable and would wake us for ever. */
 	if (errno != EAGAIN &&
-	    !deadline_set(&ctl->control->loop.deadlines, &ctl->resume, now_ns + ACCEPT_PAUSE_NS))
+	    !deadline_set(&ctl->loop->deadlines, &ctl->resume, now_ns + ACCEPT_PAUSE_NS))
 		pause_listening(ctl);
 	return false;
 }
@@ -326,11 +304,10 @@ static int make_directory(const char *directory)
 	return err;
 }
 
-static int open_listener(struct ctl_socket *ctl, const char *directory)
+static int open_listener(struct ctl_socket *ctl, const char *directory, const char *interface)
 {
 	size_t size = sizeof ctl->addr.sun_path;
-	int len = snprintf(ctl->addr.sun_path, size, "%s/%s" CTL_SUFFIX, directory,
-	                   ctl->control->interface);
+	int len = snprintf(ctl->addr.sun_path, size, "%s/%s" CTL_SUFFIX, directory, interface);
 
 	if (len < 0 || (size_t)len >= size)
 		return -ENAMETOOLONG;
@@ -341,23 +318,26 @@ static int open_listener(struct ctl_socket *ctl, const char *directory)
 	if (ctl->listener.fd < 0)
 		return -errno;
 	err = bind_listener(ctl);
-	return err ? err : loop_watch(&ctl->control->loop, &ctl->listener, EPOLLIN);
+	return err ? err : loop_watch(ctl->loop, &ctl->listener, EPOLLIN);
 }
 
-int ctl_socket_create(struct control *control, const char *directory, struct ctl_socket **ret)
+int ctl_socket_create(struct loop *loop, const char *directory, const char *interface,
+                      const struct ctl_calls *calls, void *arg, struct ctl_socket **ret)
 {
 	struct ctl_socket *ctl = calloc(1, sizeof *ctl);
 
 	if (!ctl)
 		return -ENOMEM;
-	ctl->control = control;
+	ctl->loop = loop;
+	ctl->calls = calls;
+	ctl->arg = arg;
 	ctl->addr.sun_family = AF_UNIX;
 	ctl->listener = (struct event_source){.fd = -1, .ready = listener_ready};
 	ctl->resume.expired = resume_expired;
 	for (unsigned i = 0; i < CTL_CLIENTS_MAX; i++)
 		ctl->client[i] = (struct client){.ctl = ctl, .source.fd = -1};
 
-	int err = open_listener(ctl, directory);
+	int err = open_listener(ctl, directory, interface);
 	if (err) {
 		ctl_socket_destroy(ctl);
 		return err;
@@ -374,11 +354,11 @@ void ctl_socket_destroy(struct ctl_socket *ctl)
 		if (ctl->client[i].source.fd >= 0)
 			client_close(&ctl->client[i]);
 	}
-	deadline_cancel(&ctl->control->loop.deadlines, &ctl->resume);
+	deadline_cancel(&ctl->loop->deadlines, &ctl->resume);
 	if (ctl->is_bound)
 		unlink(ctl->addr.sun_path);
 	if (ctl->listener.fd >= 0) {
-		loop_unwatch(&ctl->control->loop, &ctl->listener);
+		loop_unwatch(ctl->loop, &ctl->listener);
 		close(ctl->listener.fd);
 	}
 	free(ctl);

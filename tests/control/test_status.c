@@ -3,420 +3,238 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <errno.h>
-#include <stdio.h>
+#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/key_text.h"
-#include "base/rcu.h"
-#include "control/control.h"
-#include "control/links.h"
-#include "crypto/init.h"
-#include "dataplane/outbound.h"
-#include "version.h"
 
-#define NOW (1000 * NS_PER_S)
+static struct facts *facts;
+static struct json_text text;
 
-static struct control control;
-static struct config config;
-static struct config_link config_link[2];
-static struct config_peer config_peer;
-static struct prefix allowed[2];
-static struct peer peer, *peers[] = {&peer};
-static struct noise_identity identity;
-
-static struct endpoint endpoint(const char *text)
-{
-	struct endpoint ep;
-
-	cr_assert(eq(int, endpoint_parse(text, 0, &ep), 0));
-	return ep;
-}
-
-/* Two links of which nothing is known but the configuration, and a peer without paths. */
 static void start(void)
 {
-	struct engine_settings set = {
-		.tun = {.queues = 1}, .mtu = 1380, .workers = 3, .cipher = CIPHER_SODIUM};
-
-	cr_assert(eq(int, crypto_init(), 0));
-	rcu_register_thread();
-	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
-	control.config = &config;
-	control.identity = &identity;
-	control.peers = peers;
-	control.peer_count = 1;
-	control.started_ns = NOW;
-	strcpy(control.interface, "vt0");
-	config.mtu = 1380;
-	memset(identity.public_key, 1, KEY_LEN);
-	strcpy(config_link[0].name, "lte");
-	strcpy(config_link[1].name, "dsl");
-	config_link[0].weight = config_link[1].weight = 1;
-	config.links = config_link;
-	config.link_count = 2;
-	control.loop.now_ns = NOW;
-	links_init(&control);
-	strcpy(peer.name, "office");
-	memset(config_peer.public_key, 2, KEY_LEN);
-	peer.config = &config_peer;
-	peer.paths.followed = PATH_NONE;
-	peer.fx = control.fx;
-	peer.set.link_weight[0] = peer.set.link_weight[1] = 1;
-	peer.dp = dp_peer_create(control.engine, &peer);
-	cr_assert(ne(ptr, peer.dp, NULL));
+	facts = facts_create();
+	cr_assert(ne(ptr, facts, NULL));
 }
 
 static void stop(void)
 {
-	keypair_put(peer.session.current);
-	dp_peer_put(peer.dp);
-	engine_destroy(control.engine);
-	rcu_barrier();
-	rcu_unregister_thread();
+	facts_free(facts);
+	json_text_fini(&text);
 }
 
 TestSuite(status, .init = start, .fini = stop);
 
-/* @expected holds all members of ctl.h but for those added here and the drops, which have a test of
- * their own.
- */
-static void assert_status(const char *expected)
+/* All of it, in pieces of at least @piece bytes; valid until the next call. */
+static char *print(size_t piece)
 {
-	char keys[2][KEY_TEXT_LEN];
-	json_error_t error;
-	json_t *want = json_loads(expected, 0, &error), *status = status_build(&control, NOW);
+	struct status_printer printer;
+	struct json_text out = {0};
+	bool has_more = true;
 
-	cr_assert(ne(ptr, want, NULL), "%s, line %d", error.text, error.line);
-	cr_assert(ne(ptr, status, NULL));
-	key_to_base64(keys[0], identity.public_key);
-	key_to_base64(keys[1], config_peer.public_key);
-	json_object_set_new(want, "version", json_string(VTRUNKD_VERSION));
-	json_object_set_new(want, "public_key", json_string(keys[0]));
-	json_object_set_new(want, "pid", json_integer(getpid()));
-	json_object_set_new(json_array_get(json_object_get(want, "peers"), 0), "public_key",
-	                    json_string(keys[1]));
-	json_object_set(want, "drops", json_object_get(status, "drops"));
-	json_object_set_new(json_object_get(want, "pool"), "bytes",
-	                    json_integer((json_int_t)engine_memory(control.engine).bytes));
-	json_object_set_new(json_object_get(want, "pool"), "batches",
-	                    json_integer(engine_memory(control.engine).batches));
-	char *got_text = json_dumps(status, JSON_INDENT(1) | JSON_SORT_KEYS);
-	char *want_text = json_dumps(want, JSON_INDENT(1) | JSON_SORT_KEYS);
-	cr_assert(eq(str, got_text, want_text));
-	free(got_text);
-	free(want_text);
-	json_decref(status);
-	json_decref(want);
-}
-
-Test(status, what_is_not_known_is_null)
-{
-	assert_status(
-		"{\"interface\":\"vt0\",\"uptime_s\":0.0,\"mtu\":1380,"
-		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false,"
-		"\"kernel_drops\":null},\"pool\":{},"
-		"\"log_lines_lost\":0,\"links\":["
-		"{\"name\":\"lte\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
-		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
-		"\"train_max_bytes\":0,\"tx_packets\":0,"
-		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0,"
-		"\"kernel_drops\":0,\"handshake_kernel_drops\":0},"
-		"{\"name\":\"dsl\",\"state\":\"waiting\",\"since_s\":0.0,\"reason\":null,"
-		"\"bind\":null,\"device\":null,\"fwmark\":null,\"weight\":1,"
-		"\"train_max_bytes\":0,\"tx_packets\":0,"
-		"\"tx_bytes\":0,\"rx_packets\":0,\"rx_bytes\":0,\"tx_errors\":0,"
-		"\"kernel_drops\":0,\"handshake_kernel_drops\":0}],"
-		"\"peers\":[{\"name\":\"office\",\"mode\":\"aggregate\",\"bonding\":\"unknown\","
-		"\"session\":\"none\",\"session_age_s\":null,\"session_role\":null,"
-		"\"handshakes\":0,\"last_handshake\":null,\"unanswered_initiations\":0,"
-		"\"stale_initiations\":0,\"clock_behind_s\":null,\"endpoint\":null,\"allowed_ips\":"
-		"[],"
-		"\"rx_packets\":0,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":0,"
-		"\"staged_packets\":0,\"paths\":[]}]}");
-}
-
-static void fill_links(void)
-{
-	struct uplink_pair *lte = &control.uplinks.uplink[0].pair[1],
-			   *dsl = &control.uplinks.uplink[1].pair[0];
-	struct link *link = lte->link;
-
-	lte->is_wanted = dsl->is_wanted = true;
-	lte->state = UPLINK_UP;
-	lte->since_ns = NOW - 5 * NS_PER_S / 2;
-	strcpy(lte->reason, "open");
-	strcpy(control.uplinks.uplink[0].line.device, "wwan0");
-	control.uplinks.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
-	control.uplinks.uplink[0].weight = peer.set.link_weight[0] = 7;
-	link->is_open = true;
-	link->bound = endpoint("[2001:db8::1]:51820");
-	train_limit_set(&link->trains, TRAIN_ANY);
-	atomic_store(&link->tx_packets, 11);
-	atomic_store(&link->tx_bytes, 12);
-	atomic_store(&link->rx_packets, 13);
-	atomic_store(&link->rx_bytes, 14);
-	atomic_store(&link->tx_errors, 15);
-	link->data_fd = link->handshake_fd =
-		-1; /* not open in truth: what was counted before stays */
-	link->data_drops.total = 16;
-	link->handshake_drops.total = 17;
-	dsl->state = UPLINK_RESTING;
-	strcpy(dsl->reason, "No buffer space available");
-	control.uplinks.uplink[1].line.fwmark = 0x51; /* not to be shown: it is not set */
-}
-
-static json_t *status_of_link(json_t *status, unsigned i)
-{
-	return json_array_get(json_object_get(status, "links"), i);
-}
-
-static const char *text_of(json_t *link, const char *key)
-{
-	return json_string_value(json_object_get(link, key));
-}
-
-static unsigned number_of(json_t *link, const char *key)
-{
-	return (unsigned)json_integer_value(json_object_get(link, key));
-}
-
-Test(status, link_of_two_families_is_one_link)
-{
-	static const char *const bound[] = {"0.0.0.0:51820", "[::]:51820"};
-	struct uplink *uplink = &control.uplinks.uplink[0];
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct link *link = uplink->pair[i].link;
-
-		uplink->pair[i].is_wanted = true;
-		link->is_open = true;
-		link->bound = endpoint(bound[i]);
-		train_limit_set(&link->trains, i ? 1400 : TRAIN_ANY);
-		atomic_store(&link->tx_packets, 10 + i);
-		atomic_store(&link->rx_bytes, 100 + i);
+	json_text_clear(&text);
+	status_begin(&printer, facts);
+	while (has_more) {
+		json_text_clear(&out);
+		has_more = status_print_more(&printer, &out, piece);
+		cr_assert(not(out.is_failed));
+		cr_assert(out.len >= piece || !has_more);
+		json_text_end(&out);
+		json_text_raw(&text, out.at);
 	}
-	uplink->pair[0].state = UPLINK_RESTING;
-	strcpy(uplink->pair[0].reason, "Network is unreachable");
-	uplink->pair[1].state = UPLINK_UP;
-	strcpy(uplink->pair[1].reason, "open");
-
-	json_t *status = status_build(&control, NOW), *link = status_of_link(status, 0);
-	cr_assert(eq(sz, json_array_size(json_object_get(status, "links")), 2));
-	cr_expect(eq(str, (char *)text_of(link, "bind"), "0.0.0.0:51820, [::]:51820"));
-	cr_expect(eq(str, (char *)text_of(link, "state"), "up"));
-	cr_expect(eq(str, (char *)text_of(link, "reason"), "open"));
-	cr_expect(eq(uint, number_of(link, "train_max_bytes"), 1400));
-	cr_expect(eq(uint, number_of(link, "tx_packets"), 21));
-	cr_expect(eq(uint, number_of(link, "rx_bytes"), 201));
-	json_decref(status);
-	for (unsigned i = 0; i < 2; i++)
-		uplink->pair[i].link->is_open = false;
+	json_text_fini(&out);
+	json_text_end(&text);
+	cr_assert(not(text.is_failed));
+	return text.at;
 }
 
-static void fill_path(unsigned id, unsigned link, const char *remote)
+static struct endpoint endpoint(const char *ep_text)
 {
-	struct path *path = &peer.paths.slot[id];
+	struct endpoint ep;
 
-	path->proof = PATH_ADDED;
-	path->route.link =
-		control.uplinks.uplink[link].pair[1].link; /* the one of which things are known */
-	path->route.remote = endpoint(remote);
-	path->health.since_ns = NOW;
-	atomic_store(&peer.dp->path[id].tx_packets, 100 + id);
-	atomic_store(&peer.dp->path[id].tx_bytes, 1000 + id);
-	atomic_store(&peer.dp->path[id].rx_packets, 10000 + id);
-	atomic_store(&peer.dp->path[id].rx_bytes, 100000 + id);
+	cr_assert(eq(int, endpoint_parse(ep_text, 0, &ep), 0));
+	return ep;
 }
 
-static void fill_peer(void)
+static void fill_link(const char *name)
 {
-	cr_assert(eq(int, prefix_parse("192.168.7.0/24", &allowed[0]), 0));
+	struct facts_link *link = facts_add_link(facts);
+
+	strcpy(link->name, name);
+	link->state = "up";
+	link->fwmark = FACT_UNKNOWN;
+	link->bind[1] = endpoint("[2001:db8::1]:7");
+	link->tx_packets = UINT64_C(1) << 60;
+}
+
+static struct facts_peer *fill_peer(const char *name, unsigned paths)
+{
+	struct facts_peer *peer = facts_add_peer(facts);
+
+	strcpy(peer->name, name);
+	peer->mode = "failover";
+	peer->session_age_s = NAN;
+	peer->last_handshake = FACT_UNKNOWN;
+	for (unsigned i = 0; i < paths; i++) {
+		struct facts_path *path = facts_add_path(peer);
+
+		path->id = i;
+		path->rtt_ms = 12.5;
+		path->in_use = i == 0;
+		cr_assert(facts_set_note(path, i ? "a \"note\"" : ""));
+	}
+	return peer;
+}
+
+static void fill(void)
+{
+	struct prefix allowed[2];
+
+	cr_assert(eq(int, prefix_parse("192.0.2.0/24", &allowed[0]), 0));
 	cr_assert(eq(int, prefix_parse("fd07::/64", &allowed[1]), 0));
-	config_peer.allowed_ips = allowed;
-	config_peer.allowed_ip_count = 2;
-	config_peer.mode = BONDING_FAILOVER;
-	peer.verdict.is = VERDICT_BONDED;
-	peer.session.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
-	peer.session.count = 4;
-	peer.handshake.attempts = 3;
-	peer.answered.stale = 2;
-	peer.answered.stale_by_s = 86400;
-	peer.session.made_wall_s = 1700000000;
-	atomic_store(&peer.dp->out[0].staged.len, 6);
-
-	fill_path(1, 0, "192.0.2.1:1");
-	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.paths.slot[1].route), 0));
-	train_limit_lower(&peer.dp->path[1].target->trains, 1400, EMSGSIZE);
-	struct path *path = &peer.paths.slot[1];
-	path->is_in_table = true;
-	path->proof = PATH_PROVED;
-	path->tx_bps = 8;
-	path->rx_bps = 9;
-	path->health.state = PATH_UP;
-	path->health.reason = "answers";
-	path->health.estimate = (struct path_estimate){.has_rtt = true,
-	                                               .srtt_ns = 25 * NS_PER_MS / 2,
-	                                               .jitter_ns = NS_PER_MS / 4,
-	                                               .tx = {.is_known = true, .ratio = 0.5},
-	                                               .rx = {.is_known = true, .ratio = 0.125}};
-	atomic_store(&peer.dp->path[1].heard_ns, NOW - NS_PER_S / 8);
-
-	/* Slot 15: the last one. Heard after @now was read, which is no time in the future. */
-	fill_path(15, 1, "[2001:db8::2]:2");
-	peer.paths.slot[15].proof = PATH_PROVED;
-	peer.paths.slot[15].health.state = PATH_DOWN;
-	fill_path(9, 1, "192.0.2.9:9"); /* a candidate: no path yet, though its packets count */
-	atomic_store(&peer.dp->path[15].heard_ns, NOW + 1);
-	/* A slot that is free again: its packets remain the peer's. */
-	atomic_store(&peer.dp->path[3].tx_packets, 1);
+	facts->version = "1.2";
+	strcpy(facts->interface, "vt0");
+	facts->tun.kernel_drops = FACT_UNKNOWN;
+	facts->drops[0] = 9;
+	fill_link("lte");
+	fill_link("dsl");
+	((struct facts_link *)facts->links.first)->bind[0] = endpoint("192.0.2.7:7");
+	cr_assert(facts_set_allowed_ips(fill_peer("office", 2), allowed, 2));
+	fill_peer("home", 0);
 }
 
-Test(status, all_that_is_known_is_told)
+/* The names of the members as they stand, nested ones behind a point. */
+static void expect_order(const char *json, const char *names)
 {
-	control.started_ns = NOW - 3 * NS_PER_S / 2;
-	fill_links();
-	fill_peer();
-	assert_status(
-		"{\"interface\":\"vt0\",\"uptime_s\":1.5,\"mtu\":1380,"
-		"\"workers\":3,\"crypto\":\"sodium\",\"tun\":{\"queues\":1,"
-		"\"tcp_offload\":false,\"udp_offload\":false,"
-		"\"kernel_drops\":null},\"pool\":{},"
-		"\"log_lines_lost\":0,\"links\":["
-		"{\"name\":\"lte\",\"state\":\"up\",\"since_s\":2.5,\"reason\":\"open\","
-		"\"bind\":\"[2001:db8::1]:51820\",\"device\":\"wwan0\",\"fwmark\":0,\"weight\":7,"
-		"\"train_max_bytes\":65535,"
-		"\"tx_packets\":11,\"tx_bytes\":12,\"rx_packets\":13,\"rx_bytes\":14,"
-		"\"tx_errors\":15,"
-		"\"kernel_drops\":16,\"handshake_kernel_drops\":17},"
-		"{\"name\":\"dsl\",\"state\":\"resting\",\"since_s\":0.0,"
-		"\"reason\":\"No buffer space available\",\"bind\":null,\"device\":null,"
-		"\"fwmark\":null,\"weight\":1,\"train_max_bytes\":0,\"tx_packets\":0,\"tx_bytes\":"
-		"0,\"rx_packets\":0,"
-		"\"rx_bytes\":0,\"tx_errors\":0,"
-		"\"kernel_drops\":0,\"handshake_kernel_drops\":0}],"
-		"\"peers\":[{\"name\":\"office\",\"mode\":\"failover\",\"bonding\":\"bonded\","
-		"\"session\":\"established\",\"session_age_s\":0.75,"
-		"\"session_role\":\"responder\",\"handshakes\":4,\"last_handshake\":1700000000,"
-		"\"unanswered_initiations\":3,\"stale_initiations\":2,"
-		"\"clock_behind_s\":86400,"
-		"\"endpoint\":\"192.0.2.1:1\","
-		"\"allowed_ips\":[\"192.168.7.0/24\",\"fd07::/64\"],"
-		"\"rx_packets\":30025,\"rx_bytes\":300025,\"tx_packets\":326,\"tx_bytes\":3025,"
-		"\"staged_packets\":6,\"paths\":["
-		"{\"id\":1,\"link\":\"lte\",\"endpoint\":\"192.0.2.1:1\",\"state\":\"up\","
-		"\"since_s\":0.0,\"reason\":\"answers\",\"note\":null,\"in_use\":true,\"weight\":7,"
-		"\"train_max_bytes\":1400,"
-		"\"rtt_ms\":12.5,\"jitter_ms\":0.25,\"loss_tx_percent\":50.0,"
-		"\"loss_rx_percent\":12.5,\"last_heard_s\":0.125,\"tx_packets\":101,"
-		"\"tx_bytes\":1001,\"rx_packets\":10001,\"rx_bytes\":100001,\"tx_bps\":8,"
-		"\"rx_bps\":9},"
-		"{\"id\":15,\"link\":\"dsl\",\"endpoint\":\"[2001:db8::2]:2\",\"state\":\"down\","
-		"\"since_s\":0.0,\"reason\":null,\"note\":null,\"in_use\":false,\"weight\":1,"
-		"\"train_max_bytes\":null,\"rtt_ms\":null,"
-		"\"jitter_ms\":null,\"loss_tx_percent\":null,\"loss_rx_percent\":null,"
-		"\"last_heard_s\":0.0,\"tx_packets\":115,\"tx_bytes\":1015,"
-		"\"rx_packets\":10015,\"rx_bytes\":100015,\"tx_bps\":0,\"rx_bps\":0}]}]}");
-}
+	json_t *object = json_loads(json, 0, NULL);
+	const char *name;
+	char all[2048] = "";
+	json_t *value;
 
-static const char *endpoint_shown(void)
-{
-	static char text[ENDPOINT_TEXT_LEN];
-	json_t *status = status_build(&control, NOW);
-	json_t *object = json_array_get(json_object_get(status, "peers"), 0);
-	const char *value = json_string_value(json_object_get(object, "endpoint"));
-
-	snprintf(text, sizeof text, "%s", value ? value : "null");
-	json_decref(status);
-	return text;
-}
-
-Test(status, endpoint_is_where_data_goes_or_went)
-{
-	fill_path(2, 0, "192.0.2.1:2");
-	fill_path(4, 0, "192.0.2.1:4");
-	fill_path(6, 0, "192.0.2.1:6");
-	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"null"), "heard of, not proved");
-	peer.paths.slot[4].proof = peer.paths.slot[6].proof = PATH_PROVED;
-	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "first usable");
-	peer.paths.followed = 2;
-	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:2"), "went there last");
-	peer.paths.slot[6].is_in_table = true;
-	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:6"), "goes there now");
-	peer.paths.slot[6].proof = peer.paths.slot[2].proof = PATH_FREE;
-	cr_expect(eq(str, (char *)endpoint_shown(), (char *)"192.0.2.1:4"), "slots are free");
-}
-
-Test(status, session_that_is_too_old_is_none)
-{
-	peer.session.current = keypair_create(true, 1, 2, NOW - REJECT_AFTER_TIME);
-	json_t *status = status_build(&control, NOW);
-	json_t *object = json_array_get(json_object_get(status, "peers"), 0);
-	const char *session = json_string_value(json_object_get(object, "session"));
-	cr_expect(eq(str, (char *)session, (char *)"none"));
-	cr_expect(eq(int, json_is_null(json_object_get(object, "session_age_s")), 1));
-	cr_expect(eq(int, json_is_null(json_object_get(object, "session_role")), 1));
-	json_decref(status);
-}
-
-Test(status, drops_are_told_by_name)
-{
-	engine_count_drop(control.engine, DROP_REPLAY);
-	engine_count_drop(control.engine, DROP_REPLAY);
-	engine_count_drop(control.engine, DROP_BONDING_REQUIRED);
-	json_t *status = status_build(&control, NOW);
-	json_t *drops = json_object_get(status, "drops");
-	cr_assert(eq(sz, json_object_size(drops), DROP_REASON_COUNT));
-	for (int i = 0; i < DROP_REASON_COUNT; i++) {
-		long want = i == DROP_REPLAY ? 2 : i == DROP_BONDING_REQUIRED;
-		json_t *got = json_object_get(drops, drop_name(i));
-
-		cr_expect(eq(int, json_is_integer(got), 1), "%s", drop_name(i));
-		cr_expect(eq(long, json_integer_value(got), want), "%s", drop_name(i));
+	cr_assert(ne(ptr, object, NULL), "%s", json);
+	json_object_foreach(object, name, value)
+	{
+		strcat(strcat(all, *all ? " " : ""), name);
 	}
-	json_decref(status);
+	cr_expect(eq(str, all, (char *)names));
+	json_decref(object);
 }
 
-static long allocations_left, allocations_held;
-
-static void *failing_malloc(size_t size)
+static char *inner(const char *list)
 {
-	if (allocations_left-- <= 0)
-		return NULL;
-	allocations_held++;
-	return malloc(size);
+	json_t *object = json_loads(print(SIZE_MAX), 0, NULL);
+	json_t *value = json_object_get(object, list);
+	char *dump = json_dumps(json_is_array(value) ? json_array_get(value, 0) : value, 0);
+
+	json_decref(object);
+	return dump;
 }
 
-static void counting_free(void *at)
+/* Programs that read it line by line go by that. */
+Test(status, order_of_members)
 {
-	allocations_held -= at != NULL;
-	free(at);
-}
+	static const struct {
+		const char *of, *names;
+	} cases[] = {
+		{"tun", "queues tcp_offload udp_offload kernel_drops"},
+		{"pool", "batches bytes"},
+		{"links", "name state since_s reason bind device fwmark weight train_max_bytes "
+	                  "tx_packets tx_bytes rx_packets rx_bytes tx_errors kernel_drops "
+	                  "handshake_kernel_drops"},
+		{"peers", "name public_key mode bonding session session_age_s session_role "
+	                  "handshakes last_handshake unanswered_initiations stale_initiations "
+	                  "clock_behind_s endpoint allowed_ips rx_packets rx_bytes tx_packets "
+	                  "tx_bytes staged_packets paths"},
+	};
 
-/* Every allocation fails once: then there is no status, and nothing is left behind. */
-Test(status, without_memory_there_is_none)
-{
-	json_t *status = NULL;
-	long tries = 0;
+	fill();
+	expect_order(print(SIZE_MAX),
+	             "version interface pid uptime_s mtu public_key workers crypto "
+	             "tun links peers drops pool log_lines_lost");
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *dump = inner(cases[i].of);
 
-	fill_links();
-	fill_peer();
-	json_set_alloc_funcs(failing_malloc, counting_free);
-	for (; !status; tries++) {
-		allocations_left = tries;
-		status = status_build(&control, NOW);
-		cr_assert(status || allocations_held == 0, "%ld held after %ld allocations",
-		          allocations_held, tries);
+		expect_order(dump, cases[i].names);
+		free(dump);
 	}
-	cr_assert(lt(long, 200, tries));
-	cr_assert(ge(long, allocations_left, 0), "it is not whole");
-	json_decref(status);
-	cr_assert(eq(long, allocations_held, 0));
-	json_set_alloc_funcs(malloc, free);
+	char *peer = inner("peers"), *path = strstr(peer, "\"paths\": [") + 10;
+	*strchr(path, '}') = 0;
+	expect_order(strcat(path, "}"),
+	             "id link endpoint state since_s reason note in_use weight train_max_bytes "
+	             "rtt_ms jitter_ms loss_tx_percent loss_rx_percent last_heard_s tx_packets "
+	             "tx_bytes rx_packets rx_bytes tx_bps rx_bps");
+	free(peer);
+}
+
+Test(status, each_type_has_its_form)
+{
+	static const char *const forms[] = {
+		"\"version\":\"1.2\",\"interface\":\"vt0\",\"pid\":0,\"uptime_s\":0.0,",
+		"\"crypto\":null,\"tun\":{\"queues\":0,\"tcp_offload\":false,\"udp_offload\":false,"
+		"\"kernel_drops\":null},\"links\":[{\"name\":\"lte\",\"state\":\"up\",",
+		"\"reason\":null,\"bind\":\"192.0.2.7:7, [2001:db8::1]:7\",\"device\":null,"
+		"\"fwmark\":null,\"weight\":0,",
+		"\"tx_packets\":1152921504606846976,",
+		"\"bind\":\"[2001:db8::1]:7\",",
+		"\"session_age_s\":null,\"session_role\":null,\"handshakes\":0,"
+		"\"last_handshake\":null,",
+		"\"endpoint\":null,\"allowed_ips\":[\"192.0.2.0/24\",\"fd07::/64\"],",
+		"\"note\":null,\"in_use\":true,",
+		"\"note\":\"a \\\"note\\\"\",\"in_use\":false,",
+		"\"rtt_ms\":12.5,",
+		"\"staged_packets\":0,\"paths\":[]}],\"drops\":{\"",
+		"},\"pool\":{\"batches\":0,\"bytes\":0},\"log_lines_lost\":0}",
+	};
+	char key[KEY_TEXT_LEN];
+
+	fill();
+	memset(facts->public_key, 7, KEY_LEN);
+	key_to_base64(key, facts->public_key);
+	print(SIZE_MAX);
+	for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)
+		cr_expect(ne(ptr, strstr(text.at, forms[i]), NULL), "%s\nnot in\n%s", forms[i],
+		          text.at);
+	cr_expect(ne(ptr, strstr(text.at, key), NULL));
+}
+
+Test(status, pieces_are_the_whole)
+{
+	static const size_t pieces[] = {1, 2, 100, 500, 2000, 100000};
+
+	fill();
+	for (unsigned i = 0; i < 50; i++)
+		fill_peer("another", i % 4);
+	char *whole = strdup(print(SIZE_MAX));
+	for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++)
+		cr_expect(eq(str, print(pieces[i]), whole), "pieces of %zu", pieces[i]);
+	free(whole);
+}
+
+/* Whoever prints needs no more memory than for a piece, however many there are. */
+Test(status, a_piece_is_hardly_longer_than_asked_for)
+{
+	struct status_printer printer;
+	unsigned pieces = 0;
+
+	fill();
+	for (unsigned i = 0; i < 1000; i++)
+		fill_peer("another", 4);
+	status_begin(&printer, facts);
+	for (bool has_more = true; has_more; pieces++) {
+		json_text_clear(&text);
+		has_more = status_print_more(&printer, &text, 20000);
+		cr_assert(lt(sz, text.len, 30000));
+	}
+	cr_assert(lt(uint, 50, pieces));
+}
+
+Test(status, nothing_at_all_is_an_object_all_the_same)
+{
+	print(SIZE_MAX);
+	json_t *object = json_loads(text.at, 0, NULL);
+	cr_assert(eq(sz, json_object_size(object), 14));
+	cr_assert(eq(sz, json_array_size(json_object_get(object, "links")), 0));
+	json_decref(object);
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* status.h - the members of the status object (ctl.h), each once, in their order.
+ *
+ * Every list names its members as X(name, type, unit, help). The daemon prints JSON from them
+ * (control/facts.h). What is unknown or does not apply is null; counts are of the daemon's life,
+ * except for paths, whose counts are of the path's; packets and bytes are UDP datagrams and their
+ * payload: of links all, of paths and peers the authentic ones, copies in redundant mode included.
+ *
+ *   TEXT WORD            text; WORD of a fixed set or constant
+ *   COUNT                whole number that only grows
+ *   NUMBER               whole number
+ *   REAL                 number with a fraction
+ *   FLAG                 true or false
+ *   ENDPOINT ENDPOINTS   "IP:PORT" or "[IPv6]:PORT"; ENDPOINTS with ", " between them
+ *   KEY                  base64
+ *   PREFIXES             array of "IP/LEN"
+ *   OBJECT               object with a list of its own
+ *   LIST                 array of such
+ *   COUNTS               object: drop reason to COUNT
+ */
+#ifndef VTRUNKD_STATUS_H
+#define VTRUNKD_STATUS_H
+
+enum status_unit {
+	STATUS_NONE,
+	STATUS_SECONDS, /* since, where it is no point in time; whole or with a fraction */
+	STATUS_UNIX_TIME,
+	STATUS_MILLISECONDS,
+	STATUS_PACKETS,
+	STATUS_BYTES,
+	STATUS_BPS,     /* bits per second of UDP payload */
+	STATUS_PERCENT, /* 0 .. 100 */
+	STATUS_MARK,    /* 32 bits, for people hexadecimal */
+};
+
+#define STATUS_MEMBERS(X)                                                                        \
+	X(version, WORD, NONE, "of the daemon")                                                  \
+	X(interface, TEXT, NONE, "name of the TUN device")                                       \
+	X(pid, NUMBER, NONE, "process id")                                                       \
+	X(uptime_s, REAL, SECONDS, "since the daemon started")                                   \
+	X(mtu, NUMBER, BYTES, "largest packet inside the tunnel")                                \
+	X(public_key, KEY, NONE, "ours")                                                         \
+	X(workers, NUMBER, NONE, "crypto workers")                                               \
+	X(crypto, WORD, NONE, "library that seals and opens transport data: sodium or ipsec-mb") \
+	X(tun, OBJECT, NONE, "the TUN device")                                                   \
+	X(links, LIST, NONE, "in the order of the configuration")                                \
+	X(peers, LIST, NONE, "in the order of the configuration")                                \
+	X(drops, COUNTS, PACKETS, "given up, by reason; those never met may be left out")        \
+	X(pool, OBJECT, NONE, "packet buffers")                                                  \
+	X(log_lines_lost, COUNT, NONE,                                                           \
+	  "lines of the log that nobody took in time, or that could not be written")
+
+#define STATUS_TUN_MEMBERS(X)                                                         \
+	X(queues, NUMBER, NONE, "each with a thread that reads it")                   \
+	X(tcp_offload, FLAG, NONE, "whether it takes and gives super-packets of TCP") \
+	X(udp_offload, FLAG, NONE, "and of UDP")                                      \
+	X(kernel_drops, NUMBER, PACKETS, "to us, that the kernel dropped: its queue was full")
+
+#define STATUS_LINK_MEMBERS(X)                                                                     \
+	X(name, TEXT, NONE, "as configured")                                                       \
+	X(state, WORD, NONE,                                                                       \
+	  "up; waiting for a device or an address; resting after a failed send; of sockets of "    \
+	  "two "                                                                                   \
+	  "families the better one")                                                               \
+	X(since_s, REAL, SECONDS, "since the state began")                                         \
+	X(reason, TEXT, NONE, "why it has that state")                                             \
+	X(bind, ENDPOINTS, NONE, "the sockets have now, one of each family that is open")          \
+	X(device, TEXT, NONE, "the device the link is bound to")                                   \
+	X(fwmark, NUMBER, MARK, "on what it sends")                                                \
+	X(weight, NUMBER, NONE, "as configured")                                                   \
+	X(train_max_bytes, NUMBER, BYTES,                                                          \
+	  "longest datagram that its device takes in trains, in any family; 0: each leaves alone") \
+	X(tx_packets, COUNT, PACKETS, "sent")                                                      \
+	X(tx_bytes, COUNT, BYTES, "sent")                                                          \
+	X(rx_packets, COUNT, PACKETS, "received")                                                  \
+	X(rx_bytes, COUNT, BYTES, "received")                                                      \
+	X(tx_errors, COUNT, PACKETS, "datagrams the system refused to send")                       \
+	X(kernel_drops, COUNT, PACKETS,                                                            \
+	  "dropped by the kernel because the buffer of the data socket was full; datagrams, of "   \
+	  "which those it had joined to a train count as one")                                     \
+	X(handshake_kernel_drops, COUNT, PACKETS, "the same of the socket for handshake messages")
+
+#define STATUS_PEER_MEMBERS(X)                                                                 \
+	X(name, TEXT, NONE, "as configured")                                                   \
+	X(public_key, KEY, NONE, "the peer's")                                                 \
+	X(mode, WORD, NONE, "aggregate, redundant or failover")                                \
+	X(bonding, WORD, NONE, "bonded; stock WireGuard; unknown before a session has told")   \
+	X(session, WORD, NONE, "established; handshake under way; none")                       \
+	X(session_age_s, REAL, SECONDS, "since the current keypair was made")                  \
+	X(session_role, WORD, NONE, "initiator or responder: ours in that handshake")          \
+	X(handshakes, COUNT, NONE, "completed")                                                \
+	X(last_handshake, NUMBER, UNIX_TIME, "of the latest one")                              \
+	X(unanswered_initiations, NUMBER, NONE, "of ours, in the attempt under way")           \
+	X(stale_initiations, NUMBER, NONE,                                                     \
+	  "of the peer, refused since the last one accepted: authentic, and of an older time") \
+	X(clock_behind_s, NUMBER, SECONDS,                                                     \
+	  "by how much the newest of those was older than the one accepted")                   \
+	X(endpoint, ENDPOINT, NONE, "where data goes now or went last")                        \
+	X(allowed_ips, PREFIXES, NONE, "as configured")                                        \
+	X(rx_packets, COUNT, PACKETS, "received on all paths, also former ones")               \
+	X(rx_bytes, COUNT, BYTES, "received on all paths, also former ones")                   \
+	X(tx_packets, COUNT, PACKETS, "sent on all paths, also former ones")                   \
+	X(tx_bytes, COUNT, BYTES, "sent on all paths, also former ones")                       \
+	X(staged_packets, NUMBER, PACKETS, "waiting for a session")                            \
+	X(paths, LIST, NONE, "by their id")
+
+#define STATUS_PATH_MEMBERS(X)                                                          \
+	X(id, NUMBER, NONE, "0 .. PATHS_MAX - 1, ours")                                 \
+	X(link, TEXT, NONE, "name of the link")                                         \
+	X(endpoint, ENDPOINT, NONE, "of the peer on this path")                         \
+	X(state, WORD, NONE, "unproven, up, suspect or down")                           \
+	X(since_s, REAL, SECONDS, "since the state began")                              \
+	X(reason, WORD, NONE, "why it has that state")                                  \
+	X(note, WORD, NONE,                                                             \
+	  "what it seems to share with another path: a device, the peer's address")     \
+	X(in_use, FLAG, NONE, "whether it carries data now, by mode, state and weight") \
+	X(weight, NUMBER, NONE, "share of traffic")                                     \
+	X(train_max_bytes, NUMBER, BYTES,                                               \
+	  "longest datagram that leaves there in trains; 0: each leaves alone")         \
+	X(rtt_ms, REAL, MILLISECONDS, "round trip, smoothed")                           \
+	X(jitter_ms, REAL, MILLISECONDS, "of the round trip, smoothed")                 \
+	X(loss_tx_percent, REAL, PERCENT, "away from us")                               \
+	X(loss_rx_percent, REAL, PERCENT, "towards us")                                 \
+	X(last_heard_s, REAL, SECONDS, "since anything authentic came on it")           \
+	X(tx_packets, COUNT, PACKETS, "sent")                                           \
+	X(tx_bytes, COUNT, BYTES, "sent")                                               \
+	X(rx_packets, COUNT, PACKETS, "received")                                       \
+	X(rx_bytes, COUNT, BYTES, "received")                                           \
+	X(tx_bps, NUMBER, BPS, "sent, over about the last second")                      \
+	X(rx_bps, NUMBER, BPS, "received, over about the last second")
+
+#define STATUS_POOL_MEMBERS(X)                        \
+	X(batches, NUMBER, NONE, "batches there are") \
+	X(bytes, NUMBER, BYTES, "memory they take")
+
+#endif
