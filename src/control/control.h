@@ -58,8 +58,9 @@ struct control {
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct surroundings surroundings;
 	bool has_new_targets; /* paths lead elsewhere since sharing_look() */
-	uint64_t sampled_ns;
-	struct deadline sample; /* rates for status, once a second */
+	struct deadline sample; /* rates for status, once a second ... */
+	struct walk sampling;   /* ... peer after peer */
+	uint64_t sample_ns;     /* when the second of the one under way began */
 	bool is_stopping;
 	bool has_failed; /* what ended the loop was not a signal */
 };

@@ -136,6 +136,7 @@ int peer_create(struct control *control, const struct config_peer *config, struc
 	peer->stale_limit = peer->refusal_limit =
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	paths_init(&peer->paths);
+	peer->sampled_ns = control->loop.now_ns;
 	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);

@@ -72,6 +72,7 @@ struct peer {
 	bool is_unreachable;            /* told so in the log */
 	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
 	struct health_settings health_settings;
+	uint64_t sampled_ns; /* when its rates were worked out */
 };
 
 int peer_create(struct control *control, const struct config_peer *config, struct peer **ret);

@@ -158,8 +158,11 @@ void peer_tell_trains(struct peer *peer, uint64_t now_ns)
 	}
 }
 
-void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns)
+void peer_sample_rates(struct peer *peer, uint64_t now_ns)
 {
+	uint64_t elapsed_ns = now_ns - peer->sampled_ns;
+
+	peer->sampled_ns = now_ns;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct dp_path *dp = &peer->dp->path[i];
 

@@ -27,7 +27,7 @@ void peer_link_back(struct peer *peer, const struct link *link);
  */
 void peer_tell_trains(struct peer *peer, uint64_t now_ns);
 
-/* Rates from the growth of the counters since the last call. */
-void peer_sample_rates(struct peer *peer, uint64_t elapsed_ns);
+/* Rates from the growth of the counters since the last call, at first since the peer was made. */
+void peer_sample_rates(struct peer *peer, uint64_t now_ns);
 
 #endif

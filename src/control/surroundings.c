@@ -81,18 +81,16 @@ static void tell_routing_loop(struct control *control, uint64_t now_ns)
 		            fresh == 1 ? "was" : "were");
 }
 
-static void tell_sharing(struct control *control, uint64_t now_ns)
+static void look_at_sharing(struct control *control)
 {
 	if (control->has_new_targets)
 		sharing_look(control);
 	control->has_new_targets = false;
-	for (size_t i = 0; i < control->peer_count; i++)
-		sharing_tell(control->peers[i], now_ns);
 }
 
 void surroundings_tell(struct control *control, uint64_t now_ns)
 {
-	tell_sharing(control, now_ns);
+	look_at_sharing(control);
 	tell_routing_loop(control, now_ns);
 }
 

@@ -41,7 +41,9 @@ void surroundings_fini(struct control *control);
 void surroundings_changed(struct control *control, const struct netif_event *event,
                           uint64_t now_ns);
 
-/* Logs what is new of paths that share a line and of datagrams that come back to us. Once per second. */
+/* Looks which paths share a line, where they lead elsewhere now; logs what is new of datagrams that
+ * come back to us. Once per second.
+ */
 void surroundings_tell(struct control *control, uint64_t now_ns);
 
 #endif

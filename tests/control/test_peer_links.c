@@ -73,3 +73,19 @@ Test(peer_links, link_that_rests_is_tried_when_the_network_changes)
 	deadline_run(&rig.control.loop.deadlines, rig.now_ns);
 	cr_expect(eq(int, pair->state, UPLINK_UP));
 }
+
+/* A second that lasted longer, since there was much to do, is no burst. */
+Test(peer_links, rates_are_of_the_time_since_the_last_look)
+{
+	struct path *path = rig_path(&rig, 0);
+	struct dp_path *dp = &rig.peer->dp->path[path_id(&rig.peer->paths, path)];
+
+	peer_sample_rates(rig.peer, rig.now_ns);
+	atomic_store(&dp->tx_bytes, 1000);
+	atomic_store(&dp->rx_bytes, 3000);
+	peer_sample_rates(rig.peer, rig.now_ns + 2 * NS_PER_S);
+	cr_expect(eq(u64, path->tx_bps, 4000));
+	cr_expect(eq(u64, path->rx_bps, 12000));
+	peer_sample_rates(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(u64, path->tx_bps, 0));
+}
