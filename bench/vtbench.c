@@ -16,6 +16,7 @@ static const struct vtbench_command commands[] = {
 	{"allowedips", allowedips_main, "from address to peer: build and lookup"},
 	{"handshake", handshake_main, "handshakes per second and core, in both roles"},
 	{"pipeline", pipeline_main, "the whole data plane between two engines in this process"},
+	{"status", status_main, "a daemon with many peers that is asked for its status"},
 	{"tunnel", tunnel_main, "whole tunnels on this machine, beside other programs"},
 	{"compare", compare_main, "two reports in JSON: what got better, what worse"},
 };

@@ -27,6 +27,7 @@ int replay_main(int argc, char **argv);
 int allowedips_main(int argc, char **argv);
 int handshake_main(int argc, char **argv);
 int pipeline_main(int argc, char **argv);
+int status_main(int argc, char **argv);
 int tunnel_main(int argc, char **argv);
 int compare_main(int argc, char **argv);
 
