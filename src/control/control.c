@@ -22,7 +22,7 @@
 #define SAMPLE_NS NS_PER_S
 
 /* Peers whose rates are worked out in one turn of the loop: not tuned, about 100 us. */
-#define SAMPLES_PER_TURN 64u
+#define SAMPLES_PER_TURN 32u
 
 #define TUN_INTERVAL_NS (60 * NS_PER_S) /* between lines about a device whose reads fail */
 

@@ -16,8 +16,10 @@
 struct control;
 struct peer;
 
-/* Per turn: peers, and what the longest lists of allowed IPs cost beside. About 100 us. */
-#define GATHER_COST_MAX 32u
+/* Per turn: peers, and what the longest lists of allowed IPs cost beside. About 100 us, 500 where
+ * caches are cold.
+ */
+#define GATHER_COST_MAX 16u
 
 struct gathering {
 	const struct control *control;

@@ -546,7 +546,7 @@ Test(gather, long_list_of_prefixes_counts_as_many_peers)
 	fill_many();
 	control.peer_count = 20;
 	gather_begin(&control.gathering, NOW);
-	cr_assert(eq(uint, turn_until_gathered(), 10));
+	cr_assert(eq(uint, turn_until_gathered(), 20));
 	facts_free(gathered);
 	free(config_peer.allowed_ips);
 }
