@@ -13,7 +13,9 @@
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
-#include "config/config.h"
+#include "config/desired.h"
+#include "config/load.h"
+#include "config/starter.h"
 #include "config/value.h"
 #include "control/control.h"
 #include "control/interface.h"
@@ -191,7 +193,7 @@ static int start_crypto(void)
 static int check_main(int argc, char **argv)
 {
 	struct options options;
-	struct config *config;
+	struct desired *config;
 
 	if (!parse_options(argc, argv, "c:h", check_options, &options))
 		return EXIT_USAGE;
@@ -202,7 +204,7 @@ static int check_main(int argc, char **argv)
 		return status;
 	if (config_load(options.config, stderr, &config))
 		return EXIT_USAGE;
-	config_free(config);
+	desired_free(config);
 	printf("%s: ok", options.config);
 	return print("\n");
 }
@@ -345,7 +347,7 @@ static int subcommand_main(int argc, char **argv)
 /* ---- the daemon ---- */
 
 /* This thread becomes the control thread. */
-static int adopt_thread(const struct config *config)
+static int adopt_thread(const struct desired *config)
 {
 	int cpu = config->cpus_control.count ? config->cpus_control.cpu[0] : -1;
 	int err = thread_adopt("vtrunkd", THREAD_CONTROL, cpu);
@@ -379,15 +381,15 @@ static int say_ready(struct launch *launch, const struct control *control)
 }
 
 /* The configuration, with what the options say instead. Returns an exit status. */
-static int load_config(const struct options *options, struct config **ret)
+static int load_config(const struct options *options, struct desired **ret)
 {
-	struct config *config;
+	struct desired *config;
 
 	if (config_load(options->config, stderr, &config))
 		return EXIT_USAGE;
-	if (options->run_dir && config_set_run_dir(config, options->run_dir)) {
+	if (options->run_dir && desired_set_run_dir(config, options->run_dir)) {
 		fputs("vtrunkd: no memory\n", stderr);
-		config_free(config);
+		desired_free(config);
 		return EXIT_START;
 	}
 	log_init(options->is_debug ? LOG_LEVEL_DEBUG : config->log_level, config->log_format);
@@ -399,7 +401,7 @@ static int run_daemon(const struct options *options, struct launch *launch)
 {
 	struct tun tun;
 	struct control *control;
-	struct config *config;
+	struct desired *config;
 	int status = start_crypto();
 
 	if (!status)
@@ -439,7 +441,7 @@ err_close_tun:
 err_close_signals:
 	close(signal_fd);
 err_free_config:
-	config_free(config);
+	desired_free(config);
 	return status;
 }
 

@@ -12,8 +12,8 @@
 
 #define INVENTORY_TEXT_LEN 512u
 
-/* Devices that a default route leaves by, IPv4 first, each once: most likely the uplinks. Returns how
- * many of the at most @max there are.
+/* Devices that a default route leaves by, IPv4 first, each once: most likely the uplinks. Returns
+ * how many of the at most @max there are.
  */
 unsigned inventory_uplinks(char ret[][IF_NAMESIZE], unsigned max);
 

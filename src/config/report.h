@@ -2,8 +2,8 @@
 /* report.h - what is wrong with a configuration file, collected and written in file order.
  *
  * Lines read "FILE:LINE:COLUMN: wireguard.links[0].weight: what is wrong and what is allowed";
- * warnings have "warning: " after the key. What concerns the file as a whole has the key "document".
- * A scalar's text is never quoted in a message, since it could be a secret. One thread.
+ * warnings have "warning: " after the key. What concerns the file as a whole has the key
+ * "document". A scalar's text is never quoted in a message, since it could be a secret. One thread.
  */
 #ifndef CONFIG_REPORT_H
 #define CONFIG_REPORT_H

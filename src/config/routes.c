@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ways to the peers, as far as the file alone tells: whether allowed IPs, which become routes
- * into the tunnel, hold the address of an endpoint, and whether there are more ways than a peer has
- * paths.
- *
- * Only warnings: a link with a device is not led by such routes, and for others the daemon keeps a
- * route beside the tunnel. Endpoints are sorted, so that each prefix is held against all with one
- * search: a gateway has tens of thousands of both.
- */
+#include "config/routes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +8,9 @@
 
 #include "base/endpoint.h"
 #include "base/prefix.h"
-#include "config/check.h"
-#include "config/config.h"
+#include "config/desired.h"
 #include "config/report.h"
+#include "config/sections.h"
 #include "config/tree.h"
 #include "config/value.h"
 #include "vtrunkd/limits.h"
@@ -253,13 +247,12 @@ static void check_lines(const struct ways *w)
 	}
 }
 
-int config_routes_check(const struct config_node *network, const struct config_node *wireguard,
-                        struct config_report *report)
+int config_routes_check(const struct config_sections *s)
 {
-	const struct config_node *routes = config_tree_good(network, "routes");
-	struct ways w = {.report = report,
-	                 .links = config_tree_good(wireguard, "links"),
-	                 .peers = config_tree_good(wireguard, "peers"),
+	const struct config_node *routes = config_tree_good(s->network, "routes");
+	struct ways w = {.report = s->report,
+	                 .links = s->links,
+	                 .peers = s->peers,
 	                 .has_routes = !routes || routes->number == 0 /* the word "auto" */};
 
 	if (w.links)

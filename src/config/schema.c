@@ -4,9 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/similar.h"
-#include "config/config.h"
+#include "config/desired.h"
 
 #define WORDS(...)                     \
 	.words = (const char *const[]) \
@@ -230,4 +231,15 @@ static bool find_place(const struct config_rule *inner, const char *key, const c
 bool config_rule_place(const char *key, char ret[static CONFIG_DESCRIPTION_LEN])
 {
 	return *key && find_place(config_schema.inner, key, "", ret);
+}
+
+bool config_rule_word(const struct config_rule *rule, const char *text, uint64_t *ret)
+{
+	for (size_t i = 0; rule->kind & CONFIG_WORD && rule->words[i]; i++) {
+		if (!strcasecmp(rule->words[i], text)) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
 }

@@ -48,6 +48,9 @@ const char *config_rule_describe(const struct config_rule *rule,
 /* The rule of @key among @inner, or NULL. */
 const struct config_rule *config_rule_find(const struct config_rule *inner, const char *key);
 
+/* Whether @text is a word that @rule allows, in any case; *@ret is its number then. */
+bool config_rule_word(const struct config_rule *rule, const char *text, uint64_t *ret);
+
 /* Writes where a @key of this name is allowed ("wireguard.links[]"), the first such place of the
  * document. Case, '_' and '-' do not count. False when there is none; then @ret says nothing.
  */

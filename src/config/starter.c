@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starter files. Of a pair: it needs two key pairs, so both are drawn here, and what the other end has
- * to write stands in a comment. Of one end: what only the other end knows is a placeholder.
- */
+#include "config/starter.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
-#include "config/config.h"
 #include "config/inventory.h"
 #include "crypto/aead.h"
+#include "vtrunkd/limits.h"
 
 #define STARTER_BYTES_MAX 4096u
 

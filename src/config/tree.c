@@ -7,7 +7,6 @@
 #include <strings.h>
 #include <yaml.h>
 
-#include "config/config.h"
 #include "config/report.h"
 
 /* What reading an event may lead to, besides 0 and a negative errno. */
@@ -346,6 +345,15 @@ bool config_tree_means(const struct config_node *mapping, const char *key)
 		if (child->meant && !strcmp(child->meant, key))
 			return true;
 	return false;
+}
+
+bool config_tree_given(const struct config_node *mapping, const char *key)
+{
+	const struct config_node *node = config_tree_find(mapping, key);
+
+	if (!node)
+		return config_tree_means(mapping, key);
+	return node->is_refused || !config_node_is_null(node);
 }
 
 bool config_node_is_null(const struct config_node *node)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CONFIG_DEPTH_MAX 16u
+
 struct config_report;
 
 enum config_node_kind {
@@ -60,6 +62,9 @@ bool config_tree_means(const struct config_node *mapping, const char *key);
 
 /* The same when it is given, not null and not refused, else NULL. @mapping may be NULL. */
 struct config_node *config_tree_good(const struct config_node *mapping, const char *key);
+
+/* Given at all, be it wrong or misspelled: then somebody wanted it, and nothing is missing. */
+bool config_tree_given(const struct config_node *mapping, const char *key);
 
 /* ~, null or nothing at all, without quotes. */
 bool config_node_is_null(const struct config_node *node);

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "base/key_text.h"
-#include "config/config.h"
+#include "config/desired.h"
 #include "vtrunkd/ctl.h"
 #include "vtrunkd/limits.h"
 

@@ -40,8 +40,8 @@ int config_bind_parse(const char *text, struct endpoint *ret);
 /* [::], with any port. */
 bool config_bind_is_any_ipv6(const struct endpoint *bind);
 
-/* Whether @other has for IPv4 the port of @any, so that @any, of config_bind_is_any_ipv6(), is left with
- * IPv6.
+/* Whether @other has for IPv4 the port of @any, so that @any, of config_bind_is_any_ipv6(), is left
+ * with IPv6.
  */
 bool config_bind_has_ipv4_of(const struct endpoint *other, const struct endpoint *any);
 

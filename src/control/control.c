@@ -153,7 +153,7 @@ static int compare_keys(const void *a, const void *b)
 static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
 	struct control *control = arg;
-	struct config_peer wanted_config;
+	struct desired_peer wanted_config;
 	struct peer wanted = {.config = &wanted_config}, *pointer = &wanted, **found;
 
 	memcpy(wanted_config.public_key, key, KEY_LEN);
@@ -164,7 +164,7 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 
 static int create_peers(struct control *control)
 {
-	const struct config *config = control->config;
+	const struct desired *config = control->config;
 
 	control->peers = calloc(config->peer_count, sizeof *control->peers);
 	control->peers_by_key = calloc(config->peer_count, sizeof *control->peers_by_key);
@@ -187,7 +187,7 @@ static int create_peers(struct control *control)
 
 static int publish_allowedips(struct control *control)
 {
-	const struct config *config = control->config;
+	const struct desired *config = control->config;
 	struct allowedips_entry *entries;
 	struct allowedips *table;
 	size_t len = 0, n = 0;
@@ -212,13 +212,13 @@ static int publish_allowedips(struct control *control)
 	return 0;
 }
 
-static int cpu_of(const struct config_cpus *cpus, unsigned i)
+static int cpu_of(const struct desired_cpus *cpus, unsigned i)
 {
 	return cpus->count ? cpus->cpu[i % cpus->count] : -1;
 }
 
 /* The library that seals and opens transport data. */
-static int choose_cipher(const struct config *config, enum cipher_library *ret)
+static int choose_cipher(const struct desired *config, enum cipher_library *ret)
 {
 	const char *wanted = cipher_library_name(config->crypto);
 	int r = cipher_choose(config->crypto, ret);
@@ -234,7 +234,7 @@ static int choose_cipher(const struct config *config, enum cipher_library *ret)
 
 static int create_engine(struct control *control, unsigned workers, const struct tun *tun)
 {
-	const struct config *config = control->config;
+	const struct desired *config = control->config;
 	struct engine_settings set = {.tun = *tun,
 	                              .mtu = config->mtu,
 	                              .workers = workers,
@@ -381,7 +381,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	return engine_start(control->engine);
 }
 
-int control_create(struct config *config, unsigned workers, const struct tun *tun, int signal_fd,
+int control_create(struct desired *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret)
 {
 	struct control *control = calloc(1, sizeof *control);
@@ -389,7 +389,7 @@ int control_create(struct config *config, unsigned workers, const struct tun *tu
 	int r = -ENOMEM;
 
 	if (!control) {
-		config_free(config);
+		desired_free(config);
 		return r;
 	}
 	control->config = config;
@@ -434,6 +434,6 @@ void control_destroy(struct control *control)
 	messages_fini(&control->messages);
 	secret_free(control->identity);
 	loop_fini(&control->loop);
-	config_free(control->config);
+	desired_free(control->config);
 	free(control);
 }

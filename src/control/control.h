@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "config/config.h"
+#include "config/desired.h"
 #include "control/front.h"
 #include "control/gate.h"
 #include "control/gather.h"
@@ -33,7 +33,7 @@ struct handshake_source {
 };
 
 struct control {
-	struct config *config;
+	struct desired *config;
 	char interface[16];
 	struct engine *engine;
 	struct real_effects effects;
@@ -69,7 +69,7 @@ struct control {
  * tables. The TUN device is open and set up; its descriptors stay the caller's. Takes over @config, also on failure. Returns 0 or a
  * negative errno, logged.
  */
-int control_create(struct config *config, unsigned workers, const struct tun *tun, int signal_fd,
+int control_create(struct desired *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret);
 
 /* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next one

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/config.h"
+#include "config/desired.h"
 #include "control/netif.h"
 #include "dataplane/allowedips.h"
 
 /* All allowed IPs that became routes. */
-static struct allowedips *build_ahead(const struct config *config, struct detours *owner)
+static struct allowedips *build_ahead(const struct desired *config, struct detours *owner)
 {
 	size_t len = 0, n = 0;
 
@@ -23,7 +23,7 @@ static struct allowedips *build_ahead(const struct config *config, struct detour
 	if (!entries)
 		return NULL;
 	for (size_t i = 0; i < config->peer_count; i++) {
-		const struct config_peer *peer = &config->peers[i];
+		const struct desired_peer *peer = &config->peers[i];
 
 		for (size_t k = 0; k < peer->allowed_ip_count; k++)
 			if (peer->allowed_ips[k].len > 0)
@@ -35,7 +35,7 @@ static struct allowedips *build_ahead(const struct config *config, struct detour
 	return table;
 }
 
-int detours_init(struct detours *detours, const struct config *config, const char *interface)
+int detours_init(struct detours *detours, const struct desired *config, const char *interface)
 {
 	*detours = (struct detours){.ifindex = netif_index(interface)};
 	strncpy(detours->interface, interface, sizeof detours->interface - 1);

@@ -21,7 +21,7 @@
 #define DETOURS_MAX 64u /* addresses */
 
 struct allowedips;
-struct config;
+struct desired;
 
 struct detour {
 	struct endpoint to;   /* port 0 */
@@ -43,7 +43,7 @@ struct detours {
 };
 
 /* For the device called @interface, whose routes are set. Returns 0 or -ENOMEM. */
-int detours_init(struct detours *detours, const struct config *config, const char *interface);
+int detours_init(struct detours *detours, const struct desired *config, const char *interface);
 
 /* Removes the routes. NULL-safe: also after an init that failed or of all zero. */
 void detours_fini(struct detours *detours);

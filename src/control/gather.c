@@ -213,7 +213,7 @@ static void gather_peer_traffic(struct facts_peer *facts, const struct dp_peer *
 
 static bool gather_peer(struct facts *all, const struct peer *peer, uint64_t now_ns)
 {
-	const struct config_peer *config = peer->config;
+	const struct desired_peer *config = peer->config;
 	const struct path *path = main_path(peer);
 	struct facts_peer *facts = facts_add_peer(all);
 

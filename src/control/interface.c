@@ -5,7 +5,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "base/log.h"
+#include "config/desired.h"
 #include "control/netif.h"
 #include "dataplane/engine.h"
 
@@ -36,7 +37,7 @@ static const char *open_hint(int err)
 /* What is being done to the device. */
 struct setup {
 	struct netif netif;
-	const struct config *config;
+	const struct desired *config;
 	bool is_first;              /* it is made; else put back */
 	bool has_no_ipv6;           /* told so */
 	unsigned addresses, routes; /* that were not there */
@@ -60,7 +61,7 @@ static int without_ipv6(struct setup *s, const struct prefix *prefix, int r)
 
 static int add_addresses(struct setup *s)
 {
-	const struct config *config = s->config;
+	const struct desired *config = s->config;
 
 	for (size_t i = 0; i < config->address_count; i++) {
 		const struct prefix *address = &config->addresses[i];
@@ -77,7 +78,7 @@ static int add_addresses(struct setup *s)
 }
 
 /* Whether the kernel made the route to @prefix by itself, together with one of our addresses. */
-static bool comes_with_address(const struct config *config, const struct prefix *prefix)
+static bool comes_with_address(const struct desired *config, const struct prefix *prefix)
 {
 	for (size_t i = 0; i < config->address_count; i++) {
 		struct prefix network = config->addresses[i];
@@ -107,7 +108,7 @@ static int add_route(struct setup *s, const struct prefix *prefix)
 static int add_routes(struct setup *s)
 {
 	for (size_t i = 0; i < s->config->peer_count; i++) {
-		const struct config_peer *peer = &s->config->peers[i];
+		const struct desired_peer *peer = &s->config->peers[i];
 
 		for (size_t k = 0; k < peer->allowed_ip_count; k++) {
 			int r = add_route(s, &peer->allowed_ips[k]);
@@ -135,7 +136,7 @@ static int set_up(struct setup *s)
 }
 
 /* What the device cannot do is worth knowing where speed matters. */
-static void log_offloads(const struct tun *tun, const struct config *config)
+static void log_offloads(const struct tun *tun, const struct desired *config)
 {
 	if (!config->has_offloads || (tun->takes.tcp4 && tun->takes.udp4))
 		return;
@@ -149,7 +150,7 @@ static void log_offloads(const struct tun *tun, const struct config *config)
 		            tun->name);
 }
 
-int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun)
+int interface_open(const struct desired *config, unsigned workers, struct tun *ret_tun)
 {
 	struct tun_settings set = {.name = config->interface,
 	                           .queue_len_pkts = QUEUE_PKTS,
@@ -177,7 +178,7 @@ int interface_open(const struct config *config, unsigned workers, struct tun *re
 	return r;
 }
 
-void interface_put_back(const struct config *config, const char *name)
+void interface_put_back(const struct desired *config, const char *name)
 {
 	struct setup setup = {.config = config};
 	int r = netif_init(&setup.netif, name);

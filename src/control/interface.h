@@ -10,18 +10,18 @@
 #ifndef CONTROL_INTERFACE_H
 #define CONTROL_INTERFACE_H
 
-struct config;
+struct desired;
 struct tun;
 
 /* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need.
  * Returns 0 or a negative errno, logged: -EPERM or -EACCES without CAP_NET_ADMIN, -EBUSY when the
  * device is in use, ... Before threads start.
  */
-int interface_open(const struct config *config, unsigned workers, struct tun *ret_tun);
+int interface_open(const struct desired *config, unsigned workers, struct tun *ret_tun);
 
 /* Adds those addresses and routes that the device called @name has lost, and logs how many, or what
  * cannot be put back. It should be up. Control.
  */
-void interface_put_back(const struct config *config, const char *name);
+void interface_put_back(const struct desired *config, const char *name);
 
 #endif

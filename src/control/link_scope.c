@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/link_scope.h"
 
-#include "config/config.h"
+#include "config/desired.h"
 
-static bool has_link_local_address(const struct config *config)
+static bool has_link_local_address(const struct desired *config)
 {
 	for (size_t i = 0; i < config->address_count; i++) {
 		const struct prefix *address = &config->addresses[i];
@@ -15,7 +15,7 @@ static bool has_link_local_address(const struct config *config)
 	return false;
 }
 
-size_t link_scope_exclude(const struct config *config,
+size_t link_scope_exclude(const struct desired *config,
                           struct allowedips_entry entries[static LINK_SCOPE_ENTRIES_MAX])
 {
 	static const struct prefix prefixes[LINK_SCOPE_ENTRIES_MAX] = {

@@ -14,7 +14,7 @@
 
 #include "dataplane/allowedips.h"
 
-struct config;
+struct desired;
 
 #define LINK_SCOPE_ENTRIES_MAX 6u
 
@@ -22,7 +22,7 @@ struct config;
  * of the peers, and returns how many: none with a list of peers, and none of IPv6 when the
  * interface is given an fe80:: address, for then somebody means to use them.
  */
-size_t link_scope_exclude(const struct config *config,
+size_t link_scope_exclude(const struct desired *config,
                           struct allowedips_entry entries[static LINK_SCOPE_ENTRIES_MAX]);
 
 #endif

@@ -159,10 +159,10 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 
 /* ---- start ---- */
 
-static struct uplink_settings settings_of(const struct config *config, unsigned id)
+static struct uplink_settings settings_of(const struct desired *config, unsigned id)
 {
-	const struct config_link *link = &config->links[id];
-	const struct config_cpus *cpus = &config->cpus_rx;
+	const struct desired_link *link = &config->links[id];
+	const struct desired_cpus *cpus = &config->cpus_rx;
 	struct uplink_settings set = {.line = {.bind = link->bind,
 	                                       .any_device = link->any_device,
 	                                       .has_fwmark = link->has_fwmark,
@@ -201,13 +201,14 @@ void links_init(struct control *control)
 /* The families of the numeric endpoints that link @id is to reach. One that is meant for nothing waits
  * to be contacted, over IPv4.
  */
-static void families_of_endpoints(const struct config *config, unsigned id, bool ret[LINK_FAMILIES])
+static void families_of_endpoints(const struct desired *config, unsigned id,
+                                  bool ret[LINK_FAMILIES])
 {
 	bool has_endpoint = false;
 
 	for (size_t i = 0; i < config->peer_count; i++) {
 		for (size_t k = 0; k < config->peers[i].endpoint_count; k++) {
-			const struct config_peer_endpoint *e = &config->peers[i].endpoints[k];
+			const struct desired_endpoint *e = &config->peers[i].endpoints[k];
 			struct endpoint ep;
 
 			if (e->link >= 0 && (unsigned)e->link != id)

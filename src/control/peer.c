@@ -90,7 +90,7 @@ static void expired(struct deadline *d, uint64_t now_ns)
 	peer_service(caa_container_of(d, struct peer, deadline), now_ns);
 }
 
-static void set_health(struct peer *peer, const struct config *config)
+static void set_health(struct peer *peer, const struct desired *config)
 {
 	peer->health_settings = (struct health_settings){
 		.interval_ns = config->health_interval_ns,
@@ -101,8 +101,8 @@ static void set_health(struct peer *peer, const struct config *config)
 	};
 }
 
-static void copy_settings(struct peer_settings *set, const struct config *config,
-                          const struct config_peer *peer)
+static void copy_settings(struct peer_settings *set, const struct desired *config,
+                          const struct desired_peer *peer)
 {
 	*set = (struct peer_settings){.mode = peer->mode,
 	                              .has_bonding = config->bonding != BONDING_POLICY_OFF,
@@ -119,7 +119,7 @@ static void copy_settings(struct peer_settings *set, const struct config *config
 		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
 }
 
-int peer_create(struct control *control, const struct config_peer *config, struct peer **ret)
+int peer_create(struct control *control, const struct desired_peer *config, struct peer **ret)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 

@@ -10,7 +10,7 @@
 #include "base/bucket.h"
 #include "base/deadline.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "config/desired.h"
 #include "control/answered.h"
 #include "control/effects.h"
 #include "control/frames.h"
@@ -46,7 +46,7 @@ struct peer_settings {
 struct peer {
 	struct control *control;
 	struct effects *fx;
-	const struct config_peer *config;
+	const struct desired_peer *config;
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
 	char name[NAME_LEN];
@@ -75,7 +75,7 @@ struct peer {
 	uint64_t sampled_ns; /* when its rates were worked out */
 };
 
-int peer_create(struct control *control, const struct config_peer *config, struct peer **ret);
+int peer_create(struct control *control, const struct desired_peer *config, struct peer **ret);
 
 /* Retires its keypairs; NULL is allowed. */
 void peer_destroy(struct peer *peer);

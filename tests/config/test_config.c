@@ -20,7 +20,10 @@
 
 #include "../emulation.h"
 #include "base/key_text.h"
-#include "config/config.h"
+#include "config/desired.h"
+#include "config/file.h"
+#include "config/load.h"
+#include "config/starter.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "vtrunkd/ctl.h"
@@ -143,7 +146,7 @@ static void fetch(const char *kind, const char *name)
 }
 
 /* Loads @name and returns the outcome; the output goes to *@ret_output, to be freed. */
-static int load(const char *name, struct config **ret, char **ret_output)
+static int load(const char *name, struct desired **ret, char **ret_output)
 {
 	size_t len;
 	FILE *messages = open_memstream(ret_output, &len);
@@ -157,7 +160,7 @@ static int load(const char *name, struct config **ret, char **ret_output)
 /* Loads text that must be refused and compares the output. */
 static void assert_refused(const char *text, size_t len, int outcome, const char *expected)
 {
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	put_file("t.yaml", text, len, 0600);
@@ -167,9 +170,9 @@ static void assert_refused(const char *text, size_t len, int outcome, const char
 	free(output);
 }
 
-static struct config *load_good(const char *name)
+static struct desired *load_good(const char *name)
 {
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	fetch("good", name);
@@ -192,7 +195,7 @@ static unsigned check_corpus(const char *kind, int outcome)
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		const char *ending = strstr(entry->d_name, ".yaml");
 		char beside[PATH_MAX * 2], *output;
-		struct config *config;
+		struct desired *config;
 		size_t len;
 
 		if (!ending || strcmp(ending, ".yaml"))
@@ -207,7 +210,7 @@ static unsigned check_corpus(const char *kind, int outcome)
 		cr_expect(eq(int, config != NULL, outcome == 0), "%s", entry->d_name);
 		if (outcome)
 			cr_expect(ne(ptr, expected, NULL), "%s has no .expected", entry->d_name);
-		config_free(config);
+		desired_free(config);
 		free(output);
 		free(expected);
 		count++;
@@ -264,7 +267,7 @@ static void expect_endpoint(const struct endpoint *endpoint, const char *text)
 
 Test(config, example_of_a_user_with_two_uplinks)
 {
-	struct config *config = load_good("readme.yaml");
+	struct desired *config = load_good("readme.yaml");
 
 	EXPECT_TEXT(config->path, "readme.yaml");
 	cr_expect(eq(u32, config->mtu, 1420));
@@ -294,7 +297,7 @@ Test(config, example_of_a_user_with_two_uplinks)
 	cr_expect(eq(u32, config->links[1].weight, 3));
 
 	cr_assert(eq(sz, config->peer_count, 1));
-	const struct config_peer *peer = &config->peers[0];
+	const struct desired_peer *peer = &config->peers[0];
 	EXPECT_TEXT(peer->name, "peer");
 	expect_key(peer->public_key, PEER_KEY);
 	cr_expect(not(peer->has_preshared_key));
@@ -309,11 +312,11 @@ Test(config, example_of_a_user_with_two_uplinks)
 	EXPECT_TEXT(peer->endpoints[0].address, "203.0.113.7:51820");
 	cr_expect(eq(int, peer->endpoints[1].link, 1));
 	EXPECT_TEXT(peer->endpoints[1].address, "vps.example.com:51820");
-	config_free(config);
+	desired_free(config);
 }
 
 /* What holds when a key is absent or null. */
-static void expect_defaults(const struct config *config)
+static void expect_defaults(const struct desired *config)
 {
 	EXPECT_TEXT(config->interface, "");
 	cr_expect(eq(sz, config->address_count, 0));
@@ -349,11 +352,11 @@ static void expect_defaults(const struct config *config)
 
 Test(config, absent_keys_have_their_defaults)
 {
-	struct config *config = load_good("minimal.yaml");
+	struct desired *config = load_good("minimal.yaml");
 
 	cr_assert(eq(sz, config->link_count, 1));
 	expect_defaults(config);
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, sizes_have_defaults_that_fit_each_other)
@@ -368,27 +371,27 @@ Test(config, sizes_have_defaults_that_fit_each_other)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct config *config = load_good(cases[i].file);
+		struct desired *config = load_good(cases[i].file);
 
 		cr_expect(eq(u32, config->mtu, cases[i].mtu), "%s", cases[i].file);
 		cr_expect(eq(u32, config->buffer_size, cases[i].buffer_size), "%s", cases[i].file);
-		config_free(config);
+		desired_free(config);
 	}
 }
 
 Test(config, null_means_absent_unless_in_quotes)
 {
-	struct config *config = load_good("nulls.yaml");
+	struct desired *config = load_good("nulls.yaml");
 
 	cr_assert(eq(sz, config->link_count, 2));
 	expect_defaults(config);
 	EXPECT_TEXT(config->links[1].name, "null");
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, gateway_with_peers_and_devices)
 {
-	struct config *config = load_good("gateway.yaml");
+	struct desired *config = load_good("gateway.yaml");
 
 	EXPECT_TEXT(config->interface, "gw0");
 	cr_assert(eq(sz, config->address_count, 3));
@@ -400,7 +403,7 @@ Test(config, gateway_with_peers_and_devices)
 	expect_private_key(config->private_key);
 
 	cr_assert(eq(sz, config->link_count, 3));
-	const struct config_link *links = config->links;
+	const struct desired_link *links = config->links;
 	expect_endpoint(&links[0].bind, "0.0.0.0:51820");
 	EXPECT_TEXT(links[0].device, "wwan0");
 	cr_expect(links[0].has_fwmark);
@@ -414,7 +417,7 @@ Test(config, gateway_with_peers_and_devices)
 	cr_expect(eq(u32, links[2].fwmark, 0));
 
 	cr_assert(eq(sz, config->peer_count, 2));
-	const struct config_peer *office = &config->peers[0], *other = &config->peers[1];
+	const struct desired_peer *office = &config->peers[0], *other = &config->peers[1];
 	EXPECT_TEXT(office->name, "office");
 	expect_key(office->public_key, PEER_KEY);
 	cr_expect(office->has_preshared_key);
@@ -439,12 +442,12 @@ Test(config, gateway_with_peers_and_devices)
 	cr_expect(eq(int, other->mode, BONDING_REDUNDANT), "wireguard.bonding_mode is inherited");
 	cr_expect(eq(u16, other->persistent_keepalive, 0));
 	cr_expect(eq(sz, other->endpoint_count, 0));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, engine_and_logging_keys)
 {
-	struct config *config = load_good("every-engine-key.yaml");
+	struct desired *config = load_good("every-engine-key.yaml");
 
 	cr_expect(eq(u32, config->buffer_size, UINT32_MAX));
 	cr_expect(config->routes_auto);
@@ -465,22 +468,22 @@ Test(config, engine_and_logging_keys)
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_JSON));
 	cr_assert(ne(ptr, config->run_dir, NULL));
 	cr_expect(eq(sz, strlen(config->run_dir), CTL_DIRECTORY_LEN_MAX));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, run_directory_may_be_none_and_an_option_takes_its_place)
 {
-	struct config *config = load_good("run-dir-none.yaml");
+	struct desired *config = load_good("run-dir-none.yaml");
 
 	cr_expect(eq(str, config->run_dir, (char *)CONFIG_RUN_DIR_NONE));
-	cr_expect(eq(int, config_set_run_dir(config, "/run/other"), 0));
+	cr_expect(eq(int, desired_set_run_dir(config, "/run/other"), 0));
 	cr_expect(eq(str, config->run_dir, (char *)"/run/other"));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, words_are_taken_in_any_case)
 {
-	struct config *config = load_good("words-in-capitals.yaml");
+	struct desired *config = load_good("words-in-capitals.yaml");
 
 	cr_expect(eq(int, config->peers[0].mode, BONDING_AGGREGATE));
 	cr_expect(eq(uint, config->workers, 0));
@@ -488,12 +491,12 @@ Test(config, words_are_taken_in_any_case)
 	cr_expect(config->has_offloads);
 	cr_expect(eq(int, config->log_level, LOG_LEVEL_WARNING));
 	cr_expect(eq(int, config->log_format, LOG_FORMAT_JOURNAL));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, ipv6_addresses_binds_and_endpoints)
 {
-	struct config *config = load_good("ipv6.yaml");
+	struct desired *config = load_good("ipv6.yaml");
 
 	cr_assert(eq(sz, config->address_count, 1));
 	expect_prefix(&config->addresses[0], "fd00::2/64");
@@ -504,32 +507,32 @@ Test(config, ipv6_addresses_binds_and_endpoints)
 	EXPECT_TEXT(config->links[0].endpoint, "[2001:db8::1]:51820");
 	expect_endpoint(&config->links[1].bind, "[2001:db8::6]:4000");
 	EXPECT_TEXT(config->links[2].endpoint, "[fe80::1%nosuchif0]:65535");
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, listen_port_is_a_bind_of_both_families)
 {
-	struct config *config = load_good("listen-port.yaml");
+	struct desired *config = load_good("listen-port.yaml");
 
 	expect_endpoint(&config->links[0].bind, "[::]:51820");
 	cr_expect(config->links[0].both_families);
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, any_ipv6_address_stands_for_both_families_unless_another_link_has_the_port)
 {
-	struct config *config = load_good("any-address.yaml");
+	struct desired *config = load_good("any-address.yaml");
 	static const bool both[] = {false, false, true, true, false};
 
 	cr_assert(eq(sz, config->link_count, 5));
 	for (size_t i = 0; i < config->link_count; i++)
 		cr_expect(eq(int, config->links[i].both_families, both[i]), "link %zu", i);
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, json_is_yaml_and_escapes_are_kept)
 {
-	struct config *config = load_good("json.yaml");
+	struct desired *config = load_good("json.yaml");
 
 	expect_prefix(&config->addresses[0], "10.0.0.1/30");
 	expect_prefix(&config->destination, "10.0.0.2/32");
@@ -538,46 +541,46 @@ Test(config, json_is_yaml_and_escapes_are_kept)
 	EXPECT_TEXT(config->links[1].name, "s\xc3\xbc"
 	                                   "d \xe4\xb8\xad");
 	cr_expect(eq(u32, config->links[1].weight, 7));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, blanks_around_keys_are_trimmed)
 {
-	struct config *config = load_good("keys-with-blanks.yaml");
+	struct desired *config = load_good("keys-with-blanks.yaml");
 
 	expect_private_key(config->private_key);
 	expect_key(config->peers[0].public_key, PEER_KEY);
 	expect_key(config->peers[0].preshared_key, SHARED_KEY);
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, byte_order_mark_and_crlf_do_no_harm)
 {
-	struct config *config = load_good("byte-order-mark-and-crlf.yaml");
+	struct desired *config = load_good("byte-order-mark-and-crlf.yaml");
 
 	cr_expect(eq(u32, config->mtu, 1420));
 	EXPECT_TEXT(config->links[0].name, "only");
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, one_health_time_alone_moves_the_other_out_of_its_way)
 {
-	struct config *config = load_good("health-interval-alone.yaml");
+	struct desired *config = load_good("health-interval-alone.yaml");
 
 	cr_expect(eq(u64, config->error_backoff_ns, 1000000000 * NS_PER_S));
 	cr_expect(eq(u64, config->health_interval_ns, 6000 * NS_PER_MS));
 	cr_expect(eq(u64, config->health_timeout_ns, 30000 * NS_PER_MS));
-	config_free(config);
+	desired_free(config);
 
 	config = load_good("health-timeout-alone.yaml");
 	cr_expect(eq(u64, config->health_interval_ns, 161 * NS_PER_MS));
 	cr_expect(eq(u64, config->health_timeout_ns, 801 * NS_PER_MS));
-	config_free(config);
+	desired_free(config);
 }
 
 Test(config, missing_file_and_directory_are_reported)
 {
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	cr_expect(eq(int, load("absent.yaml", &config, &output), -ENOENT));
@@ -669,7 +672,7 @@ Test(config, public_key_of_a_file_without_a_private_one_is_explained)
 Test(config, a_file_may_have_one_mebibyte_and_no_more)
 {
 	size_t good_len;
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	fetch("good", "minimal.yaml");
@@ -681,7 +684,7 @@ Test(config, a_file_may_have_one_mebibyte_and_no_more)
 	put_file("full.yaml", text, CONFIG_BYTES_MAX, 0600);
 	cr_expect(eq(int, load("full.yaml", &config, &output), 0), "%s", output);
 	free(output);
-	config_free(config);
+	desired_free(config);
 	assert_refused(text, CONFIG_BYTES_MAX + 1, -EFBIG,
 	               "t.yaml:1:1: document: must be at most 1048576 bytes\n");
 	free(text);
@@ -732,7 +735,7 @@ Test(config, hostile_shapes_end_soon, .timeout = 60)
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
 		size_t len = CONFIG_BYTES_MAX, step = strlen(shapes[i].repeated), at;
 		char *text = malloc(len), *output;
-		struct config *config;
+		struct desired *config;
 
 		at = strlen(shapes[i].start);
 		memcpy(text, shapes[i].start, at);
@@ -761,7 +764,7 @@ Test(config, damaged_files_are_refused_or_loaded, .timeout = 60)
 	for (unsigned round = 0; round < 2000; round++) {
 		static const char bytes[] = "{}[]:,-#&*!|>'\"%@`?~ \n\t0x9A/\\\x80\xff.";
 		char *text = malloc(len), *output;
-		struct config *config;
+		struct desired *config;
 
 		memcpy(text, good, len);
 		for (unsigned n = 1 + (unsigned)random() % 4; n; n--)
@@ -773,7 +776,7 @@ Test(config, damaged_files_are_refused_or_loaded, .timeout = 60)
 
 		cr_assert(is_clean, "seed %u round %u: %s", seed, round, output);
 		cr_assert(has_place, "seed %u round %u: %s", seed, round, output);
-		config_free(config);
+		desired_free(config);
 		free(output);
 		free(text);
 	}
@@ -790,7 +793,7 @@ static int write_pair(const char *path, bool force)
 
 Test(config, starter_file_loads_and_is_private)
 {
-	struct config *config;
+	struct desired *config;
 	struct stat st;
 	char *output;
 
@@ -803,7 +806,7 @@ Test(config, starter_file_loads_and_is_private)
 	cr_expect(eq(u32, config->mtu, 1420));
 	cr_expect(eq(sz, config->link_count, 2));
 	cr_expect(eq(sz, config->peers[0].endpoint_count, 2));
-	config_free(config);
+	desired_free(config);
 	free(output);
 }
 
@@ -863,7 +866,7 @@ static void fill_in(const char *name, const char *mark, const char *what)
 /* Loads a file that must be refused; the caller frees the output. */
 static char *refuse(const char *name)
 {
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	cr_assert(eq(int, load(name, &config, &output), -EINVAL));
@@ -873,7 +876,7 @@ static char *refuse(const char *name)
 Test(config, starter_file_of_a_gateway_wants_the_clients_key_and_nothing_else)
 {
 	static const struct config_starter starter = {.kind = CONFIG_STARTER_GATEWAY};
-	struct config *config;
+	struct desired *config;
 	uint8_t told[KEY_LEN], key[KEY_LEN];
 	char *output;
 
@@ -892,14 +895,14 @@ Test(config, starter_file_of_a_gateway_wants_the_clients_key_and_nothing_else)
 	cr_expect(zero(int, memcmp(key, told, KEY_LEN)), "the key that was told");
 	cr_expect(eq(int, endpoint_port(&config->links[0].bind), 51820));
 	cr_expect(eq(sz, config->peers[0].endpoint_count, 0));
-	config_free(config);
+	desired_free(config);
 	free(output);
 }
 
 Test(config, starter_file_of_a_client_wants_what_the_gateway_knows)
 {
 	static const struct config_starter starter = {.kind = CONFIG_STARTER_CLIENT};
-	struct config *config;
+	struct desired *config;
 	uint8_t told[KEY_LEN];
 	char *output;
 	size_t len;
@@ -921,7 +924,7 @@ Test(config, starter_file_of_a_client_wants_what_the_gateway_knows)
 	cr_expect(ne(ptr, config->links[0].device, NULL));
 	EXPECT_TEXT(config->peers[0].endpoints[0].address, "vpn.example.net:51820");
 	cr_expect(eq(int, config->peers[0].endpoints[0].link, -1), "it is for every link");
-	config_free(config);
+	desired_free(config);
 	free(output);
 }
 
@@ -932,7 +935,7 @@ Test(config, starter_file_takes_what_is_known_of_the_other_end)
 	                                             .endpoint = "[2001:db8::1]:4000"};
 	static const struct config_starter gateway = {.kind = CONFIG_STARTER_GATEWAY,
 	                                              .peer_key = PEER_KEY};
-	struct config *config;
+	struct desired *config;
 	uint8_t told[KEY_LEN];
 	char *output;
 	size_t len;
@@ -940,7 +943,7 @@ Test(config, starter_file_takes_what_is_known_of_the_other_end)
 	cr_assert(zero(int, config_write_starter("g.yaml", false, &gateway, told)));
 	cr_assert(eq(int, load("g.yaml", &config, &output), 0), "%s", output);
 	expect_key(config->peers[0].public_key, PEER_KEY);
-	config_free(config);
+	desired_free(config);
 	free(output);
 
 	cr_assert(zero(int, config_write_starter("c.yaml", false, &client, told)));
@@ -951,7 +954,7 @@ Test(config, starter_file_takes_what_is_known_of_the_other_end)
 	cr_assert(eq(int, load("c.yaml", &config, &output), 0), "%s", output);
 	expect_key(config->peers[0].public_key, PEER_KEY);
 	EXPECT_TEXT(config->peers[0].endpoints[0].address, "[2001:db8::1]:4000");
-	config_free(config);
+	desired_free(config);
 	free(output);
 }
 
@@ -1058,7 +1061,7 @@ Test(config, no_copy_of_a_secret_keys_text_stays_in_memory)
 	unsigned char masked[KEY_TEXT_LEN - 1];
 	const unsigned char *tail = masked + sizeof masked - TAIL;
 	volatile char control[TAIL]; /* proves that the search finds things */
-	struct config *config;
+	struct desired *config;
 	char *output;
 
 	if (is_emulated())
@@ -1070,6 +1073,6 @@ Test(config, no_copy_of_a_secret_keys_text_stays_in_memory)
 		control[i] = (char)~tail[i];
 	cr_expect(memory_holds(tail, TAIL));
 	secret_wipe((void *)(uintptr_t)control, sizeof control);
-	config_free(config);
+	desired_free(config);
 	free(output);
 }

@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,10 +38,10 @@
 
 struct peer_rig {
 	struct control control;
-	struct config config;
-	struct config_link links[RIG_LINKS];
-	struct config_peer config_peer;
-	struct config_peer_endpoint endpoints[RIG_LINKS]; /* one over each link */
+	struct desired config;
+	struct desired_link links[RIG_LINKS];
+	struct desired_peer config_peer;
+	struct desired_endpoint endpoints[RIG_LINKS]; /* one over each link */
 	char address[RIG_LINKS][ENDPOINT_TEXT_LEN];
 	struct peer *peer, *peers[1];
 	int tun[2];
@@ -102,8 +103,7 @@ static inline void rig_open_link(struct peer_rig *rig, unsigned i)
 	pair->is_wanted = true;
 	pair->state = UPLINK_UP;
 	rig->remote_fd[i] = rig_socket(&rig->remote[i]);
-	rig->endpoints[i] =
-		(struct config_peer_endpoint){.link = (int)i, .address = rig->address[i]};
+	rig->endpoints[i] = (struct desired_endpoint){.link = (int)i, .address = rig->address[i]};
 	endpoint_format(&rig->remote[i], rig->address[i]);
 }
 
@@ -133,11 +133,11 @@ static inline void rig_open(struct peer_rig *rig)
 	rcu_register_thread();
 	*rig = (struct peer_rig){.now_ns = clock_boot_ns()};
 	rig->control.config = &rig->config;
-	rig->config = (struct config){.error_backoff_ns = 5 * NS_PER_S,
-	                              .health_interval_ns = NS_PER_S,
-	                              .health_timeout_ns = 5 * NS_PER_S,
-	                              .link_count = RIG_LINKS,
-	                              .links = rig->links};
+	rig->config = (struct desired){.error_backoff_ns = 5 * NS_PER_S,
+	                               .health_interval_ns = NS_PER_S,
+	                               .health_timeout_ns = 5 * NS_PER_S,
+	                               .link_count = RIG_LINKS,
+	                               .links = rig->links};
 	strcpy(rig->config_peer.name, "other");
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, rig->tun), 0));
 	set.tun = (struct tun){.queues = 1, .fd = {rig->tun[0]}};

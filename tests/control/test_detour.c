@@ -2,12 +2,12 @@
 #include "control/detour.h"
 
 #include "base/log.h"
-#include "config/config.h"
+#include "config/desired.h"
 #include "route_rig.h"
 
 static struct prefix allowed[4];
-static struct config_peer config_peer = {.allowed_ips = allowed};
-static struct config config = {.peers = &config_peer, .peer_count = 1, .routes_auto = true};
+static struct desired_peer config_peer = {.allowed_ips = allowed};
+static struct desired config = {.peers = &config_peer, .peer_count = 1, .routes_auto = true};
 static struct detours detours;
 static const struct endpoint anything; /* no family */
 

@@ -25,18 +25,19 @@
 
 #define TIMEOUT_NS (5 * NS_PER_S)
 
-static struct config_link links[] = {{.name = "lte", .weight = 1}};
+static struct desired_link links[] = {{.name = "lte", .weight = 1}};
 static char first[] = "first.test:7", second[] = "second.test:7";
-static struct config_peer_endpoint names[] = {{.link = -1, .address = first},
-                                              {.link = -1, .address = second}};
-static struct config_peer config_peer = {.name = "office", .endpoints = names, .endpoint_count = 2};
-static struct config config = {.links = links,
-                               .link_count = 1,
-                               .peers = &config_peer,
-                               .peer_count = 1,
-                               .error_backoff_ns = 5 * NS_PER_S,
-                               .health_interval_ns = NS_PER_S,
-                               .health_timeout_ns = TIMEOUT_NS};
+static struct desired_endpoint names[] = {{.link = -1, .address = first},
+                                          {.link = -1, .address = second}};
+static struct desired_peer config_peer = {
+	.name = "office", .endpoints = names, .endpoint_count = 2};
+static struct desired config = {.links = links,
+                                .link_count = 1,
+                                .peers = &config_peer,
+                                .peer_count = 1,
+                                .error_backoff_ns = 5 * NS_PER_S,
+                                .health_interval_ns = NS_PER_S,
+                                .health_timeout_ns = TIMEOUT_NS};
 static struct control control = {.config = &config};
 static struct peer *peer;
 static uint64_t now_ns;

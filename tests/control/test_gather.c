@@ -25,9 +25,9 @@
 static uint64_t turn_ns; /* after NOW: the time of the turn */
 
 static struct control control;
-static struct config config;
-static struct config_link config_link[2];
-static struct config_peer config_peer;
+static struct desired config;
+static struct desired_link config_link[2];
+static struct desired_peer config_peer;
 static struct prefix allowed[2];
 static struct peer peer, *peers[] = {&peer};
 static struct noise_identity identity;

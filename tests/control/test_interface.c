@@ -16,14 +16,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "base/log.h"
+#include "config/desired.h"
 #include "dataplane/tun.h"
 
 #define NAME "vt-test"
 
-static struct config config;
+static struct desired config;
 static struct prefix addresses[3], allowed[2][4];
-static struct config_peer config_peers[2];
+static struct desired_peer config_peers[2];
 static struct tun tun;
 
 static struct prefix prefix(const char *text)
@@ -59,7 +60,7 @@ static void add_address(const char *text)
 
 static void allow(unsigned peer, const char *text)
 {
-	struct config_peer *p = &config_peers[peer];
+	struct desired_peer *p = &config_peers[peer];
 
 	p->allowed_ips[p->allowed_ip_count++] = prefix(text);
 }

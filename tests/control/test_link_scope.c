@@ -6,13 +6,13 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/desired.h"
 #include "dataplane/allowedips.h"
 
 static int somebody;
 
 /* The table that a configuration makes of two entries for everything. */
-static struct allowedips *table_of(const struct config *config)
+static struct allowedips *table_of(const struct desired *config)
 {
 	struct allowedips_entry entries[2 + LINK_SCOPE_ENTRIES_MAX] = {
 		{.prefix = {.family = AF_INET}, .peer = &somebody},
@@ -45,7 +45,7 @@ static const char *const beyond[] = {
 	"255.255.255.254", "fd00::1",         "fec0::1",   "ff05::2",
 	"ff0e::1",         "ff15::1",         NULL};
 
-static void expect(const struct config *config, const char *const *addresses, bool want)
+static void expect(const struct desired *config, const char *const *addresses, bool want)
 {
 	struct allowedips *table = table_of(config);
 
@@ -56,7 +56,7 @@ static void expect(const struct config *config, const char *const *addresses, bo
 
 Test(link_scope, the_single_peer_gets_everything_but_what_stays_on_a_link)
 {
-	struct config config = {.allows_everything = true};
+	struct desired config = {.allows_everything = true};
 
 	expect(&config, on_link4, false);
 	expect(&config, on_link6, false);
@@ -65,7 +65,7 @@ Test(link_scope, the_single_peer_gets_everything_but_what_stays_on_a_link)
 
 Test(link_scope, allowed_ips_that_were_written_are_taken_by_the_letter)
 {
-	struct config config = {0};
+	struct desired config = {0};
 
 	expect(&config, on_link4, true);
 	expect(&config, on_link6, true);
@@ -75,7 +75,7 @@ Test(link_scope, allowed_ips_that_were_written_are_taken_by_the_letter)
 Test(link_scope, a_link_local_address_of_our_own_lets_ipv6_through)
 {
 	struct prefix addresses[] = {{AF_INET, 24, {169, 254, 0, 1}}, {AF_INET6, 64, {0xfe, 0x80}}};
-	struct config config = {
+	struct desired config = {
 		.allows_everything = true, .addresses = addresses, .address_count = 2};
 
 	expect(&config, on_link4, false);
@@ -87,7 +87,7 @@ Test(link_scope, other_addresses_change_nothing)
 	struct prefix addresses[] = {{AF_INET, 24, {0xfe, 0x80}},
 	                             {AF_INET6, 64, {0xfd, 0x80}},
 	                             {AF_INET6, 64, {0xfe, 0xc0}}};
-	struct config config = {
+	struct desired config = {
 		.allows_everything = true, .addresses = addresses, .address_count = 3};
 
 	expect(&config, on_link6, false);

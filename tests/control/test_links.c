@@ -4,10 +4,10 @@
 
 #include "peer_rig.h"
 
-static struct config_link links[2];
-static struct config_peer_endpoint endpoint;
-static struct config_peer config_peer;
-static struct config config = {
+static struct desired_link links[2];
+static struct desired_endpoint endpoint;
+static struct desired_peer config_peer;
+static struct desired config = {
 	.links = links, .link_count = 2, .peers = &config_peer, .error_backoff_ns = 5 * NS_PER_S};
 static struct control control;
 
@@ -91,7 +91,7 @@ Test(links, numeric_endpoint_names_the_family_of_its_link)
 
 	config.peer_count = config_peer.endpoint_count = 1;
 	config_peer.endpoints = &endpoint;
-	endpoint = (struct config_peer_endpoint){.link = 1, .address = address};
+	endpoint = (struct desired_endpoint){.link = 1, .address = address};
 	open_links();
 	cr_expect(sockets(0, AF_INET)->is_open);
 	cr_expect(not(sockets(1, AF_INET)->is_open));

@@ -17,8 +17,8 @@ enum {
 
 static struct rig_end end;
 static struct control control;
-static struct config config;
-static struct config_peer config_peer[PEERS];
+static struct desired config;
+static struct desired_peer config_peer[PEERS];
 static struct peer peer[PEERS], *peers[PEERS];
 static struct endpoint far_at[PATHS_MAX];
 static int far[PATHS_MAX];

@@ -7,7 +7,7 @@
 
 #define NOW (1000 * NS_PER_S)
 
-static struct config_peer config_peer;
+static struct desired_peer config_peer;
 static struct link link_[2];
 static struct control control;
 static struct peer peer, *peers[1] = {&peer};

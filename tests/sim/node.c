@@ -24,10 +24,10 @@
 struct daemon {
 	struct control control;
 	struct node *node;
-	struct config config;
-	struct config_link link[NODE_LINKS_MAX];
-	struct config_peer peer[NODE_PEERS_MAX];
-	struct config_peer_endpoint endpoint[NODE_PEERS_MAX][NODE_ENDPOINTS_MAX];
+	struct desired config;
+	struct desired_link link[NODE_LINKS_MAX];
+	struct desired_peer peer[NODE_PEERS_MAX];
+	struct desired_endpoint endpoint[NODE_PEERS_MAX][NODE_ENDPOINTS_MAX];
 	char address[NODE_PEERS_MAX][NODE_ENDPOINTS_MAX][ENDPOINT_TEXT_LEN];
 	struct peer *peers[NODE_PEERS_MAX];
 };
@@ -108,7 +108,7 @@ static void make_links(struct daemon *d, const struct node_config *config)
 
 static void make_peer(struct daemon *d, unsigned i, const struct node_config *config)
 {
-	struct config_peer *peer = &d->peer[i];
+	struct desired_peer *peer = &d->peer[i];
 
 	snprintf(peer->name, sizeof peer->name, "peer-%u", config->peer[i].inner);
 	memcpy(peer->public_key, config->peer[i].public_key, KEY_LEN);
@@ -118,14 +118,14 @@ static void make_peer(struct daemon *d, unsigned i, const struct node_config *co
 	peer->endpoint_count = config->peer[i].endpoint_count;
 	for (unsigned k = 0; k < peer->endpoint_count; k++) {
 		endpoint_format(&config->peer[i].endpoint[k].address, d->address[i][k]);
-		d->endpoint[i][k] = (struct config_peer_endpoint){
+		d->endpoint[i][k] = (struct desired_endpoint){
 			.link = config->peer[i].endpoint[k].link, .address = d->address[i][k]};
 	}
 }
 
 static void make_config(struct daemon *d, const struct node_config *config)
 {
-	d->config = (struct config){.mtu = 1420,
+	d->config = (struct desired){.mtu = 1420,
 	                            .bonding = config->bonding,
 	                            .error_backoff_ns = 5 * NS_PER_S,
 	                            .health_interval_ns = NS_PER_S,
