@@ -7,22 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/key_text.h"
 #include "base/log.h"
-#include "base/similar.h"
 #include "base/thread.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/keys_ready.h"
+#include "cli/output.h"
+#include "cli/usage.h"
 #include "config/desired.h"
 #include "config/load.h"
-#include "config/starter.h"
 #include "config/value.h"
 #include "control/control.h"
 #include "control/interface.h"
 #include "control/launch.h"
 #include "control/signals.h"
-#include "crypto/init.h"
-#include "crypto/secret.h"
 #include "version.h"
 #include "vtrunkd/ctl.h"
 
@@ -32,43 +30,8 @@
 
 _Static_assert(EXIT_START == LAUNCH_LOST, "one status for daemons that did not start");
 
-static const char usage[] =
-	"Usage: vtrunkd [-c FILE] [-f] [-d] [--run-dir DIR]\n"
-	"                                               run the daemon\n"
-	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
-	"       vtrunkd config --output FILE [--force] [--client|--gateway]\n"
-	"                      [--peer-key KEY] [--endpoint HOST:PORT]\n"
-	"                                               write a commented one with fresh keys: of "
-	"a\n"
-	"                                               pair of ends, or of the one end named\n"
-	"       vtrunkd status [-i INTERFACE] [--run-dir DIR] [--json]\n"
-	"                                               ask a running daemon\n"
-	"       vtrunkd show [INTERFACE]                the same, as `wg` calls it\n"
-	"       vtrunkd pubkey [-c FILE]                the public key of a configuration, or of "
-	"the\n"
-	"                                               private key on standard input, as `wg` "
-	"does\n"
-	"       vtrunkd genkey | genpsk                 make keys as `wg` does\n"
-	"       vtrunkd help                            print this text\n"
-	"\n"
-	"  -c, --config FILE  the configuration; default: " CONFIG_FILE_DEFAULT "\n"
-	"  -f, --foreground   stay in the foreground and log to standard error\n"
-	"  -d, --debug        log more than the configuration says\n"
-	"      --run-dir DIR  the control socket's directory, or none; default: " CTL_DIRECTORY "\n"
-	"      --version      print the version and end\n"
-	"  -h, --help         print this text and end\n"
-	"\n"
-	"Exit status: 0 success, 1 wrong usage or configuration, 2 the system refused something.\n"
-	"Without --foreground it is 0 as soon as the interface is ready.\n";
-
 enum {
 	OPTION_VERSION = 256,
-	OPTION_OUTPUT,
-	OPTION_FORCE,
-	OPTION_CLIENT,
-	OPTION_GATEWAY,
-	OPTION_PEER_KEY,
-	OPTION_ENDPOINT,
 	OPTION_RUN_DIR
 };
 
@@ -76,9 +39,6 @@ struct options {
 	const char *config;
 	bool is_foreground, is_debug;
 	const char *run_dir; /* NULL: what the configuration says */
-	const char *output;  /* of `config`, as what follows */
-	bool is_forced;
-	struct config_starter starter;
 	bool wants_help, wants_version;
 };
 
@@ -91,32 +51,16 @@ static const struct option daemon_options[] = {
 	{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
 	{0},
 };
-static const struct option check_options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-static const struct option config_options[] = {
-	{"output", required_argument, NULL, OPTION_OUTPUT},
-	{"force", no_argument, NULL, OPTION_FORCE},
-	{"client", no_argument, NULL, OPTION_CLIENT},
-	{"gateway", no_argument, NULL, OPTION_GATEWAY},
-	{"peer-key", required_argument, NULL, OPTION_PEER_KEY},
-	{"endpoint", required_argument, NULL, OPTION_ENDPOINT},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
 
 /* False after a message. */
-static bool parse_options(int argc, char **argv, const char *letters, const struct option *known,
-                          struct options *ret)
+static bool parse_options(int argc, char **argv, struct options *ret)
 {
 	static char program[] = "vtrunkd"; /* how getopt's messages begin */
 	int option;
 
 	*ret = (struct options){.config = CONFIG_FILE_DEFAULT};
 	argv[0] = program;
-	while ((option = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:fdh", daemon_options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			ret->config = optarg;
@@ -133,218 +77,20 @@ static bool parse_options(int argc, char **argv, const char *letters, const stru
 		case OPTION_VERSION:
 			ret->wants_version = true;
 			break;
-		case OPTION_OUTPUT:
-			ret->output = optarg;
-			break;
-		case OPTION_FORCE:
-			ret->is_forced = true;
-			break;
-		case OPTION_CLIENT:
-			ret->starter.kind = CONFIG_STARTER_CLIENT;
-			break;
-		case OPTION_GATEWAY:
-			ret->starter.kind = CONFIG_STARTER_GATEWAY;
-			break;
-		case OPTION_PEER_KEY:
-			ret->starter.peer_key = optarg;
-			break;
-		case OPTION_ENDPOINT:
-			ret->starter.endpoint = optarg;
-			break;
 		case OPTION_RUN_DIR:
 			ret->run_dir = optarg;
 			break;
 		default:
-			fputs("vtrunkd: --help tells what there is\n", stderr);
+			fputs(usage_hint, stderr);
 			return false;
 		}
 	}
 	if (optind < argc)
-		fprintf(stderr, "vtrunkd: \"%s\" is not expected here%s\n", argv[optind],
-		        letters[0] == 'c' ? "; -c FILE names a configuration" : "");
+		fprintf(stderr,
+		        "vtrunkd: \"%s\" is not expected here; -c FILE names a configuration\n",
+		        argv[optind]);
 	return optind == argc;
 }
-
-static int print(const char *text)
-{
-	if (fputs(text, stdout) >= 0 && !fflush(stdout))
-		return 0;
-	fprintf(stderr, "vtrunkd: cannot write to standard output: %s\n", strerror(errno));
-	return EXIT_START;
-}
-
-/* Keys may be touched from here on. */
-static int start_crypto(void)
-{
-	if (crypto_init()) {
-		fputs("vtrunkd: the cryptographic library fails its self-test\n", stderr);
-		return EXIT_START;
-	}
-	int err = secret_forbid_dumps();
-	if (err) {
-		fprintf(stderr, "vtrunkd: cannot forbid core dumps: %s\n", strerror(-err));
-		return EXIT_START;
-	}
-	return 0;
-}
-
-/* ---- subcommands ---- */
-
-static int check_main(int argc, char **argv)
-{
-	struct options options;
-	struct desired *config;
-
-	if (!parse_options(argc, argv, "c:h", check_options, &options))
-		return EXIT_USAGE;
-	if (options.wants_help)
-		return print(usage);
-	int status = start_crypto();
-	if (status)
-		return status;
-	if (config_load(options.config, stderr, &config))
-		return EXIT_USAGE;
-	desired_free(config);
-	printf("%s: ok", options.config);
-	return print("\n");
-}
-
-/* Without options it is cli's, which reads a private key as `wg` does. */
-static int pubkey_of_config(int argc, char **argv)
-{
-	struct options options;
-	uint8_t key[KEY_LEN];
-	char text[KEY_TEXT_LEN];
-
-	if (!parse_options(argc, argv, "c:h", check_options, &options))
-		return EXIT_USAGE;
-	if (options.wants_help)
-		return print(usage);
-	int status = start_crypto();
-	if (status)
-		return status;
-	if (config_public_key(options.config, stderr, key))
-		return EXIT_USAGE;
-	key_to_base64(text, key);
-	text[KEY_TEXT_LEN - 1] = '\n'; /* in place of the zero */
-	printf("%.*s", (int)KEY_TEXT_LEN, text);
-	return print("");
-}
-
-/* What is wrong with the options of `config`, or NULL. */
-static const char *refuse_starter(const struct options *options)
-{
-	const struct config_starter *starter = &options->starter;
-
-	if (!options->output)
-		return "--output FILE is needed, \"-\" for standard output";
-	if (starter->peer_key && starter->kind == CONFIG_STARTER_PAIR)
-		return "--peer-key needs --client or --gateway";
-	if (starter->endpoint && starter->kind != CONFIG_STARTER_CLIENT)
-		return "--endpoint needs --client: a gateway waits to be contacted";
-	if (starter->peer_key && config_check_key(starter->peer_key))
-		return "--peer-key must be a key, base64 of 32 bytes (44 characters); `vtrunkd "
-		       "pubkey -c FILE` at the other end prints it";
-	if (starter->endpoint && config_check_endpoint(starter->endpoint))
-		return "--endpoint must be HOST:PORT, IP:PORT or [IPv6]:PORT";
-	return NULL;
-}
-
-/* The file is written; what now? */
-static void say_next(FILE *out, const struct options *options, const char *key)
-{
-	const struct config_starter *starter = &options->starter;
-	const char *file = strcmp(options->output, "-") ? options->output : "FILE";
-
-	fprintf(out, "Our public key: %s\n", key);
-	if (starter->kind == CONFIG_STARTER_PAIR)
-		fprintf(out,
-		        "The end of the file holds what the other end needs, its keys included.\n"
-		        "For two machines there are --gateway and --client.\n");
-	if (starter->kind == CONFIG_STARTER_GATEWAY)
-		fprintf(out,
-		        "At the client: vtrunkd config --client --peer-key %s "
-		        "--endpoint ADDRESS-OF-THIS-MACHINE:51820 --output %s\n",
-		        key, file);
-	if (starter->kind == CONFIG_STARTER_CLIENT)
-		fprintf(out, "At the gateway: make it the public_key of an entry of peers.\n");
-	if (starter->kind != CONFIG_STARTER_PAIR)
-		fprintf(out,
-		        "Here: look %s over; vtrunkd check -c %s tells what is left to fill in.\n",
-		        file, file);
-}
-
-static int config_main(int argc, char **argv)
-{
-	struct options options;
-
-	if (!parse_options(argc, argv, "h", config_options, &options))
-		return EXIT_USAGE;
-	if (options.wants_help)
-		return print(usage);
-	const char *fault = refuse_starter(&options);
-	if (fault) {
-		fprintf(stderr, "vtrunkd: config: %s\n", fault);
-		return EXIT_USAGE;
-	}
-	int status = start_crypto();
-	if (status)
-		return status;
-	uint8_t key[KEY_LEN];
-	char text[KEY_TEXT_LEN];
-	int err = config_write_starter(options.output, options.is_forced, &options.starter, key);
-	if (!err) {
-		bool is_stdout = !strcmp(options.output, "-");
-
-		key_to_base64(text, key);
-		say_next(is_stdout ? stderr : stdout, &options, text);
-		return is_stdout ? 0 : print("");
-	}
-	fprintf(stderr, "vtrunkd: cannot write %s: %s%s\n", options.output, strerror(-err),
-	        err == -EEXIST ? "; --force replaces it" : "");
-	return err == -EEXIST ? EXIT_USAGE : EXIT_START;
-}
-
-/* Says what may have been meant by @name. */
-static int refuse_subcommand(const char *name)
-{
-	static const char *const ours[] = {"check", "config", "help", NULL};
-	const char *meant = NULL, *known;
-	unsigned best = SIMILAR_NONE;
-
-	if (strchr(name, '/') || strchr(name, '.')) {
-		fprintf(stderr, "vtrunkd: no subcommand \"%s\"; -c FILE names a configuration\n",
-		        name);
-		return EXIT_USAGE;
-	}
-	for (unsigned i = 0; ours[i]; i++)
-		if (similar_is_nearer(name, ours[i], &best))
-			meant = ours[i];
-	for (unsigned i = 0; (known = cli_subcommand(i)); i++)
-		if (similar_is_nearer(name, known, &best))
-			meant = known;
-	fprintf(stderr, "vtrunkd: no subcommand \"%s\"; %s%s%s--help tells what there is\n", name,
-	        meant ? "did you mean \"" : "", meant ? meant : "", meant ? "\"? " : "");
-	return EXIT_USAGE;
-}
-
-static int subcommand_main(int argc, char **argv)
-{
-	if (!strcmp(argv[0], "check"))
-		return check_main(argc, argv);
-	if (!strcmp(argv[0], "config"))
-		return config_main(argc, argv);
-	if (!strcmp(argv[0], "help"))
-		return print(usage);
-	if (!strcmp(argv[0], "pubkey") && argc > 1)
-		return pubkey_of_config(argc, argv);
-	int status = cli_main(argc, argv);
-	if (status >= 0)
-		return status;
-	return refuse_subcommand(argv[0]);
-}
-
-/* ---- the daemon ---- */
 
 /* This thread becomes the control thread. */
 static int adopt_thread(const struct desired *config)
@@ -402,7 +148,7 @@ static int run_daemon(const struct options *options, struct launch *launch)
 	struct tun tun;
 	struct control *control;
 	struct desired *config;
-	int status = start_crypto();
+	int status = keys_ready();
 
 	if (!status)
 		status = load_config(options, &config);
@@ -467,13 +213,13 @@ int main(int argc, char **argv)
 	if (err)
 		return EXIT_START; /* and no way to say why */
 	if (argc > 1 && argv[1][0] != '-')
-		return subcommand_main(argc - 1, argv + 1);
-	if (!parse_options(argc, argv, "c:fdh", daemon_options, &options))
+		return cli_main(argc - 1, argv + 1);
+	if (!parse_options(argc, argv, &options))
 		return EXIT_USAGE;
 	if (options.wants_help)
-		return print(usage);
+		return usage_print();
 	if (options.wants_version)
-		return print("vtrunkd " VTRUNKD_VERSION "\n");
+		return output_print("vtrunkd " VTRUNKD_VERSION "\n");
 
 	if (!check_run_dir(options.run_dir))
 		return EXIT_USAGE;

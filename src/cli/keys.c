@@ -9,6 +9,11 @@
 
 #include "base/key_text.h"
 #include "cli/exit.h"
+#include "cli/file_option.h"
+#include "cli/keys_ready.h"
+#include "cli/output.h"
+#include "cli/usage.h"
+#include "config/load.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "vtrunkd/wire.h"
@@ -159,10 +164,35 @@ int genkey_main(int argc, char **argv)
 	return begin(argc, argv, &status) ? keys_write_private(STDOUT_FILENO, stderr) : status;
 }
 
+/* The public key of a configuration. */
+static int pubkey_of_file(int argc, char **argv)
+{
+	uint8_t key[KEY_LEN];
+	char text[KEY_TEXT_LEN];
+	const char *file;
+	bool wants_help;
+
+	if (!file_option_parse(argc, argv, &file, &wants_help))
+		return CLI_USAGE;
+	if (wants_help)
+		return usage_print();
+	int status = keys_ready();
+	if (status)
+		return status;
+	if (config_public_key(file, stderr, key))
+		return CLI_USAGE;
+	key_to_base64(text, key);
+	text[KEY_TEXT_LEN - 1] = '\n'; /* in place of the zero */
+	printf("%.*s", (int)KEY_TEXT_LEN, text);
+	return output_print("");
+}
+
 int pubkey_main(int argc, char **argv)
 {
 	int status;
 
+	if (argc > 1)
+		return pubkey_of_file(argc, argv);
 	return begin(argc, argv, &status) ? keys_write_public(STDIN_FILENO, STDOUT_FILENO, stderr)
 	                                  : status;
 }

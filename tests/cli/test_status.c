@@ -509,16 +509,6 @@ Test(status, show_is_status_with_the_interface_as_a_word)
 	cr_expect(eq(int, run_show((char *)"../vt0", NULL), CLI_USAGE));
 }
 
-Test(status, names_of_all_subcommands_can_be_asked_for)
-{
-	unsigned count = 0;
-
-	for (const char *name; (name = cli_subcommand(count)); count++)
-		cr_expect(gt(sz, strlen(name), 0));
-	cr_expect(ge(uint, count, 5));
-	cr_expect(eq(ptr, (void *)cli_subcommand(count), NULL));
-}
-
 Test(status, wrong_use_is_told_from_an_absent_daemon)
 {
 	cr_redirect_stderr();
