@@ -11,6 +11,7 @@ static const char usage[] =
 	"Usage: vtrunkd [-c FILE] [-f] [-d] [--run-dir DIR]\n"
 	"                                               run the daemon\n"
 	"       vtrunkd check [-c FILE]                 say what is wrong with a configuration\n"
+	"       vtrunkd check --diff OLD NEW            say what is different in another one\n"
 	"       vtrunkd config --output FILE [--force] [--client|--gateway]\n"
 	"                      [--peer-key KEY] [--endpoint HOST:PORT]\n"
 	"                                               write a commented one with fresh keys: of "
@@ -33,7 +34,8 @@ static const char usage[] =
 	"      --version      print the version and end\n"
 	"  -h, --help         print this text and end\n"
 	"\n"
-	"Exit status: 0 success, 1 wrong usage or configuration, 2 the system refused something.\n"
+	"Exit status: 0 success, 1 wrong usage or configuration, 2 the system refused something,\n"
+	"3 configurations differ.\n"
 	"Without --foreground it is 0 as soon as the interface is ready.\n";
 
 int usage_print(void)

@@ -16,6 +16,12 @@ static void free_peer(struct desired_peer *peer)
 	secret_free(peer->preshared_key);
 }
 
+const char *desired_endpoint_link(const struct desired *desired,
+                                  const struct desired_endpoint *endpoint)
+{
+	return endpoint->link < 0 ? "" : desired->links[endpoint->link].name;
+}
+
 int desired_set_run_dir(struct desired *config, const char *run_dir)
 {
 	char *copy = strdup(run_dir);

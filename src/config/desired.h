@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* desired.h - what the tunnel shall be: one checked, immutable description of its links and peers.
  *
- * Made from a configuration file (load.h). It knows no running object: links are known by their
- * name, peers by their public key. Owned by whoever loaded it; the keys are in secret memory.
+ * Made from a configuration file (load.h) and compared with another (diff.h). It knows no running
+ * object: links are known by their name, peers by their public key. Owned by whoever loaded it; the
+ * keys are in secret memory.
  */
 #ifndef CONFIG_DESIRED_H
 #define CONFIG_DESIRED_H
@@ -108,6 +109,10 @@ struct desired {
  * -ENOMEM.
  */
 int desired_set_run_dir(struct desired *desired, const char *run_dir);
+
+/* The name of the link that an endpoint of one of @desired's peers is for; "": for every link. */
+const char *desired_endpoint_link(const struct desired *desired,
+                                  const struct desired_endpoint *endpoint);
 
 /* Wipes the keys. NULL is allowed. */
 void desired_free(struct desired *desired);

@@ -33,6 +33,7 @@ static void enter(void)
 static void leave(void)
 {
 	unlink("a.yaml");
+	unlink("b.yaml");
 	rmdir(directory);
 }
 
@@ -92,4 +93,41 @@ Test(check, unknown_option_is_refused_with_a_hint)
 
 	cr_expect(eq(int, run.status, CLI_USAGE));
 	cr_expect(ne(ptr, strstr(run.messages, "vtrunkd: --help tells what there is\n"), NULL));
+}
+
+Test(check, diff_says_what_changes_and_has_a_status_of_its_own)
+{
+	put("a.yaml", HEAD KEYS "  links: [{name: l, weight: 1}]\n");
+	put("b.yaml", HEAD KEYS "  links: [{weight: 2, name: l}] # another\n");
+	struct run run = RUN("check", "--diff", "a.yaml", "b.yaml");
+
+	cr_expect(eq(int, run.status, CLI_DIFFER));
+	EXPECT_TEXT(run.out, "link l: weight from 1 to 2\n");
+	EXPECT_TEXT(run.messages, "");
+	run = RUN("check", "--diff", "b.yaml", "b.yaml");
+	cr_expect(eq(int, run.status, CLI_OK));
+	EXPECT_TEXT(run.out, "");
+}
+
+Test(check, diff_refuses_a_bad_file_on_either_side)
+{
+	put("a.yaml", HEAD KEYS "  links: [{}]\n");
+	put("b.yaml", HEAD KEYS "  links: [{weight: 0}]\n");
+	cr_expect(eq(int, RUN("check", "--diff", "a.yaml", "b.yaml").status, CLI_USAGE));
+	struct run run = RUN("check", "--diff", "b.yaml", "a.yaml");
+
+	cr_expect(eq(int, run.status, CLI_USAGE));
+	EXPECT_TEXT(run.out, "");
+	EXPECT_TEXT(run.messages, "b.yaml:5:20: wireguard.links[0].weight: must be a whole number, "
+	                          "1..1000000; this is out of range\n");
+}
+
+Test(check, diff_takes_two_files_and_nothing_else)
+{
+	EXPECT_TEXT(RUN("check", "--diff", "a.yaml").messages,
+	            "vtrunkd: check: --diff needs two files, OLD and NEW\n");
+	EXPECT_TEXT(RUN("check", "--diff", "a.yaml", "b.yaml", "c.yaml").messages,
+	            "vtrunkd: check: --diff needs two files, OLD and NEW\n");
+	EXPECT_TEXT(RUN("check", "--diff", "-c", "a.yaml", "b.yaml").messages,
+	            "vtrunkd: check: --diff takes two files, without -c\n");
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* desired_rig.h - desired states from the text of a file, for tests that compare them. */
+#ifndef TESTS_CONFIG_DESIRED_RIG_H
+#define TESTS_CONFIG_DESIRED_RIG_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/load.h"
+
+#define OWN_KEY    "oI6cc7Np6xzQ97Oymb0Z+jbeCClFBz8+PPfSkZnVU00="
+#define KEY_A      "AY7lLKeF3FwVG8aE/9EHn/Mzmp/lKWbB5hZ8xmmPE2Q="
+#define KEY_B      "ML5rYVeiAf75Luz25sO0r8+wuIeAD03HPq6artXHf1o="
+#define KEY_C      "c7RfyQJs941ptyK/I2GQqUNNJGutpnq0g8FVtQe4A1g="
+#define SECRET_KEY "GF7IGeVfl0tcF/b8XcVzLbdfg0XfH/k7IiQKOV6nllE="
+#define OTHER_KEY  "Bgi8epUljq3pe4JT3doDKOUvX1YEmJDGudLANVd93Xs="
+
+/* The text must be that of a good file. */
+static inline struct desired *desired_of_text(const char *text)
+{
+	char path[] = "/tmp/test-desired.XXXXXX", *said = NULL;
+	int fd = mkstemp(path);
+	struct desired *desired = NULL;
+	size_t len;
+	FILE *messages = open_memstream(&said, &len);
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(long, write(fd, text, strlen(text)), (long)strlen(text)));
+	close(fd);
+	int err = config_load(path, messages, &desired);
+	fclose(messages);
+	unlink(path);
+	cr_assert(eq(int, err, 0), "%s in\n%s", said, text);
+	free(said);
+	return desired;
+}
+
+/* A gateway with these entries of links and peers. */
+static inline struct desired *desired_of(const char *links, const char *peers)
+{
+	char *text;
+
+	cr_assert(gt(int,
+	             asprintf(&text,
+	                      "network: {mtu: 1420}\nwireguard:\n  private_key: " OWN_KEY
+	                      "\n  links: [%s]\n  peers: [%s]\n",
+	                      links, peers),
+	             0));
+	struct desired *desired = desired_of_text(text);
+	free(text);
+	return desired;
+}
+
+#endif
