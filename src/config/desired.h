@@ -15,13 +15,13 @@
 #include "base/endpoint.h"
 #include "base/log_level.h"
 #include "base/prefix.h"
+#include "config/bounds.h"
 #include "crypto/cipher.h"
 #include "sched/path_table.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
-#define CONFIG_ANY_DEVICE   "any" /* no name of a device, as a value of links[].device */
-#define CONFIG_CPUS_MAX     64u
+#define CONFIG_ANY_DEVICE   "any"  /* no name of a device, as a value of links[].device */
 #define CONFIG_RUN_DIR_NONE "none" /* no control socket */
 
 /* Fits into links of 1500 bytes in any case: 80 bytes are IPv6, UDP, WireGuard's header and tag. */

@@ -13,17 +13,22 @@
 
 #include "base/key_text.h"
 #include "config/inventory.h"
+#include "config/keys.h"
+#include "config/schema.h"
 #include "crypto/aead.h"
 #include "vtrunkd/limits.h"
 
 #define STARTER_BYTES_MAX 4096u
 
+/* A line that ends in "#=PLACE" is about the key there: "@" in it stands for the key's default, and
+ * what the table of keys says about the key becomes its comment.
+ */
 static const char pair_template[] =
 	"# Configuration of vtrunkd; vtrunkd.yaml(5) explains every key.\n"
 	"# `vtrunkd check -c FILE` tells what is wrong with a file.\n"
 	"\n"
 	"network:\n"
-	"  mtu: 1420              # of the tunnel's device\n"
+	"  mtu: @#=network.mtu\n"
 	"  interface: vtrunk0     # left out: the kernel picks a name\n"
 	"  address: 10.10.0.1\n"
 	"  netmask: 255.255.255.0\n"
@@ -34,21 +39,21 @@ static const char pair_template[] =
 	"  peer_public_key: %s\n"
 	"  preshared_key: null    # or the output of `wg genpsk`, the same at both ends\n"
 	"  persistent_keepalive: 25\n"
-	"  bonding_mode: aggregate         # aggregate, redundant or failover\n"
-	"  error_backoff_secs: 5           # rest of a link that failed on sending\n"
-	"  health_check_interval_ms: 1000  # between probes of an idle link\n"
-	"  health_check_timeout_ms: 5000   # a link silent for so long is down\n"
+	"  bonding_mode: @#=wireguard.bonding_mode\n"
+	"  error_backoff_secs: @#=wireguard.error_backoff_secs\n"
+	"  health_check_interval_ms: @#=wireguard.health_check_interval_ms\n"
+	"  health_check_timeout_ms: @#=wireguard.health_check_timeout_ms\n"
 	"  links:\n"
 	"    # One entry for each uplink. device is its network device; left out, the\n"
 	"    # routing table decides. Without any endpoint we wait to be contacted.\n"
 	"    - name: wan0\n"
 	"      # device: eth0\n"
 	"      endpoint: vpn.example.com:51820\n"
-	"      weight: 1\n"
+	"      weight: @#=wireguard.links.weight\n"
 	"    - name: wan1\n"
 	"      # device: wwan0\n"
 	"      endpoint: vpn.example.com:51820\n"
-	"      weight: 1\n"
+	"      weight: @#=wireguard.links.weight\n"
 	"\n"
 	"# For the other end: a pair of keys that fits this file. Move these lines there and\n"
 	"# delete them here, or put the public key of a pair made there into peer_public_key.\n"
@@ -72,7 +77,7 @@ static const char client_template[] =
 	"wireguard:\n"
 	"  # Our public key, for the gateway: %s\n"
 	"  private_key: %s   # secret\n"
-	"  bonding_mode: aggregate         # aggregate, redundant or failover\n"
+	"  bonding_mode: @#=wireguard.bonding_mode\n"
 	"  peers:\n"
 	"    - name: gateway\n"
 	"      public_key: \"%s\"\n"
@@ -144,9 +149,9 @@ static const char *or_placeholder(const char *given, const char *placeholder)
 	return given ? given : placeholder;
 }
 
-/* Fills @text, which the caller wipes. Returns the length. */
-static size_t write_template(char text[static STARTER_BYTES_MAX],
-                             const struct config_starter *starter, uint8_t ret_public[KEY_LEN])
+/* Fills @text from a template; the caller wipes it. */
+static void write_template(char text[static STARTER_BYTES_MAX],
+                           const struct config_starter *starter, uint8_t ret_public[KEY_LEN])
 {
 	char ours[2][KEY_TEXT_LEN], theirs[2][KEY_TEXT_LEN]; /* private, public */
 	char links[LINKS_MAX * LINK_BYTES_MAX];
@@ -175,7 +180,55 @@ static size_t write_template(char text[static STARTER_BYTES_MAX],
 	assert(len > 0 && (size_t)len < STARTER_BYTES_MAX);
 	(void)key_from_base64(ret_public, ours[1]);
 	secret_wipe(ours, sizeof ours);
-	return (size_t)len;
+}
+
+/* The marks of scdoc mean nothing here. */
+static void write_plain(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		if (*text != '*' && *text != '_')
+			fputc(*text, out);
+}
+
+/* "bonding_mode: aggregate   # aggregate, redundant or failover. How data is spread ..." */
+static void write_marked_line(FILE *out, const char *line, const char *mark)
+{
+	char place[64], before[64];
+	const char *value = memchr(line, '@', (size_t)(mark - line));
+	int scanned = sscanf(mark, "#=%63[a-z_.]", place);
+	const struct config_rule *rule = scanned == 1 ? config_rule_at(place) : NULL;
+
+	assert(value && rule && rule->by_default && value - line < (int)sizeof before - 16);
+	snprintf(before, sizeof before, "%.*s%s", (int)(value - line), line, rule->by_default);
+	fprintf(out, "%-33s # ", before);
+	if (rule->value)
+		write_plain(out, rule->value);
+	else if (rule->unit)
+		fputs(rule->unit, out);
+	fputs(rule->value || rule->unit ? ". " : "", out);
+	write_plain(out, rule->brief);
+	fputc('\n', out);
+}
+
+/* Fills in what the table of keys says. Both texts are the caller's to wipe. */
+static size_t expand(const char *from, char to[static STARTER_BYTES_MAX])
+{
+	FILE *out = fmemopen(to, STARTER_BYTES_MAX, "w");
+	size_t len;
+
+	assert(out);
+	setvbuf(out, NULL, _IONBF, 0); /* no buffer that nobody wipes */
+	for (const char *end; (end = strchr(from, '\n')); from = end + 1) {
+		const char *mark = memmem(from, (size_t)(end - from), "#=", 2);
+
+		if (mark)
+			write_marked_line(out, from, mark);
+		else
+			fwrite(from, 1, (size_t)(end - from) + 1, out);
+	}
+	len = (size_t)ftell(out);
+	fclose(out);
+	return len;
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -240,9 +293,12 @@ static int replace_file(const char *path, const char *text, size_t len)
 int config_write_starter(const char *path, bool force, const struct config_starter *starter,
                          uint8_t ret_public[static KEY_LEN])
 {
-	char text[STARTER_BYTES_MAX];
-	size_t len = write_template(text, starter, ret_public);
+	char template[STARTER_BYTES_MAX], text[STARTER_BYTES_MAX];
 	int err;
+
+	write_template(template, starter, ret_public);
+	size_t len = expand(template, text);
+	secret_wipe(template, sizeof template);
 
 	if (!strcmp(path, "-"))
 		err = write_all(STDOUT_FILENO, text, len);

@@ -273,3 +273,21 @@ bool config_text_is_printable(const char *text, size_t len)
 	}
 	return true;
 }
+
+const char *config_form_check(enum config_form form, const char *text)
+{
+	static const char *(*const checks[])(const char *text) = {
+		[CONFIG_FORM_DEVICE] = config_check_device,
+		[CONFIG_FORM_NAME] = config_check_name,
+		[CONFIG_FORM_IP] = config_check_ip,
+		[CONFIG_FORM_NETMASK] = config_check_netmask,
+		[CONFIG_FORM_PREFIX] = config_check_prefix,
+		[CONFIG_FORM_KEY] = config_check_key,
+		[CONFIG_FORM_BIND] = config_check_bind,
+		[CONFIG_FORM_ENDPOINT] = config_check_endpoint,
+		[CONFIG_FORM_PATH] = config_check_path,
+		[CONFIG_FORM_RUN_DIR] = config_check_run_dir,
+	};
+
+	return checks[form](text);
+}

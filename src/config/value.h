@@ -14,8 +14,7 @@
 
 #include "base/endpoint.h"
 #include "base/prefix.h"
-
-typedef const char *(*config_form)(const char *text);
+#include "config/keys.h"
 
 const char *config_check_device(const char *text);   /* name of a network interface */
 const char *config_check_name(const char *text);     /* name of a link or a peer */
@@ -27,6 +26,9 @@ const char *config_check_bind(const char *text);     /* "IP", "IP:PORT", "[IPv6]
 const char *config_check_endpoint(const char *text); /* "HOST:PORT", "IP:PORT", "[IPv6]:PORT" */
 const char *config_check_path(const char *text);     /* absolute, of a file */
 const char *config_check_run_dir(const char *text);  /* absolute, with room for a socket; "none" */
+
+/* The check of @form, which is one. */
+const char *config_form_check(enum config_form form, const char *text);
 
 /* What YAML takes an unquoted @text for: "a number", "a boolean", or NULL for text. */
 const char *config_plain_type(const char *text);

@@ -12,6 +12,7 @@
 #include "config/schema.h"
 #include "config/secrets.h"
 #include "config/tree.h"
+#include "config/value.h"
 
 #define KEYS_MAX 256u /* in one mapping, right or wrong; keeps the search for twins short */
 
@@ -38,7 +39,7 @@ static void refuse(struct walk *w, struct config_node *node, const struct config
  */
 static bool is_placeholder(const struct config_node *node, const struct config_rule *rule)
 {
-	return rule->form != config_check_name && node->text[0] == '<' && strchr(node->text, '>');
+	return rule->form != CONFIG_FORM_NAME && node->text[0] == '<' && strchr(node->text, '>');
 }
 
 static void refuse_placeholder(struct walk *w, struct config_node *node,
@@ -117,10 +118,10 @@ static void check_text(struct walk *w, struct config_node *node, const struct co
 		refuse_placeholder(w, node, rule);
 		return;
 	}
-	if (rule->form != config_check_key && !config_text_is_printable(node->text, node->len))
+	if (rule->form != CONFIG_FORM_KEY && !config_text_is_printable(node->text, node->len))
 		actual = "text with control characters or several lines";
 	else
-		actual = rule->form(node->text);
+		actual = config_form_check(rule->form, node->text);
 
 	if (actual)
 		refuse(w, node, rule, actual);
@@ -142,7 +143,7 @@ static void check_scalar(struct walk *w, struct config_node *node, const struct 
 		return;
 	else if (rule->kind & CONFIG_TEXT && !type)
 		check_text(w, node, rule);
-	else if (rule->kind & CONFIG_TEXT && !rule->form(node->text))
+	else if (rule->kind & CONFIG_TEXT && !config_form_check(rule->form, node->text))
 		actual = "not text to YAML; put it in quotes";
 	else if (rule->kind == CONFIG_WORD && !type)
 		refuse_word(w, node, rule);

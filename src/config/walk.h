@@ -2,7 +2,8 @@
 /* walk.h - each value of a configuration against its rule in the schema.
  *
  * Everything that is wrong with one key or value by itself is reported here; what several have to
- * do with each other is cross.h's. A good secret leaves its node for the table of secrets. One thread.
+ * do with each other is cross.h's. A good secret leaves its node for the table of secrets. One
+ * thread.
  */
 #ifndef CONFIG_WALK_H
 #define CONFIG_WALK_H

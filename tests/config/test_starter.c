@@ -213,3 +213,22 @@ Test(starter, starter_file_replaces_another_only_by_force)
 	cr_expect(eq(int, write_pair("no-such-dir/x.yaml", false), -ENOENT));
 	cr_expect(eq(int, write_pair("no-such-dir/x.yaml", true), -ENOENT));
 }
+
+Test(starter, comments_and_defaults_come_from_the_table_of_keys)
+{
+	size_t len;
+
+	cr_assert(zero(int, write_pair("a.yaml", false)));
+	char *text = read_all("a.yaml", &len);
+	cr_expect(ne(ptr,
+	             strstr(text, "\n  health_check_interval_ms: 1000  # milliseconds. Distance of "
+	                          "the probes on an idle link.\n"),
+	             NULL));
+	cr_expect(ne(ptr,
+	             strstr(text, "\n  bonding_mode: aggregate         # aggregate, redundant or "
+	                          "failover. How data is spread over the links.\n"),
+	             NULL));
+	cr_expect(eq(ptr, strstr(text, "#="), NULL));
+	cr_expect(eq(ptr, strchr(text, '@'), NULL));
+	free(text);
+}
