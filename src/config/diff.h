@@ -34,6 +34,7 @@ enum change_kind {
 	CHANGE_PEER_KEEPALIVE,
 	CHANGE_ALLOWED_IP_ADD,
 	CHANGE_ENDPOINT_ADD,
+	CHANGE_KINDS, /* how many there are */
 };
 
 struct desired_setting;

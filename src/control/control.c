@@ -13,6 +13,7 @@
 #include "control/notices.h"
 #include "control/peer_links.h"
 #include "control/peer_verdict.h"
+#include "control/reconcile.h"
 #include "control/sharing.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
@@ -162,22 +163,56 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 	return found ? *found : NULL;
 }
 
-static int create_peers(struct control *control)
-{
-	const struct desired *config = control->config;
+/* What a start does, one operation after the other. */
+struct starter {
+	struct reconciler by;
+	struct control *control;
+};
 
-	control->peers = calloc(config->peer_count, sizeof *control->peers);
-	control->peers_by_key = calloc(config->peer_count, sizeof *control->peers_by_key);
+static int add_link(struct reconciler *by, const struct change_list *list,
+                    const struct change *change)
+{
+	struct starter *starter = caa_container_of(by, struct starter, by);
+
+	(void)list;
+	links_add(starter->control, change->new_link);
+	return 0;
+}
+
+static int add_peer(struct reconciler *by, const struct change_list *list,
+                    const struct change *change)
+{
+	struct control *control = caa_container_of(by, struct starter, by)->control;
+	struct peer **peer = &control->peers[control->peer_count];
+	int r = peer_create(control, change->new_peer, peer);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < (*peer)->config->endpoint_count; i++) {
+		struct desired_endpoint *endpoint = &(*peer)->config->endpoints[i];
+
+		endpoint->link = links_find(control, desired_endpoint_link(list->to, endpoint));
+	}
+	control->peers_by_key[control->peer_count++] = *peer;
+	return 0;
+}
+
+/* Links and peers, from nothing. */
+static int create_links_and_peers(struct control *control)
+{
+	const struct desired *wanted = control->config;
+	struct starter starter = {.control = control};
+
+	starter.by.step[CHANGE_LINK_ADD] = add_link;
+	starter.by.step[CHANGE_PEER_ADD] = add_peer;
+	control->peers = calloc(wanted->peer_count, sizeof *control->peers);
+	control->peers_by_key = calloc(wanted->peer_count, sizeof *control->peers_by_key);
 	if (!control->peers || !control->peers_by_key)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->peer_count; i++) {
-		int r = peer_create(control, &config->peers[i], &control->peers[i]);
-
-		if (r)
-			return r;
-		control->peers_by_key[i] = control->peers[i];
-		control->peer_count++;
-	}
+	links_init(control);
+	int r = reconcile(&starter.by, NULL, wanted);
+	if (r)
+		return r;
 	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
 	      compare_keys);
 	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
@@ -187,23 +222,23 @@ static int create_peers(struct control *control)
 
 static int publish_allowedips(struct control *control)
 {
-	const struct desired *config = control->config;
 	struct allowedips_entry *entries;
 	struct allowedips *table;
 	size_t len = 0, n = 0;
 
-	for (size_t i = 0; i < config->peer_count; i++)
-		len += config->peers[i].allowed_ip_count;
+	for (size_t i = 0; i < control->peer_count; i++)
+		len += control->peers[i]->config->allowed_ip_count;
 	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
 	if (!entries)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->peer_count; i++) {
-		for (size_t k = 0; k < config->peers[i].allowed_ip_count; k++)
-			entries[n++] =
-				(struct allowedips_entry){.prefix = config->peers[i].allowed_ips[k],
-			                                  .peer = control->peers[i]->dp};
+	for (size_t i = 0; i < control->peer_count; i++) {
+		const struct peer *peer = control->peers[i];
+
+		for (size_t k = 0; k < peer->config->allowed_ip_count; k++)
+			entries[n++] = (struct allowedips_entry){
+				.prefix = peer->config->allowed_ips[k], .peer = peer->dp};
 	}
-	n += link_scope_exclude(config, entries + n);
+	n += link_scope_exclude(control->config, entries + n);
 	table = allowedips_build(entries, n);
 	free(entries);
 	if (!table)
@@ -353,12 +388,11 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 		return r;
 	messages_init(&control->messages, control->fx, control->identity, find_peer, control);
 	*ret_what = "peers";
-	r = create_peers(control);
+	r = create_links_and_peers(control);
 	if (!r)
 		r = publish_allowedips(control);
 	if (r)
 		return r;
-	links_init(control);
 	*ret_what = "the watch on network interfaces";
 	r = surroundings_init(control);
 	if (r)

@@ -47,7 +47,7 @@ struct control {
 	struct uplinks uplinks;
 	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
 	struct handshake_source handshakes[LINK_PAIRS_MAX];
-	struct peer **peers;        /* in the order of the configuration */
+	struct peer **peers;        /* in the order in which they were added */
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;
 

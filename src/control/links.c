@@ -159,9 +159,9 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 
 /* ---- start ---- */
 
-static struct uplink_settings settings_of(const struct desired *config, unsigned id)
+static struct uplink_settings settings_of(const struct desired *config,
+                                          const struct desired_link *link, unsigned id)
 {
-	const struct desired_link *link = &config->links[id];
 	const struct desired_cpus *cpus = &config->cpus_rx;
 	struct uplink_settings set = {.line = {.bind = link->bind,
 	                                       .any_device = link->any_device,
@@ -188,27 +188,40 @@ void links_init(struct control *control)
 	                                             .failed = failed,
 	                                             .back = back};
 	uplinks_init(&control->uplinks, &control->uplink_fx);
-	for (unsigned i = 0; i < control->config->link_count; i++) {
-		struct uplink_settings set = settings_of(control->config, i);
-		struct link *links[LINK_FAMILIES];
+}
 
-		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			links[k] = engine_link(control->engine, i * LINK_FAMILIES + k);
-		uplinks_add(&control->uplinks, &set, links, control->loop.now_ns);
-	}
+void links_add(struct control *control, const struct desired_link *link)
+{
+	unsigned id = control->uplinks.count;
+	struct uplink_settings set = settings_of(control->config, link, id);
+	struct link *links[LINK_FAMILIES];
+
+	for (unsigned k = 0; k < LINK_FAMILIES; k++)
+		links[k] = engine_link(control->engine, id * LINK_FAMILIES + k);
+	uplinks_add(&control->uplinks, &set, links, control->loop.now_ns);
+}
+
+int links_find(const struct control *control, const char *name)
+{
+	for (unsigned i = 0; i < control->uplinks.count; i++)
+		if (!strcmp(control->uplinks.uplink[i].name, name))
+			return (int)i;
+	return -1;
 }
 
 /* The families of the numeric endpoints that link @id is to reach. One that is meant for nothing waits
  * to be contacted, over IPv4.
  */
-static void families_of_endpoints(const struct desired *config, unsigned id,
+static void families_of_endpoints(const struct control *control, unsigned id,
                                   bool ret[LINK_FAMILIES])
 {
 	bool has_endpoint = false;
 
-	for (size_t i = 0; i < config->peer_count; i++) {
-		for (size_t k = 0; k < config->peers[i].endpoint_count; k++) {
-			const struct desired_endpoint *e = &config->peers[i].endpoints[k];
+	for (size_t i = 0; i < control->peer_count; i++) {
+		const struct desired_peer *peer = control->peers[i]->config;
+
+		for (size_t k = 0; k < peer->endpoint_count; k++) {
+			const struct desired_endpoint *e = &peer->endpoints[k];
 			struct endpoint ep;
 
 			if (e->link >= 0 && (unsigned)e->link != id)
@@ -229,7 +242,7 @@ int links_open(struct control *control, uint64_t now_ns)
 		int r;
 
 		if (endpoint_family(&uplink->line.bind) == AF_UNSPEC) {
-			families_of_endpoints(control->config, i, is_named);
+			families_of_endpoints(control, i, is_named);
 		} else {
 			is_named[0] = uplink_allows(uplink, AF_INET);
 			is_named[1] = uplink_allows(uplink, AF_INET6);

@@ -12,9 +12,15 @@
 #include <stdint.h>
 
 struct control;
-
-/* Prepares one for each link of the configuration; nothing is opened. The engine is there. */
+struct desired_link;
+/* None yet. The engine is there. */
 void links_init(struct control *control);
+
+/* One more, of which nothing is opened. It keeps no pointer to @link. */
+void links_add(struct control *control, const struct desired_link *link);
+
+/* The id of the one called @name; -1: there is none, or @name is "". */
+int links_find(const struct control *control, const char *name);
 
 /* Opens what the configuration binds. Errors as of uplink_open(). */
 int links_open(struct control *control, uint64_t now_ns);

@@ -127,7 +127,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 		return -ENOMEM;
 	peer->control = control;
 	peer->fx = control->fx;
-	peer->config = config;
+	peer->config = desired_peer_copy(config);
 	peer->identity = control->identity;
 	copy_settings(&peer->set, control->config, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
@@ -144,7 +144,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||
-	    endpoints_init(peer)) {
+	    !peer->config || endpoints_init(peer)) {
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
@@ -170,6 +170,7 @@ void peer_destroy(struct peer *peer)
 	handshake_fini(&peer->handshake);
 	secret_free(peer->remote);
 	endpoints_fini(peer);
+	desired_peer_free(peer->config);
 	free(peer);
 }
 

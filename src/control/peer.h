@@ -46,7 +46,7 @@ struct peer_settings {
 struct peer {
 	struct control *control;
 	struct effects *fx;
-	const struct desired_peer *config;
+	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
 	char name[NAME_LEN];

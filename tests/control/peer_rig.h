@@ -33,6 +33,7 @@
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
+#include "links_rig.h"
 
 #define RIG_LINKS 2u
 
@@ -113,7 +114,7 @@ static inline void rig_open_links(struct peer_rig *rig)
 		snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
 		rig->links[i].weight = 1;
 	}
-	links_init(&rig->control);
+	make_links(&rig->control);
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig_open_link(rig, i);
 }

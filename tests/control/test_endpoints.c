@@ -22,6 +22,7 @@
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "crypto/secret.h"
+#include "links_rig.h"
 
 #define TIMEOUT_NS (5 * NS_PER_S)
 
@@ -92,7 +93,7 @@ static void start(void)
 	control.fx = &control.effects.fx;
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
-	links_init(&control);
+	make_links(&control);
 	cr_assert(eq(int, peer_create(&control, &config_peer, &peer), 0));
 	control.peers = &peer;
 	control.peer_count = 1;
@@ -195,7 +196,7 @@ Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 {
 	lacks_ipv6 = links[0].both_families = true;
 	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
-	links_init(&control);
+	make_links(&control);
 	cr_expect(eq(int, links_open(&control, now_ns), 0));
 	cr_expect(eq(int, control.uplinks.uplink[0].pair[0].state, UPLINK_UP));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_UP));
@@ -209,7 +210,7 @@ Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
 {
 	lacks_ipv6 = true;
 	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
-	links_init(&control);
+	make_links(&control);
 	cr_expect(eq(int, links_open(&control, now_ns), 0));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_WAITING));
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),

@@ -18,6 +18,7 @@
 #include "control/status.h"
 #include "crypto/init.h"
 #include "dataplane/outbound.h"
+#include "links_rig.h"
 #include "version.h"
 
 #define NOW (1000 * NS_PER_S)
@@ -107,7 +108,7 @@ static void start(void)
 	config.link_count = 2;
 	control.loop.now_ns = NOW;
 	gather_init(&control.gathering, &control, on_gathered, &control);
-	links_init(&control);
+	make_links(&control);
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;

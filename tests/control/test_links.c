@@ -2,6 +2,7 @@
 /* Two links of a configuration over loopback, with an engine whose threads read their data. */
 #include "control/links.h"
 
+#include "links_rig.h"
 #include "peer_rig.h"
 
 static struct desired_link links[2];
@@ -49,7 +50,7 @@ static struct link *sockets(unsigned link, int family)
 
 static void open_links(void)
 {
-	links_init(&control);
+	make_links(&control);
 	cr_assert(eq(int, links_open(&control, control.loop.now_ns), 0));
 }
 
@@ -64,7 +65,7 @@ Test(links, settings_are_copied)
 	links[1].fwmark = 9;
 	config.cpus_rx.count = 2;
 	config.cpus_rx.cpu[1] = 5;
-	links_init(&control);
+	make_links(&control);
 	memset(device, 0, sizeof device);
 	memset(links, 0, sizeof links);
 	cr_expect(eq(uint, control.uplinks.count, 2));
@@ -85,11 +86,20 @@ Test(links, that_is_meant_for_nothing_waits_over_ipv4)
 	}
 }
 
+static void ignore(struct deadline *d, uint64_t now_ns)
+{
+	(void)d, (void)now_ns;
+}
+
 Test(links, numeric_endpoint_names_the_family_of_its_link)
 {
 	static char address[] = "[::1]:51820";
 
-	config.peer_count = config_peer.endpoint_count = 1;
+	static struct peer peer = {.config = &config_peer, .deadline.expired = ignore};
+	static struct peer *peers[] = {&peer};
+
+	control.peers = peers;
+	control.peer_count = config_peer.endpoint_count = 1;
 	config_peer.endpoints = &endpoint;
 	endpoint = (struct desired_endpoint){.link = 1, .address = address};
 	open_links();

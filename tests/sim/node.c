@@ -152,9 +152,10 @@ static void make_engine(struct node *node, struct daemon *d)
 static void open_links(struct control *control)
 {
 	links_init(control);
-	for (unsigned i = 0; i < control->uplinks.count; i++) {
+	for (unsigned i = 0; i < control->config->link_count; i++) {
 		struct uplink_pair *pair = &control->uplinks.uplink[i].pair[0];
 
+		links_add(control, &control->config->links[i]);
 		memcpy(pair->link->name, control->config->links[i].name, NAME_LEN);
 		pair->is_wanted = true;
 		pair->state = UPLINK_UP;

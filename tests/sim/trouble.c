@@ -306,7 +306,7 @@ static bool come_back(struct life *life)
 	node_stop(node, true);
 	if (!life_run(life, sim_between(&life->random, 50, 600) * NS_PER_MS))
 		return false;
-	node_start(node);
+	life_start(life, node);
 	return life_passes_within(life, 5 * NS_PER_S) &&
 	       life_goes_on(life, 8 * NS_PER_S, 5 * NS_PER_S / 2);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* links_rig.h - the links of a test's configuration, as a start adds them. */
+#ifndef TESTS_CONTROL_LINKS_RIG_H
+#define TESTS_CONTROL_LINKS_RIG_H
+
+#include "control/control.h"
+#include "control/links.h"
+
+static inline void make_links(struct control *control)
+{
+	links_init(control);
+	for (size_t i = 0; i < control->config->link_count; i++)
+		links_add(control, &control->config->links[i]);
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/reconcile.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Somebody who writes down what is to be done. */
+struct recorder {
+	struct reconciler by;
+	char done[256];
+	const char *fails_at; /* NULL: nowhere */
+};
+
+static int note(struct reconciler *by, const char *what, const char *name)
+{
+	struct recorder *r = (struct recorder *)by;
+	size_t len = strlen(r->done);
+
+	if (r->fails_at && !strcmp(r->fails_at, name))
+		return -EADDRINUSE;
+	snprintf(r->done + len, sizeof r->done - len, "%s%s %s", len ? ", " : "", what, name);
+	return 0;
+}
+
+static int add_link(struct reconciler *by, const struct change_list *list,
+                    const struct change *change)
+{
+	cr_expect(ne(ptr, (void *)list->to, NULL));
+	return note(by, "link", change->new_link->name);
+}
+
+static int add_peer(struct reconciler *by, const struct change_list *list,
+                    const struct change *change)
+{
+	(void)list;
+	return note(by, "peer", change->new_peer->name);
+}
+
+static int remove_peer(struct reconciler *by, const struct change_list *list,
+                       const struct change *change)
+{
+	(void)list;
+	return note(by, "no peer", change->old_peer->name);
+}
+
+static struct desired_link links[] = {{.name = "l0", .weight = 1}, {.name = "l1", .weight = 1}};
+static struct desired_peer peers[] = {{.name = "p0", .public_key = {9}},
+                                      {.name = "p1", .public_key = {1}}};
+static uint8_t private_key[KEY_LEN];
+static const struct desired both = {.private_key = private_key,
+                                    .links = links,
+                                    .link_count = 2,
+                                    .peers = peers,
+                                    .peer_count = 2};
+static const struct desired first = {.private_key = private_key,
+                                     .links = links,
+                                     .link_count = 2,
+                                     .peers = peers,
+                                     .peer_count = 1};
+static struct recorder recorder;
+
+static void setup(void)
+{
+	recorder = (struct recorder){0};
+	recorder.by.step[CHANGE_LINK_ADD] = add_link;
+	recorder.by.step[CHANGE_PEER_ADD] = add_peer;
+}
+
+TestSuite(reconcile, .init = setup);
+
+Test(reconcile, start_is_the_way_from_nothing)
+{
+	cr_expect(eq(int, reconcile(&recorder.by, NULL, &both), 0));
+	cr_expect(eq(str, recorder.done, (char *)"link l0, link l1, peer p0, peer p1"));
+}
+
+Test(reconcile, what_is_there_already_is_left_alone)
+{
+	cr_expect(eq(int, reconcile(&recorder.by, &first, &both), 0));
+	cr_expect(eq(str, recorder.done, (char *)"peer p1"));
+	cr_expect(eq(int, reconcile(&recorder.by, &both, &both), 0));
+	cr_expect(eq(str, recorder.done, (char *)"peer p1"));
+}
+
+Test(reconcile, list_with_a_step_that_nobody_can_do_is_refused_untouched)
+{
+	cr_expect(eq(int, reconcile(&recorder.by, &both, &first), -ENOTSUP));
+	cr_expect(eq(str, recorder.done, (char *)""));
+	recorder.by.step[CHANGE_PEER_REMOVE] = remove_peer;
+	cr_expect(eq(int, reconcile(&recorder.by, &both, &first), 0));
+	cr_expect(eq(str, recorder.done, (char *)"no peer p1"));
+}
+
+Test(reconcile, step_that_fails_ends_it)
+{
+	recorder.fails_at = "p0";
+	cr_expect(eq(int, reconcile(&recorder.by, NULL, &both), -EADDRINUSE));
+	cr_expect(eq(str, recorder.done, (char *)"link l0, link l1"));
+}
