@@ -40,8 +40,16 @@ struct receiver_packet {
  * follow, with *ret_place. RESEQ_FULL: take out the oldest with receiver_take_any(), then ask
  * again.
  */
-enum reseq_verdict receiver_arrived(struct receiver *r, const struct receiver_packet *packet,
-                                    uint64_t now_ns, uint64_t *ret_place);
+static inline enum reseq_verdict receiver_arrived(struct receiver *r,
+                                                  const struct receiver_packet *packet,
+                                                  uint64_t now_ns, uint64_t *ret_place)
+{
+	if (!epochs_place(&r->epochs, &r->order, packet->born_ns, packet->index, packet->seq,
+	                  now_ns, ret_place))
+		return RESEQ_DELIVER;
+	return reseq_arrived(&r->order, *ret_place,
+	                     packet->path < PATHS_MAX ? packet->path : PATHS_MAX, now_ns);
+}
 
 /* Keeps @ticket (RESEQ_NO_TICKET: nothing to deliver) in the @place of @packet. */
 void receiver_hold(struct receiver *r, const struct receiver_packet *packet, uint64_t place,
