@@ -31,6 +31,7 @@ struct delivery {
 	unsigned authentic; /* datagrams new and authentic so far */
 	uint64_t bytes;     /* of their UDP payload */
 	uint64_t newest;    /* greatest counter among them */
+	struct probe_in probe;
 	bool has_data;
 };
 
@@ -93,12 +94,12 @@ static struct frames_origin origin_of(const struct delivery *d)
 	return from;
 }
 
-static void take_frames(struct dp_thread *self, const struct delivery *d, const struct segment *seg,
+static void take_frames(struct dp_thread *self, struct delivery *d, const struct segment *seg,
                         uint64_t counter)
 {
 	struct frames_origin from = origin_of(d);
 
-	frames_in_take(self, &from, segment_payload(d->b, seg), seg->len, counter);
+	frames_in_take(self, &from, segment_payload(d->b, seg), seg->len, counter, &d->probe);
 }
 
 /* Every number of the ordered lane has its place in the order, also where there is no packet. */
@@ -185,6 +186,15 @@ static void account(struct dp_thread *self, const struct delivery *d)
 	dp_peer_heard(b->peer, d->has_data, b->time_ns);
 }
 
+static void deliver_segments(struct dp_thread *self, struct delivery *d)
+{
+	d->path_id = dp_peer_find_path(d->peer, &d->b->route);
+	for (unsigned i = 0; i < d->b->len; i++)
+		deliver_segment(self, d, &d->b->segment[i]);
+	if (d->probe.body)
+		frames_in_answer(self, d->b, d->path_id, &d->probe);
+}
+
 void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
 {
 	struct delivery d = {.b = b,
@@ -196,11 +206,8 @@ void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
 	(void)slot; /* arrivals have but one order */
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
 	self->tun_fd = self->tun->fd[dp_peer_queue(b->peer)];
-	if (b->kind == BATCH_OPEN) {
-		d.path_id = dp_peer_find_path(b->peer, &b->route);
-		for (unsigned i = 0; i < b->len; i++)
-			deliver_segment(self, &d, &b->segment[i]);
-	}
+	if (b->kind == BATCH_OPEN)
+		deliver_segments(self, &d);
 	if (d.authentic)
 		account(self, &d);
 	if (d.reorder)

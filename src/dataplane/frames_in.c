@@ -25,43 +25,65 @@
 #define ECHO_NS      (NS_PER_S / 320)
 #define ECHOES_BURST 160u
 
-/* Whether the datagram in hand leaves room for an ECHO, and its peer for another one. */
-static bool may_echo(const struct frames_origin *from, unsigned *answer_bytes)
+/* Whether the datagram in hand is as long as the ECHO that it asks for; what it may ask for beside
+ * becomes less by that.
+ */
+static bool pays_for_echo(unsigned *answer_bytes)
 {
 	unsigned bytes = frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_echo));
 
-	if (bytes > *answer_bytes ||
-	    !bucket_take(&from->b->peer->echoes, ECHO_NS, ECHOES_BURST * ECHO_NS, from->b->time_ns))
+	if (bytes > *answer_bytes)
 		return false;
 	*answer_bytes -= bytes;
 	return true;
 }
 
-/* Answers a probe at once, on the path where it came in and from the address it was sent to: the shorter it
- * is held, the truer the round trip. A probe from an address that is no path yet is control's business.
- */
-static void answer_probe(struct dp_thread *self, const struct frames_origin *from,
-                         const struct frame *frame, unsigned *answer_bytes)
+static bool may_echo(const struct batch *b)
 {
-	const struct frame_probe *probe = (const void *)frame->body;
+	return bucket_take(&b->peer->echoes, ECHO_NS, ECHOES_BURST * ECHO_NS, b->time_ns);
+}
+
+/* On the path where it came in and from the address it was sent to. A probe from an address that is
+ * no path yet is control's business.
+ */
+static void send_echo(struct dp_thread *self, const struct batch *b, unsigned path_id,
+                      const struct probe_in *probe)
+{
 	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
-	struct frame_echo echo = {.path_id = probe->path_id};
+	struct frame_echo echo = {.path_id = probe->body->path_id};
 	struct batch *answer;
 
-	if (!may_echo(from, answer_bytes)) {
+	memcpy(echo.seq, probe->body->seq, sizeof echo.seq);
+	memcpy(echo.t_tx_us, probe->body->t_tx_us, sizeof echo.t_tx_us);
+	memcpy(echo.tx_packets, probe->body->tx_packets, sizeof echo.tx_packets);
+	store_le32(echo.rx_packets, (uint32_t)probe->heard);
+	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
+	answer = late_make(self, b->peer, b->keypair, path_id, LANE_CONTROL + path_id, payload,
+	                   sizeof payload, &b->route, b->time_ns);
+	if (answer)
+		dp_follow(self, answer);
+}
+
+void frames_in_answer(struct dp_thread *self, const struct batch *b, unsigned path_id,
+                      const struct probe_in *newest)
+{
+	if (may_echo(b))
+		send_echo(self, b, path_id, newest);
+	else
+		dp_drop(self, DROP_ANSWER_LIMITED, 1);
+}
+
+/* The last probe of a payload asks for an answer. */
+static void want_answer(struct dp_thread *self, const struct frames_origin *from,
+                        const struct frame *frame, uint64_t counter, unsigned *answer_bytes,
+                        struct probe_in *newest)
+{
+	if (!pays_for_echo(answer_bytes)) {
 		dp_drop(self, DROP_ANSWER_LIMITED, 1);
 		return;
 	}
-	memcpy(echo.seq, probe->seq, sizeof echo.seq);
-	memcpy(echo.t_tx_us, probe->t_tx_us, sizeof echo.t_tx_us);
-	memcpy(echo.tx_packets, probe->tx_packets, sizeof echo.tx_packets);
-	store_le32(echo.rx_packets, (uint32_t)from->heard);
-	frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
-	answer = late_make(self, from->b->peer, from->b->keypair, from->path_id,
-	                   LANE_CONTROL + from->path_id, payload, sizeof payload, &from->b->route,
-	                   from->b->time_ns);
-	if (answer)
-		dp_follow(self, answer);
+	if (!newest->body || counter > newest->counter)
+		*newest = (struct probe_in){(const void *)frame->body, counter, from->heard};
 }
 
 /* Of several addresses of ours the peer speaks to another one than we answer from. Where the system chooses,
@@ -180,9 +202,10 @@ static void keep_probe(const struct frames_origin *from, const struct frame *fra
 	signs_put(&from->b->peer->path[from->path_id].probes, &sign);
 }
 
-/* Life signs of a path we know: the newest probe of the payload is answered, and control is told. */
+/* Life signs of a path we know: the last probe of the payload counts, and control is told. */
 static void take_signs(struct dp_thread *self, const struct frames_origin *from,
-                       const uint8_t *payload, size_t len, unsigned *answer_bytes)
+                       const uint8_t *payload, size_t len, uint64_t counter,
+                       unsigned *answer_bytes, struct probe_in *newest)
 {
 	struct frame frame, probe = {0};
 	size_t offset = 0;
@@ -195,7 +218,7 @@ static void take_signs(struct dp_thread *self, const struct frames_origin *from,
 	}
 	if (probe.body) {
 		note_delay(from, &probe);
-		answer_probe(self, from, &probe, answer_bytes);
+		want_answer(self, from, &probe, counter, answer_bytes, newest);
 		keep_probe(from, &probe);
 	}
 	mailbox_tell(from->b->peer, PEER_EVENT_SIGNS);
@@ -205,7 +228,8 @@ static void take_signs(struct dp_thread *self, const struct frames_origin *from,
  * own or a forged one, than he sends himself.
  */
 void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
-                    const uint8_t *payload, size_t len, uint64_t counter)
+                    const uint8_t *payload, size_t len, uint64_t counter,
+                    struct probe_in *newest)
 {
 	bool is_on_path = from->path_id != PATH_NONE;
 	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
@@ -217,7 +241,7 @@ void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
 	if (!check_frames(self, payload, len, &types))
 		return;
 	if (is_on_path && types & signs && keypair_is_fresh(from->b->keypair, from->b->time_ns))
-		take_signs(self, from, payload, len, &answer_bytes);
+		take_signs(self, from, payload, len, counter, &answer_bytes, newest);
 	if (types & reported)
 		frames_in_pass_on(self, from, payload, len, counter, answer_bytes);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* frames_in.h - what is done with the control frames of an authentic datagram.
  *
- * The newest PROBE of a path is answered at once: the shorter it is held, the truer the round trip. What it and
- * an ECHO say is kept with the path (signs.h). All else, and a PROBE from where no path is, control gets as
- * a notice.
+ * The newest PROBE that came in a batch is answered at once: the shorter it is held, the truer the
+ * round trip. What it and an ECHO say is kept with the path (signs.h). All else, and a PROBE from
+ * where no path is, control gets as a notice.
  *
  * All in the emitting role of the peer's `arriving` sequencer, RCU online.
  */
@@ -16,6 +16,7 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
+struct frame_probe;
 struct reorder;
 
 /* Where a datagram came from. */
@@ -26,9 +27,25 @@ struct frames_origin {
 	struct reorder *reorder; /* is told the delays of probes; or NULL */
 };
 
-/* Takes a payload of frames. With one bad frame all of it is dropped and counted. Answers go to dp_follow(). */
+/* The newest probe of a batch that is to be answered: one, however many came, or the answers to a
+ * flood would take all memory of who delivers. All zero: none.
+ */
+struct probe_in {
+	const struct frame_probe *body; /* in the batch; NULL: none */
+	uint64_t counter;               /* of its datagram */
+	uint64_t heard;                 /* as of its origin */
+};
+
+/* Takes a payload of frames. With one bad frame all of it is dropped and counted. A probe on a path
+ * that is newer than @newest takes its place.
+ */
 void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
-                    const uint8_t *payload, size_t len, uint64_t counter);
+                    const uint8_t *payload, size_t len, uint64_t counter,
+                    struct probe_in *newest);
+
+/* Answers @newest of batch @b, which came over path @path_id: the answer goes to dp_follow(). */
+void frames_in_answer(struct dp_thread *self, const struct batch *b, unsigned path_id,
+                      const struct probe_in *newest);
 
 /* Passes @len bytes of frames (none: merely the origin) on to control, with the datagram's @counter and what
  * answers to it may weigh together. Dropped and counted when there is no room.

@@ -10,6 +10,8 @@
 #ifndef DATAPLANE_SELF_H
 #define DATAPLANE_SELF_H
 
+#include <assert.h>
+
 #include "base/align.h"
 #include "base/counter.h"
 #include "dataplane/batch.h"
@@ -40,7 +42,7 @@ struct dp_thread {
 	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */
 	int tun_fd;                  /* [O] ... and the queue of it that takes them */
 
-	struct batch *follow, *follow_last; /* [O] see dp_follow() */
+	struct batch *follower; /* [O] see dp_follow() */
 
 	struct batch_pool pool; /* [O] what it allocates from */
 	uint64_t now_ns;        /* [O] boot time, read once per turn; dispatcher and RX threads */
@@ -61,26 +63,22 @@ static inline void dp_drop_batch(struct dp_thread *self, struct batch *b, enum d
 	batch_free(b);
 }
 
-/* Puts @b, a late batch that has entered its path's order, behind what leaves when the present delivery is over:
- * an answer is not sent from within, or delivering and sending would call each other. For who delivers.
+/* Keeps @b, a late batch that has entered its path's order, until the present delivery is over: an answer
+ * is not sent from within, or delivering and sending would call each other. One of each delivery. For who
+ * delivers.
  */
 static inline void dp_follow(struct dp_thread *self, struct batch *b)
 {
-	b->next = NULL;
-	if (self->follow)
-		self->follow_last->next = b;
-	else
-		self->follow = b;
-	self->follow_last = b;
+	assert(!self->follower);
+	self->follower = b;
 }
 
-/* The next of them, or NULL. */
+/* What was kept, or NULL. */
 static inline struct batch *dp_take_follower(struct dp_thread *self)
 {
-	struct batch *b = self->follow;
+	struct batch *b = self->follower;
 
-	if (b)
-		self->follow = b->next;
+	self->follower = NULL;
 	return b;
 }
 

@@ -60,15 +60,16 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 		pass_role_on(self, peer, path_id);
 }
 
-/* A sequencer_emit of arrivals. What follows leaves between two deliveries, not after all of a turn: so it never
- * takes more of the pool than one batch gives rise to.
+/* A sequencer_emit of arrivals. What follows leaves between two deliveries, not after all of a turn:
+ * so it never takes more of the pool than one batch gives rise to, and that is one.
  */
 static void deliver_and_follow(struct dp_thread *self, struct batch *b, unsigned slot)
 {
 	struct batch *next;
 
 	deliver_batch(self, b, slot);
-	while ((next = dp_take_follower(self)))
+	next = dp_take_follower(self);
+	if (next)
 		finish(self, next, next->path_id);
 }
 

@@ -748,13 +748,15 @@ static void put_others(struct dp_peer *other[static PEERS])
 	}
 }
 
-/* A datagram of @from, as if just received; @worker, which has ended and so is ours, takes it in. */
-static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len,
-                       uint64_t now_ns)
+static struct dp_thread *ended_worker(void)
 {
-	struct dp_thread *worker = &end.engine->work.worker[0].self, *rx = &end.engine->control;
-	struct batch *b = batch_get(&rx->pool);
-	struct segment *seg = batch_append(b, rx->pool.stride);
+	return &end.engine->work.worker[0].self;
+}
+
+/* A batch of @from, as if received at @now_ns, for datagrams to be added. */
+static struct batch *begin_batch(struct batch_pool *pool, struct dp_peer *from, uint64_t now_ns)
+{
+	struct batch *b = batch_get(pool);
 
 	b->kind = BATCH_OPEN;
 	cr_assert(keypair_get(kp));
@@ -762,10 +764,32 @@ static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payloa
 	b->peer = dp_peer_get(from);
 	b->route = (struct route){.link = engine_link(end.engine, 0), .remote = far_at[0]};
 	b->time_ns = now_ns;
+	return b;
+}
+
+static void add_datagram(struct batch *b, uint64_t seq, const uint8_t *payload, size_t len)
+{
+	struct segment *seg = batch_append(b, b->home->stride);
+
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, control_counter(3, seq),
 	                              payload, len);
-	sequencer_enter(&from->arriving, b);
-	work_run(worker, b);
+}
+
+/* A worker that has ended, and so is ours, takes it in. */
+static void take_in_batch(struct batch *b)
+{
+	sequencer_enter(&b->peer->arriving, b);
+	work_run(ended_worker(), b);
+}
+
+/* A datagram of @from, as if just received. */
+static void take_in_at(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len,
+                       uint64_t now_ns)
+{
+	struct batch *b = begin_batch(&end.engine->control.pool, from, now_ns);
+
+	add_datagram(b, seq, payload, len);
+	take_in_batch(b);
 }
 
 static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, size_t len)
@@ -878,6 +902,42 @@ Test(deliver, flood_of_probes_is_answered_so_far_and_another_peers_are_still)
 	take_in_at(other[0], seq++, payload, len, now_ns + NS_PER_S);
 	expect_echo(0, 1);
 	put_others(other);
+}
+
+/* However many come, in whatever order: the memory of who delivers is for answers to others as well. */
+Test(deliver, of_probes_received_together_the_newest_is_answered)
+{
+	struct dp_peer *other[PEERS];
+	struct batch_pool pool;
+	struct batch *b;
+	uint8_t payload[64];
+	uint32_t taken = 0;
+	struct life_sign sign;
+	unsigned free_before;
+
+	engine_stop(end.engine);
+	create_others(other);
+	cr_assert(eq(int, batch_pool_init(&pool, 1, batch_bytes_for(256), 256), 0));
+	free_before = rig_pool_count(&ended_worker()->pool);
+	b = begin_batch(&pool, other[0], clock_boot_ns());
+	for (unsigned i = 0; i < BATCH_MAX; i++) {
+		unsigned number = i == BATCH_MAX - 2 ? BATCH_MAX - 1 :
+		                  i == BATCH_MAX - 1 ? BATCH_MAX - 2 :
+		                                       i;
+		size_t len;
+
+		memset(payload, 0, sizeof payload);
+		len = probe_frame(payload, (uint16_t)(65530 + number));
+		add_datagram(b, number, payload, len + 8);
+	}
+	take_in_batch(b);
+	expect_echo(0, (uint16_t)(65530 + BATCH_MAX - 1));
+	cr_expect(not(rig_is_readable(far[0], 0)));
+	cr_expect(eq(uint, rig_pool_count(&ended_worker()->pool), free_before));
+	cr_expect(signs_take(&other[0]->path[0].probes, &taken, &sign));
+	expect_only(DROP_REASON_COUNT, 0);
+	put_others(other);
+	batch_pool_fini(&pool);
 }
 
 /* ---- order of sending ---- */
