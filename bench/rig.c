@@ -305,14 +305,14 @@ size_t rig_room_bytes(const struct rig *rig)
 static void take_news(struct engine *engine)
 {
 	struct dp_peer *peer;
-	struct batch *report;
+	struct batch *notice;
 	unsigned events;
 
 	engine_events_begin(engine);
 	while ((peer = engine_take_event(engine, &events)))
 		dp_peer_put(peer);
-	while ((report = engine_take_report(engine)))
-		batch_free(report);
+	while ((notice = engine_take_notice(engine)))
+		batch_free(notice);
 }
 
 /* On every path, both ways: their delays tell the receiver how long a gap is worth waiting for. */

@@ -35,11 +35,11 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 	peer_service(peer, now_ns); /* which takes the life signs */
 }
 
-static void take_report(const struct batch *report, uint64_t now_ns)
+static void take_notice(const struct batch *notice, uint64_t now_ns)
 {
-	struct peer *peer = report->peer->control;
+	struct peer *peer = notice->peer->control;
 
-	peer_take_report(peer, report, now_ns);
+	peer_take_notice(peer, notice, now_ns);
 	peer_service(peer, now_ns);
 }
 
@@ -63,8 +63,8 @@ static void take_handshakes(struct control *control, uint64_t now_ns)
 void notices_take(struct control *control, uint64_t now_ns)
 {
 	struct dp_peer *dp;
-	struct batch *report;
-	unsigned events, events_taken = 0, reports_taken = 0;
+	struct batch *notice;
+	unsigned events, events_taken = 0, notices_taken = 0;
 
 	engine_events_begin(control->engine);
 	if (engine_tun_error(control->engine)) {
@@ -81,13 +81,13 @@ void notices_take(struct control *control, uint64_t now_ns)
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
 	}
-	while (reports_taken < EVENTS_PER_TURN && (report = engine_take_report(control->engine))) {
-		reports_taken++;
-		take_report(report, now_ns);
-		batch_free(report);
+	while (notices_taken < EVENTS_PER_TURN && (notice = engine_take_notice(control->engine))) {
+		notices_taken++;
+		take_notice(notice, now_ns);
+		batch_free(notice);
 	}
 	take_handshakes(control, now_ns);
-	if (events_taken == EVENTS_PER_TURN || reports_taken == EVENTS_PER_TURN)
+	if (events_taken == EVENTS_PER_TURN || notices_taken == EVENTS_PER_TURN)
 		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }
 

@@ -10,7 +10,7 @@
 
 /* A datagram being taken. */
 struct cause {
-	const struct batch *report;
+	const struct batch *notice;
 	struct reply_budget budget; /* of what may be sent because of it */
 	unsigned ack_path; /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
 	bool has_response; /* and this with it */
@@ -32,7 +32,7 @@ static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type t
 static void take_hello(struct peer *peer, struct cause *cause, const struct frame *f,
                        uint64_t now_ns)
 {
-	const struct batch *r = cause->report;
+	const struct batch *r = cause->notice;
 	unsigned id = r->path_id == PATH_NONE ? peer_path_to_speak(peer) : r->path_id;
 	const struct frame_hello *hello = (const void *)f->body;
 
@@ -75,7 +75,7 @@ static void take_stray_probe(struct peer *peer, struct cause *cause, const struc
                              uint64_t now_ns)
 {
 	const struct frame_probe *probe = (const void *)f->body;
-	const struct batch *r = cause->report;
+	const struct batch *r = cause->notice;
 	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->paths.slot[r->path_id];
 
 	heed_probe(peer, r->keypair->local_index, now_ns);
@@ -123,7 +123,7 @@ static unsigned lane_for(struct peer *peer, const struct route *route)
 static void take_challenge(struct peer *peer, struct cause *cause, const struct frame *f,
                            uint64_t now_ns)
 {
-	const struct batch *r = cause->report;
+	const struct batch *r = cause->notice;
 	unsigned id = r->path_id == PATH_NONE ? lane_for(peer, &r->route) : r->path_id;
 	bool is_joined = r->path_id != PATH_NONE && cause->ack_path == id;
 	unsigned bytes = is_joined ? GREETING_BYTES - HELLO_BYTES : CHALLENGE_BYTES;
@@ -167,7 +167,7 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 	switch (f->type) {
 	case FRAME_HELLO:
 	case FRAME_HELLO_ACK:
-		if (session_is_newest(&peer->session, cause->report->keypair))
+		if (session_is_newest(&peer->session, cause->notice->keypair))
 			take_hello(peer, cause, f, now_ns);
 		break;
 	case FRAME_PROBE:
@@ -177,10 +177,10 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 		take_challenge(peer, cause, f, now_ns);
 		break;
 	case FRAME_PATH_RESPONSE:
-		peer_take_path_response(peer, &cause->report->route, (const void *)f->body, now_ns);
+		peer_take_path_response(peer, &cause->notice->route, (const void *)f->body, now_ns);
 		break;
 	case FRAME_GOODBYE:
-		if (session_is_newest(&peer->session, cause->report->keypair))
+		if (session_is_newest(&peer->session, cause->notice->keypair))
 			take_goodbye(peer, f, now_ns);
 		break;
 	default:
@@ -242,9 +242,9 @@ void peer_take_signs(struct peer *peer, uint64_t now_ns)
 	}
 }
 
-void peer_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns)
+void peer_take_notice(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
-	struct cause cause = {.report = r, .budget.bytes = r->answer_bytes, .ack_path = PATH_NONE};
+	struct cause cause = {.notice = r, .budget.bytes = r->answer_bytes, .ack_path = PATH_NONE};
 	const uint8_t *payload;
 	struct frame frame;
 	size_t offset = 0;

@@ -9,8 +9,8 @@
 
 #include "control/peer.h"
 
-/* Frames that came in; @r is the report. */
-void peer_take_report(struct peer *peer, const struct batch *r, uint64_t now_ns);
+/* Frames that came in; @r is the notice. */
+void peer_take_notice(struct peer *peer, const struct batch *r, uint64_t now_ns);
 
 /* Answers to our probes and the peer's own, on every path of @peer, since the last call. */
 void peer_take_signs(struct peer *peer, uint64_t now_ns);

@@ -43,7 +43,7 @@ enum batch_kind {
 	BATCH_TURN, /* empty: the role of emitting, for the path or, with PATH_NONE, for arrivals */
 	BATCH_FLUSH,     /* empty: makes packets that wait for their turn be looked at again */
 	BATCH_HANDSHAKE, /* for the control thread: a handshake message that came among data */
-	BATCH_REPORT,    /* for the control thread: frames that came in, or an address that moved */
+	BATCH_NOTICE,    /* for the control thread: frames that came in, or an address that moved */
 };
 
 struct segment {
@@ -72,9 +72,9 @@ struct batch {
 	struct keypair *keypair; /* a reference, or NULL */
 	struct route route;      /* receive: where it came from */
 	uint64_t time_ns;        /* receive: when; late ECHO: when the probe came */
-	uint64_t first_counter;  /* sealing; report: counter of the datagram */
-	uint64_t rx_packets;     /* report: heard on the path before this one */
-	uint32_t answer_bytes;   /* report: what answers to it may weigh together, UDP payload */
+	uint64_t first_counter;  /* sealing; notice: counter of the datagram */
+	uint64_t rx_packets;     /* notice: heard on the path before this one */
+	uint32_t answer_bytes;   /* notice: what answers to it may weigh together, UDP payload */
 
 	unsigned len;
 	uint32_t used; /* bytes of the buffer up to the end of the last segment's slot */

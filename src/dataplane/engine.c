@@ -29,7 +29,7 @@
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
-_Static_assert(INNER_BYTES_MIN >= FRAMES_LEN_MAX, "a report fits a slot");
+_Static_assert(INNER_BYTES_MIN >= FRAMES_LEN_MAX, "a notice fits a slot");
 
 /* Workers that one dispatcher can feed: it takes a third of the time that sealing takes. */
 #define WORKERS_PER_QUEUE 2u
@@ -453,7 +453,7 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events)
 	return mailbox_take_event(&engine->mailbox, ret_events);
 }
 
-struct batch *engine_take_report(struct engine *engine)
+struct batch *engine_take_notice(struct engine *engine)
 {
 	return mailbox_take_notice(&engine->mailbox);
 }

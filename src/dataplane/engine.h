@@ -135,12 +135,12 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
                     size_t len);
 
-/* The next report (peer, keypair, route, path_id, time_ns, rx_packets, answer_bytes, and the frames as the payload of
+/* The next notice (peer, keypair, route, path_id, time_ns, rx_packets, answer_bytes, and the frames as the payload of
  * segment 0, or no segment when merely the origin is new), or NULL. The caller frees it. PROBE and ECHO
- * that came in on a path are not reported: they wait in dp_path.probes and answers, and PEER_EVENT_SIGNS
+ * that came in on a path make none: they wait in dp_path.probes and answers, and PEER_EVENT_SIGNS
  * tells of them.
  */
-struct batch *engine_take_report(struct engine *engine);
+struct batch *engine_take_notice(struct engine *engine);
 
 /* The next handshake message that came among data (segment 0, header included, and its route), or NULL.
  * The caller frees it. Left where they are, they cost nobody else his place.

@@ -120,7 +120,7 @@ void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
 		dp_drop(self, DROP_CONTROL_BUSY, 1);
 		return;
 	}
-	r->kind = BATCH_REPORT;
+	r->kind = BATCH_NOTICE;
 	r->peer = dp_peer_get(from->b->peer);
 	if (keypair_get(from->b->keypair))
 		r->keypair = from->b->keypair;
@@ -142,8 +142,8 @@ void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
 
 #define FRAME_BIT(type) (1u << (type))
 
-/* What control hears of by a report of its own; a PROBE only from where no path is. */
-#define FRAMES_REPORTED                                                                          \
+/* What control hears of by a notice of its own; a PROBE only from where no path is. */
+#define FRAMES_TOLD                                                                              \
 	(FRAME_BIT(FRAME_HELLO) | FRAME_BIT(FRAME_HELLO_ACK) | FRAME_BIT(FRAME_PATH_CHALLENGE) | \
 	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_GOODBYE))
 
@@ -234,7 +234,7 @@ void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
 	bool is_on_path = from->path_id != PATH_NONE;
 	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);
 	bool is_stray = !is_on_path || is_spoken_to_elsewhere(from);
-	uint32_t reported = FRAMES_REPORTED | (is_stray ? FRAME_BIT(FRAME_PROBE) : 0);
+	uint32_t told = FRAMES_TOLD | (is_stray ? FRAME_BIT(FRAME_PROBE) : 0);
 	unsigned answer_bytes = (unsigned)len + TRANSPORT_OVERHEAD;
 	uint32_t types;
 
@@ -242,6 +242,6 @@ void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
 		return;
 	if (is_on_path && types & signs && keypair_is_fresh(from->b->keypair, from->b->time_ns))
 		take_signs(self, from, payload, len, counter, &answer_bytes, newest);
-	if (types & reported)
+	if (types & told)
 		frames_in_pass_on(self, from, payload, len, counter, answer_bytes);
 }

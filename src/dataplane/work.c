@@ -117,7 +117,7 @@ void work_run(struct dp_thread *self, struct batch *b)
 		take_turn(self, b);
 		break;
 	case BATCH_HANDSHAKE:
-	case BATCH_REPORT:
+	case BATCH_NOTICE:
 		assert(!"not for workers");
 	}
 }

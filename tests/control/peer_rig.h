@@ -50,7 +50,7 @@ struct peer_rig {
 	struct endpoint remote[RIG_LINKS];
 	struct noise_identity other; /* the peer's keys */
 	struct noise_remote us;      /* and what it knows of ours */
-	struct batch_pool pool;      /* of reports */
+	struct batch_pool pool;      /* of notices */
 	uint64_t now_ns;
 };
 
@@ -239,8 +239,8 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 	return kp;
 }
 
-/* What the data plane reports when one frame came under @kp over link @i from the peer's end. */
-static inline struct batch *rig_report(struct peer_rig *rig, struct keypair *kp, unsigned i,
+/* What the data plane tells when one frame came under @kp over link @i from the peer's end. */
+static inline struct batch *rig_notice(struct peer_rig *rig, struct keypair *kp, unsigned i,
                                        unsigned path_id, enum frame_type type, const void *body,
                                        size_t len)
 {
@@ -248,7 +248,7 @@ static inline struct batch *rig_report(struct peer_rig *rig, struct keypair *kp,
 	struct segment *seg;
 
 	cr_assert(ne(ptr, r, NULL));
-	r->kind = BATCH_REPORT;
+	r->kind = BATCH_NOTICE;
 	r->peer = dp_peer_get(rig->peer->dp);
 	cr_assert(keypair_get(kp));
 	r->keypair = kp;
@@ -265,9 +265,9 @@ static inline struct batch *rig_report(struct peer_rig *rig, struct keypair *kp,
 static inline void rig_frame(struct peer_rig *rig, struct keypair *kp, unsigned i, unsigned path_id,
                              enum frame_type type, const void *body, size_t len)
 {
-	struct batch *r = rig_report(rig, kp, i, path_id, type, body, len);
+	struct batch *r = rig_notice(rig, kp, i, path_id, type, body, len);
 
-	peer_take_report(rig->peer, r, rig->now_ns);
+	peer_take_notice(rig->peer, r, rig->now_ns);
 	batch_free(r);
 }
 

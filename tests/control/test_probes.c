@@ -262,7 +262,7 @@ Test(probes, paths_of_a_peer_and_peers_have_parts_of_the_interval_of_their_own)
 
 /* ---- what frames of a peer may cause ---- */
 
-/* A report of frames of types @first and @second in turn, @count in all, in a datagram over path 0 or, without
+/* A notice of frames of types @first and @second in turn, @count in all, in a datagram over path 0 or, without
  * path, from elsewhere.
  */
 static void take_mixed(struct peer *p, enum frame_type first, enum frame_type second,
@@ -287,7 +287,7 @@ static void take_mixed(struct peer *p, enum frame_type first, enum frame_type se
 	r->answer_bytes = answer_bytes;
 	cr_assert(keypair_get(p->session.current));
 	r->keypair = p->session.current;
-	peer_take_report(p, r, now_ns);
+	peer_take_notice(p, r, now_ns);
 	batch_free(r);
 	batch_pool_fini(&pool);
 }

@@ -249,17 +249,17 @@ static inline void rig_await_event(struct rig_end *end, unsigned bit)
 	end->events &= ~bit;
 }
 
-/* The next report; waits for it. The caller frees it. */
-static inline struct batch *rig_await_report(struct rig_end *end)
+/* The next notice; waits for it. The caller frees it. */
+static inline struct batch *rig_await_notice(struct rig_end *end)
 {
-	struct batch *report;
+	struct batch *notice;
 
-	while (!(report = engine_take_report(end->engine))) {
+	while (!(notice = engine_take_notice(end->engine))) {
 		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
-		          "no report came");
+		          "no notice came");
 		rig_take_events(end);
 	}
-	return report;
+	return notice;
 }
 
 /* The next handshake message that came among data; waits for it. The caller frees it. */
@@ -305,11 +305,11 @@ static inline unsigned rig_pool_count(struct batch_pool *pool)
 static inline void rig_expect_all_home(struct rig_end *end)
 {
 	struct engine *e = end->engine;
-	struct batch *report;
+	struct batch *notice;
 
 	rig_take_events(end);
-	while ((report = engine_take_report(e)) || (report = engine_take_handshake(e)))
-		batch_free(report);
+	while ((notice = engine_take_notice(e)) || (notice = engine_take_handshake(e)))
+		batch_free(notice);
 	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
 	for (unsigned i = 0; i < e->set.tun.queues; i++)
 		rig_expect_count("dispatcher's pool", rig_pool_count(&e->dispatcher[i].self.pool),

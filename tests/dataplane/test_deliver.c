@@ -90,9 +90,9 @@ static void expect_only(enum drop_reason reason, uint64_t count)
 		cr_expect(eq(u64, drops(i), i == reason ? count : 0), "%s", drop_name(i));
 }
 
-static void expect_no_report(void)
+static void expect_no_notice(void)
 {
-	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
+	cr_expect(eq(ptr, engine_take_notice(end.engine), NULL));
 }
 
 /* ---- datagrams that are refused ---- */
@@ -122,7 +122,7 @@ Test(deliver, datagram_with_any_bit_changed_is_dropped)
 	cr_expect(eq(sz, rig_read(&end, datagram), sizeof packet));
 	ASSERT_BYTES(datagram, packet, sizeof packet);
 	cr_expect(eq(u64, drops(DROP_REPLAY), 0));
-	expect_no_report();
+	expect_no_notice();
 }
 
 Test(deliver, datagram_cut_at_any_length_is_dropped)
@@ -441,13 +441,13 @@ Test(deliver, plain_peer_is_followed_by_its_newest_packet_only)
 	send_seq(0, 10, 1);
 	expect_seq(1);
 	rig_until(counter_read(&peer->path[0].rx_packets) == 1);
-	expect_no_report();
+	expect_no_notice();
 	send_seq(1, 9, 2); /* older: it merely took its time */
 	expect_seq(2);
 	rig_until(counter_read(&peer->path[1].rx_packets) == 1);
 	send_seq(1, 11, 3);
 	expect_seq(3);
-	r = rig_await_report(&end);
+	r = rig_await_notice(&end);
 	cr_expect(eq(uint, r->len, 0)); /* merely the origin */
 	cr_expect(eq(ptr, r->peer, peer));
 	cr_expect(eq(uint, r->path_id, 1));
@@ -455,7 +455,7 @@ Test(deliver, plain_peer_is_followed_by_its_newest_packet_only)
 	cr_expect(eq(ptr, r->route.link, engine_link(end.engine, 1)));
 	cr_expect(eq(u64, r->first_counter, 11));
 	batch_free(r);
-	expect_no_report();
+	expect_no_notice();
 }
 
 Test(deliver, bonded_peer_is_not_followed)
@@ -465,7 +465,7 @@ Test(deliver, bonded_peer_is_not_followed)
 	send_seq(1, 11, 3);
 	expect_seq(3);
 	rig_until(counter_read(&peer->path[1].rx_packets) == 1);
-	expect_no_report();
+	expect_no_notice();
 }
 
 /* ---- frames ---- */
@@ -525,7 +525,7 @@ Test(deliver, probe_is_answered_on_its_path_and_control_hears_of_it)
 		cr_expect(eq(u32, sign.sent, 7));
 		cr_expect(eq(u32, sign.heard, i / 2));
 	}
-	expect_no_report();
+	expect_no_notice();
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
@@ -558,10 +558,10 @@ Test(deliver, answer_is_kept_with_the_path_it_is_about_and_came_on)
 	cr_expect(eq(u32, sign.heard, 11));
 	taken = 0;
 	cr_expect(not(signs_take(&peer->path[1].answers, &taken, &sign)));
-	expect_no_report();
+	expect_no_notice();
 }
 
-Test(deliver, probe_from_an_unknown_origin_is_reported_and_not_answered)
+Test(deliver, probe_from_an_unknown_origin_is_told_and_not_answered)
 {
 	struct endpoint stranger_at;
 	int stranger = rig_far_socket("127.0.0.1:0", &stranger_at);
@@ -572,7 +572,7 @@ Test(deliver, probe_from_an_unknown_origin_is_reported_and_not_answered)
 	len = rig_seal(datagram, INDEX_HERE, control_counter(3, 0), payload,
 	               probe_frame(payload, 1));
 	rig_send(stranger, &here[0], datagram, len);
-	r = rig_await_report(&end);
+	r = rig_await_notice(&end);
 	cr_expect(eq(uint, r->path_id, PATH_NONE));
 	cr_expect(endpoint_equal(&r->route.remote, &stranger_at));
 	cr_expect(eq(ptr, r->route.link, engine_link(end.engine, 0)));
@@ -595,7 +595,7 @@ Test(deliver, frames_from_a_plain_peer_are_no_packets)
 	send_payload(0, 0, payload, len);
 	flush();
 	expect_only(DROP_INNER_MALFORMED, 2);
-	expect_no_report();
+	expect_no_notice();
 	cr_expect(not(rig_is_readable(far[0], 0)));
 }
 
@@ -622,7 +622,7 @@ Test(deliver, payload_with_one_bad_frame_is_dropped_whole)
 	}
 	flush();
 	expect_only(DROP_FRAME_MALFORMED, sizeof bad / sizeof *bad);
-	expect_no_report();
+	expect_no_notice();
 	cr_expect(not(rig_is_readable(far[0], 0)));
 }
 
@@ -642,7 +642,7 @@ Test(deliver, unknown_frame_is_counted_and_those_beside_it_are_heeded)
 	len = frame_append(payload, len, sizeof payload, FRAME_HELLO, hello, sizeof hello);
 	send_payload(0, control_counter(3, 1), payload, len);
 	expect_echo(0, 7);
-	r = rig_await_report(&end);
+	r = rig_await_notice(&end);
 	ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
 	batch_free(r);
 	expect_only(DROP_FRAME_UNKNOWN, 4);
@@ -669,17 +669,17 @@ static size_t hello_frame(uint8_t payload[static 64])
 	return frame_append(payload, 0, 64, FRAME_HELLO, &body, sizeof body);
 }
 
-static unsigned free_reports(void)
+static unsigned free_notices(void)
 {
 	unsigned count = 0;
 	struct batch *r;
 
-	for (; (r = engine_take_report(end.engine)); count++)
+	for (; (r = engine_take_notice(end.engine)); count++)
 		batch_free(r);
 	return count;
 }
 
-/* A peer may send what it likes: the newest signs of its paths are there, and nobody has lost a report. */
+/* A peer may send what it likes: the newest signs of its paths are there, and nobody has lost a notice. */
 Test(deliver, newest_life_signs_are_kept_while_nobody_takes_them)
 {
 	uint8_t payload[64];
@@ -697,12 +697,12 @@ Test(deliver, newest_life_signs_are_kept_while_nobody_takes_them)
 		cr_expect(eq(u32, sign.number, 100 - SIGNS_KEPT + i));
 	}
 	cr_expect(not(signs_take(&peer->path[0].answers, &taken, &sign)));
-	expect_no_report();
+	expect_no_notice();
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
 /* The queue is full of this peer's own: its life signs pass all the same. */
-Test(deliver, life_signs_need_no_place_among_reports)
+Test(deliver, life_signs_need_no_place_among_notices)
 {
 	uint8_t payload[64];
 	uint32_t taken = 0;
@@ -717,10 +717,10 @@ Test(deliver, life_signs_need_no_place_among_reports)
 	taken = 0;
 	cr_expect(eq(u32, rig_await_sign(&peer->path[0].answers, &taken).number, 8));
 	expect_only(DROP_CONTROL_BUSY, 3 * NOTICES_MAX - NOTICES_PER_PEER);
-	cr_expect(eq(uint, free_reports(), NOTICES_PER_PEER));
+	cr_expect(eq(uint, free_notices(), NOTICES_PER_PEER));
 	/* And there is room again for as many. */
 	send_payload(0, control_counter(3, 1000), payload, hello_frame(payload));
-	batch_free(rig_await_report(&end));
+	batch_free(rig_await_notice(&end));
 }
 
 enum {
@@ -741,7 +741,7 @@ static void create_others(struct dp_peer *other[static PEERS])
 static void put_others(struct dp_peer *other[static PEERS])
 {
 	rig_take_events(&end);
-	free_reports();
+	free_notices();
 	for (unsigned i = 0; i < PEERS; i++) {
 		engine_publish_target(other[i], 0, NULL);
 		rig_put_peer(other[i]);
@@ -797,8 +797,8 @@ static void take_in(struct dp_peer *from, uint64_t seq, const uint8_t *payload, 
 	take_in_at(from, seq, payload, len, clock_boot_ns());
 }
 
-/* Where a worker delivers its own memory must hold all reports that may wait, and answers. */
-Test(deliver, worker_answers_probes_while_nobody_takes_reports)
+/* Where a worker delivers its own memory must hold all notices that may wait, and answers. */
+Test(deliver, worker_answers_probes_while_nobody_takes_notices)
 {
 	struct dp_peer *other[PEERS];
 	uint8_t payload[64];
@@ -815,11 +815,11 @@ Test(deliver, worker_answers_probes_while_nobody_takes_reports)
 		expect_echo(0, i);
 	}
 	expect_only(DROP_CONTROL_BUSY, 2 * NOTICES_MAX);
-	cr_expect(eq(uint, free_reports(), NOTICES_MAX));
+	cr_expect(eq(uint, free_notices(), NOTICES_MAX));
 	put_others(other);
 }
 
-Test(deliver, one_peers_flood_of_reports_leaves_room_for_the_others)
+Test(deliver, one_peers_flood_of_notices_leaves_room_for_the_others)
 {
 	struct dp_peer *other[PEERS];
 	uint8_t payload[64];
@@ -833,7 +833,7 @@ Test(deliver, one_peers_flood_of_reports_leaves_room_for_the_others)
 	for (unsigned i = 1; i <= 8; i++)
 		take_in(other[i], seq++, payload, len);
 	expect_only(DROP_CONTROL_BUSY, 2 * NOTICES_MAX - NOTICES_PER_PEER);
-	cr_expect(eq(uint, free_reports(), NOTICES_PER_PEER + 8));
+	cr_expect(eq(uint, free_notices(), NOTICES_PER_PEER + 8));
 	put_others(other);
 }
 
@@ -860,8 +860,8 @@ Test(deliver, answers_are_no_longer_than_what_they_answer)
 	cr_expect(not(rig_is_readable(far[0], 0)));
 }
 
-/* What is left of the datagram's weight goes to control with the report. */
-Test(deliver, report_tells_what_answers_may_weigh)
+/* What is left of the datagram's weight goes to control with the notice. */
+Test(deliver, notice_tells_what_answers_may_weigh)
 {
 	uint8_t payload[64];
 	struct frame_probe probe = {.path_id = 3};
@@ -869,12 +869,12 @@ Test(deliver, report_tells_what_answers_may_weigh)
 	struct batch *r;
 
 	send_payload(0, control_counter(3, 0), payload, len);
-	r = rig_await_report(&end);
+	r = rig_await_notice(&end);
 	cr_expect(eq(u32, r->answer_bytes, len + TRANSPORT_OVERHEAD));
 	batch_free(r);
 	len = frame_append(payload, len, 64, FRAME_PROBE, &probe, sizeof probe);
 	send_payload(0, control_counter(3, 1), payload, len);
-	r = rig_await_report(&end);
+	r = rig_await_notice(&end);
 	cr_expect(eq(u32, r->answer_bytes, len + TRANSPORT_OVERHEAD - 64));
 	batch_free(r);
 }

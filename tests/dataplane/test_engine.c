@@ -404,7 +404,7 @@ static size_t hello(uint8_t payload[static 64])
 	return frame_append(payload, 0, 64, FRAME_HELLO, &body, sizeof body);
 }
 
-Test(engine, late_batch_arrives_as_report_with_its_path)
+Test(engine, late_batch_arrives_as_notice_with_its_path)
 {
 	struct tunnel t;
 	uint8_t payload[64] = {0};
@@ -418,8 +418,8 @@ Test(engine, late_batch_arrives_as_report_with_its_path)
 		payload[4 + 8] = (uint8_t)i;
 		cr_assert(engine_send_late(t.a.engine, t.to_b, t.kp_a, path, LANE_CONTROL + path,
 		                           payload, len, NULL));
-		r = rig_await_report(&t.b);
-		cr_expect(eq(int, r->kind, BATCH_REPORT));
+		r = rig_await_notice(&t.b);
+		cr_expect(eq(int, r->kind, BATCH_NOTICE));
 		cr_expect(eq(uint, r->path_id, path));
 		cr_expect(eq(ptr, r->peer, t.to_a));
 		cr_expect(eq(ptr, r->keypair, t.kp_b));
@@ -481,8 +481,8 @@ Test(engine, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
 		cr_expect(eq(u32, echo.heard, before));
 		cr_expect(eq(u32, echo.sent, before));
 	}
-	cr_expect(eq(ptr, engine_take_report(t.a.engine), NULL));
-	cr_expect(eq(ptr, engine_take_report(t.b.engine), NULL));
+	cr_expect(eq(ptr, engine_take_notice(t.a.engine), NULL));
+	cr_expect(eq(ptr, engine_take_notice(t.b.engine), NULL));
 	tunnel_close(&t);
 }
 
@@ -495,7 +495,7 @@ Test(engine, keepalive_is_heard_and_nobody_is_told)
 	rig_until(heard_on(t.to_a, 0) == 1);
 	rig_until(counter_read(&t.to_a->heard_ns) != 0);
 	cr_expect(eq(u64, counter_read(&t.to_a->data_rx_since_ns), 0));
-	cr_expect(eq(ptr, engine_take_report(t.b.engine), NULL));
+	cr_expect(eq(ptr, engine_take_notice(t.b.engine), NULL));
 	rig_until(counter_read(&t.to_b->path[0].tx_bytes) == TRANSPORT_OVERHEAD);
 	cr_expect(eq(u64, counter_read(&t.to_a->path[0].rx_bytes), TRANSPORT_OVERHEAD));
 	expect_no_drops(&t, DROP_REASON_COUNT);
@@ -515,7 +515,7 @@ Test(engine, late_batch_to_another_place_goes_there_and_not_along_the_path)
 	                           .remote = engine_link(t.b.engine, 1)->bound};
 	cr_assert(engine_send_late(t.a.engine, t.to_b, t.kp_a, 0, LANE_CONTROL, payload, len,
 	                           &elsewhere));
-	r = rig_await_report(&t.b);
+	r = rig_await_notice(&t.b);
 	cr_expect(eq(ptr, r->route.link, engine_link(t.b.engine, 1)));
 	cr_expect(eq(uint, r->path_id, PATH_NONE)); /* from link 0 of a to link 1: no path yet */
 	cr_expect(eq(u64, r->rx_packets, 0));
@@ -626,7 +626,7 @@ static void stir(struct tunnel *t, unsigned i)
 }
 
 /* Stopping must return while packets pour in from both sides, and tunnel_close() sees to it that
- * neither batch nor reference is left. Events, reports and kicks are left waiting on purpose.
+ * neither batch nor reference is left. Events, notices and kicks are left waiting on purpose.
  */
 Test(engine, stop_under_load_returns_and_leaks_nothing)
 {

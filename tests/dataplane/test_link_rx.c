@@ -424,7 +424,7 @@ static const struct {
                   {MESSAGE_RESPONSE, sizeof(struct message_response)},
                   {MESSAGE_COOKIE_REPLY, sizeof(struct message_cookie_reply)}};
 
-/* A report of the handshake message @want of @len bytes, from peer 0. */
+/* A notice of the handshake message @want of @len bytes, from peer 0. */
 static void expect_handshake(const uint8_t *want, size_t len)
 {
 	struct batch *r = rig_await_handshake(&end);
@@ -535,11 +535,11 @@ static void send_hello(size_t len)
 	send_from(far[0], &train, train.len);
 }
 
-static void expect_report(size_t len)
+static void expect_notice(size_t len)
 {
-	struct batch *r = rig_await_report(&end);
+	struct batch *r = rig_await_notice(&end);
 
-	cr_assert(eq(int, r->kind, BATCH_REPORT));
+	cr_assert(eq(int, r->kind, BATCH_NOTICE));
 	cr_assert(eq(uint, r->len, 1));
 	cr_assert(eq(sz, r->segment[0].len, len));
 	ASSERT_BYTES(segment_payload(r, &r->segment[0]), frames, len);
@@ -547,7 +547,7 @@ static void expect_report(size_t len)
 }
 
 /* Another peer's packet behind them in the same reception makes the RX thread hand them over, so that the
- * report would have to fit the smaller batches of a worker.
+ * notice would have to fit the smaller batches of a worker.
  */
 static void start_with_frames_handed_over(void)
 {
@@ -559,7 +559,7 @@ static void start_with_frames_handed_over(void)
 	take_packet();
 }
 
-Test(link_rx, frames_longer_than_a_report_are_malformed_and_harm_nobody)
+Test(link_rx, frames_longer_than_a_notice_are_malformed_and_harm_nobody)
 {
 	const struct link *link = engine_link(end.engine, 0);
 	const size_t lens[] = {FRAMES_LEN_MAX + 1, 60000, UDP_PAYLOAD_MAX - TRANSPORT_OVERHEAD};
@@ -574,19 +574,19 @@ Test(link_rx, frames_longer_than_a_report_are_malformed_and_harm_nobody)
 	send_train(0, &train);
 	take_packet();
 	expect_drops(DROP_FRAME_MALFORMED, 3);
-	cr_expect(eq(ptr, engine_take_report(end.engine), NULL));
+	cr_expect(eq(ptr, engine_take_notice(end.engine), NULL));
 }
 
-Test(link_rx, frames_as_long_as_a_report_are_reported_whole)
+Test(link_rx, frames_as_long_as_a_notice_reach_control_whole)
 {
 	send_hello(FRAMES_LEN_MAX);
 	start_with_frames_handed_over();
-	expect_report(FRAMES_LEN_MAX);
+	expect_notice(FRAMES_LEN_MAX);
 	expect_drops(DROP_REASON_COUNT, 0);
 }
 
-/* Strangers can send them at will: what control does not take is dropped before reports suffer. */
-Test(link_rx, handshake_messages_nobody_takes_leave_room_for_reports)
+/* Strangers can send them at will: what control does not take is dropped before notices suffer. */
+Test(link_rx, handshake_messages_nobody_takes_leave_room_for_notices)
 {
 	enum {
 		MORE = 5,
@@ -606,7 +606,7 @@ Test(link_rx, handshake_messages_nobody_takes_leave_room_for_reports)
 		take_packet();
 	rig_until(drops(DROP_CONTROL_BUSY) == MORE);
 	send_hello(100);
-	expect_report(100);
+	expect_notice(100);
 	for (unsigned i = 0; i < HANDSHAKES_MAX; i++)
 		expect_handshake(want, LEN);
 	add_many(&train, 0, 0, 1); /* there is room again */
