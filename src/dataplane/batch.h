@@ -26,6 +26,7 @@
 
 #include "base/align.h"
 #include "dataplane/route.h"
+#include "dataplane/sequencer.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
@@ -56,11 +57,10 @@ struct segment {
 
 struct batch {
 	struct cds_wfcq_node inbox_node; /* in a worker's or the control thread's inbox */
-	struct cds_wfcq_node order_node[PATHS_MAX]; /* in sequencers, one for each slot */
+	struct in_order order;           /* in sequencers: its path's or paths', or of arrivals */
 	struct cds_lfs_node free_node;   /* on its way home */
 	struct batch *next;              /* in a list of its owner */
 	struct batch_pool *home;         /* set once; where it returns to */
-	atomic_bool is_done;             /* sequencers: the work on it is done */
 	_Atomic unsigned paths_left;     /* send on several: those that it has still to leave on */
 
 	enum batch_kind kind;

@@ -195,7 +195,7 @@ static void deliver_segments(struct dp_thread *self, struct delivery *d)
 		frames_in_answer(self, d->b, d->path_id, &d->probe);
 }
 
-void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
+void deliver_batch(struct dp_thread *self, struct batch *b)
 {
 	struct delivery d = {.b = b,
 	                     .peer = b->peer,
@@ -203,7 +203,6 @@ void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot)
 	                     .sink = {self, b->peer, deliver_packet, flush_to_tun},
 	                     .path_id = PATH_NONE};
 
-	(void)slot; /* arrivals have but one order */
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
 	self->tun_fd = self->tun->fd[dp_peer_queue(b->peer)];
 	if (b->kind == BATCH_OPEN)

@@ -12,10 +12,10 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* A sequencer_emit of arrivals: delivers what is open in @b, or looks again at what waits for its turn
+/* Delivers what is open in @b, or looks again at what waits for its turn
  * (BATCH_FLUSH). RCU online.
  */
-void deliver_batch(struct dp_thread *self, struct batch *b, unsigned slot);
+void deliver_batch(struct dp_thread *self, struct batch *b);
 
 /* coalesce_write; @context is the struct dp_thread. */
 void write_to_tun(void *context, const struct iovec *iov, unsigned len);

@@ -49,7 +49,7 @@ void inject_data(struct dp_thread *self, const struct route *route, const uint8_
 		batch_free(b);
 		return;
 	}
-	sequencer_enter(&b->peer->arriving, b);
+	sequencer_enter(&b->peer->arriving, &b->order);
 	work_submit(self, b, true);
 }
 
@@ -78,6 +78,6 @@ void inject_flush(struct dp_thread *self, struct dp_peer *peer, uint64_t now_ns)
 		return;
 	}
 	b->time_ns = now_ns;
-	sequencer_enter(&peer->arriving, b);
+	sequencer_enter(&peer->arriving, &b->order);
 	work_run(self, b);
 }

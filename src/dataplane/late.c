@@ -67,12 +67,12 @@ static void enter_late(struct batch *b)
 	struct sequencer *leaving = &b->peer->path[b->path_id].leaving;
 
 	if (is_numbered_at_last(b->lane)) {
-		sequencer_enter(leaving, b);
+		sequencer_enter(leaving, &b->order);
 		return;
 	}
 	dp_peer_begin_numbering(b->peer);
 	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
-	sequencer_enter(leaving, b);
+	sequencer_enter(leaving, &b->order);
 	dp_peer_end_numbering(b->peer);
 }
 

@@ -10,8 +10,8 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Sends @b, sealed or late, on path @path_id of its peer and counts what the system took. A
- * sequencer_emit. RCU online.
+/* Sends @b, sealed or late, on path @path_id of its peer and counts what the system took. In the
+ * emitting role of the path. RCU online.
  */
 void leave_on_path(struct dp_thread *self, struct batch *b, unsigned path_id);
 

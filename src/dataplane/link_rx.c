@@ -257,7 +257,7 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 		sort_message(link, &groups, &m);
 	}
 	for (unsigned i = 0; i < groups.len; i++) {
-		sequencer_enter(&groups.batch[i]->peer->arriving, groups.batch[i]);
+		sequencer_enter(&groups.batch[i]->peer->arriving, &groups.batch[i]->order);
 		work_submit(self, groups.batch[i], more || i + 1 < groups.len);
 	}
 	return has_train;

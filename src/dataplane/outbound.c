@@ -24,7 +24,7 @@ static void enter_paths(struct dp_peer *peer, struct batch *b)
 	atomic_store_explicit(&b->paths_left, (unsigned)__builtin_popcount(b->path_mask),
 	                      memory_order_relaxed);
 	for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
-		sequencer_enter(&peer->path[__builtin_ctz(mask)].leaving, b);
+		sequencer_enter(&peer->path[__builtin_ctz(mask)].leaving, &b->order);
 }
 
 /* Numbers and submits what the round holds for @out. */

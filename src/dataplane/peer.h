@@ -21,7 +21,6 @@
 #include "base/rcu.h"
 #include "base/reference.h"
 #include "dataplane/alarms.h"
-#include "dataplane/batch.h"
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
 #include "dataplane/signs.h"

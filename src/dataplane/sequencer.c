@@ -14,33 +14,33 @@ void sequencer_init(struct sequencer *seq, unsigned slot)
 	atomic_init(&seq->finished, 0);
 }
 
-void sequencer_enter(struct sequencer *seq, struct batch *b)
+void sequencer_enter(struct sequencer *seq, struct in_order *at)
 {
-	atomic_store_explicit(&b->is_done, false, memory_order_relaxed);
-	cds_wfcq_node_init(&b->order_node[seq->slot]);
-	cds_wfcq_enqueue(&seq->head, &seq->tail, &b->order_node[seq->slot]);
+	atomic_store_explicit(&at->is_done, false, memory_order_relaxed);
+	cds_wfcq_node_init(&at->node[seq->slot]);
+	cds_wfcq_enqueue(&seq->head, &seq->tail, &at->node[seq->slot]);
 }
 
-static struct batch *batch_of(const struct sequencer *seq, struct cds_wfcq_node *node)
+static struct in_order *place_of(const struct sequencer *seq, struct cds_wfcq_node *node)
 {
-	return caa_container_of(node - seq->slot, struct batch, order_node[0]);
+	return caa_container_of(node - seq->slot, struct in_order, node[0]);
 }
 
 /* The head, if the work on it is done. An entering that is half done hides the nodes behind it for a
  * moment; the one that enters has still to finish, and that finish looks again.
  */
-static struct batch *done_head(struct sequencer *seq)
+static struct in_order *done_head(struct sequencer *seq)
 {
 	struct cds_wfcq_node *node = __cds_wfcq_first_nonblocking(&seq->head, &seq->tail);
-	struct batch *b;
+	struct in_order *at;
 
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
-	b = batch_of(seq, node);
-	return atomic_load_explicit(&b->is_done, memory_order_acquire) ? b : NULL;
+	at = place_of(seq, node);
+	return atomic_load_explicit(&at->is_done, memory_order_acquire) ? at : NULL;
 }
 
-static struct batch *take_done(struct sequencer *seq)
+static struct in_order *take_done(struct sequencer *seq)
 {
 	struct cds_wfcq_node *node;
 
@@ -50,7 +50,7 @@ static struct batch *take_done(struct sequencer *seq)
 	node = __cds_wfcq_dequeue_nonblocking(&seq->head, &seq->tail);
 	if (!node || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
-	return batch_of(seq, node);
+	return place_of(seq, node);
 }
 
 /* Goes on with the role. @seen: finishes that were counted when it began. */
@@ -58,11 +58,11 @@ static bool emit_all(struct sequencer *seq, struct dp_thread *self, unsigned see
                      sequencer_emit emit)
 {
 	unsigned emitted = 0;
-	struct batch *b;
+	struct in_order *at;
 
 	do {
-		while ((b = take_done(seq))) {
-			emit(self, b, seq->slot);
+		while ((at = take_done(seq))) {
+			emit(self, at, seq->slot);
 			if (++emitted == SEQUENCER_TURN)
 				return false;
 		}
@@ -71,9 +71,9 @@ static bool emit_all(struct sequencer *seq, struct dp_thread *self, unsigned see
 	return true;
 }
 
-void sequencer_mark(struct batch *b)
+void sequencer_mark(struct in_order *at)
 {
-	atomic_store_explicit(&b->is_done, true, memory_order_release);
+	atomic_store_explicit(&at->is_done, true, memory_order_release);
 }
 
 bool sequencer_finish_marked(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit)
@@ -83,10 +83,10 @@ bool sequencer_finish_marked(struct sequencer *seq, struct dp_thread *self, sequ
 	return emit_all(seq, self, 1, emit);
 }
 
-bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct batch *b,
+bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct in_order *at,
                       sequencer_emit emit)
 {
-	sequencer_mark(b);
+	sequencer_mark(at);
 	return sequencer_finish_marked(seq, self, emit);
 }
 

@@ -23,11 +23,16 @@ static struct sequencer *sequencer_of(struct dp_peer *peer, unsigned path_id)
 	return path_id == PATH_NONE ? &peer->arriving : &peer->path[path_id].leaving;
 }
 
-static void deliver_and_follow(struct dp_thread *self, struct batch *b, unsigned slot);
+static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned slot);
+
+static void leave_next(struct dp_thread *self, struct in_order *at, unsigned path_id)
+{
+	leave_on_path(self, caa_container_of(at, struct batch, order), path_id);
+}
 
 static sequencer_emit emit_of(unsigned path_id)
 {
-	return path_id == PATH_NONE ? deliver_and_follow : leave_on_path;
+	return path_id == PATH_NONE ? deliver_next : leave_next;
 }
 
 /* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without memory
@@ -56,18 +61,19 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 {
 	struct dp_peer *peer = b->peer;
 
-	if (!sequencer_finish(sequencer_of(peer, path_id), self, b, emit_of(path_id)))
+	if (!sequencer_finish(sequencer_of(peer, path_id), self, &b->order, emit_of(path_id)))
 		pass_role_on(self, peer, path_id);
 }
 
-/* A sequencer_emit of arrivals. What follows leaves between two deliveries, not after all of a turn:
+/* What follows leaves between two deliveries, not after all of a turn:
  * so it never takes more of the pool than one batch gives rise to, and that is one.
  */
-static void deliver_and_follow(struct dp_thread *self, struct batch *b, unsigned slot)
+static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
 	struct batch *next;
 
-	deliver_batch(self, b, slot);
+	(void)slot; /* arrivals have but one order */
+	deliver_batch(self, caa_container_of(at, struct batch, order));
 	next = dp_take_follower(self);
 	if (next)
 		finish(self, next, next->path_id);
@@ -79,11 +85,11 @@ static void finish_sealed(struct dp_thread *self, struct batch *b)
 	struct dp_peer *peer = b->peer;
 	unsigned mask = b->path_mask;
 
-	sequencer_mark(b);
+	sequencer_mark(&b->order);
 	for (; mask; mask &= mask - 1) {
 		unsigned path_id = (unsigned)__builtin_ctz(mask);
 
-		if (!sequencer_finish_marked(&peer->path[path_id].leaving, self, leave_on_path))
+		if (!sequencer_finish_marked(&peer->path[path_id].leaving, self, leave_next))
 			pass_role_on(self, peer, path_id);
 	}
 }

@@ -778,7 +778,7 @@ static void add_datagram(struct batch *b, uint64_t seq, const uint8_t *payload, 
 /* A worker that has ended, and so is ours, takes it in. */
 static void take_in_batch(struct batch *b)
 {
-	sequencer_enter(&b->peer->arriving, b);
+	sequencer_enter(&b->peer->arriving, &b->order);
 	work_run(ended_worker(), b);
 }
 

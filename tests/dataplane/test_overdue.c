@@ -101,7 +101,7 @@ static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
 	b->route = (struct route){.link = engine_link(end.engine, path), .remote = far_at[path]};
 	b->time_ns = time_ns;
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, counter, packet, len);
-	sequencer_enter(&peer->arriving, b);
+	sequencer_enter(&peer->arriving, &b->order);
 	work_run(self, b);
 }
 

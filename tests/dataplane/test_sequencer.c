@@ -33,8 +33,15 @@ static struct dp_thread nobody;
 static char log_text[64];
 static size_t log_len;
 
-static void note(struct dp_thread *self, struct batch *b, unsigned slot)
+static struct batch *batch_of(struct in_order *at)
 {
+	return caa_container_of(at, struct batch, order);
+}
+
+static void note(struct dp_thread *self, struct in_order *at, unsigned slot)
+{
+	struct batch *b = batch_of(at);
+
 	cr_expect(eq(ptr, self, &nobody));
 	cr_expect(eq(uint, slot, lone.slot));
 	log_text[log_len++] = (char)b->lane;
@@ -43,12 +50,12 @@ static void note(struct dp_thread *self, struct batch *b, unsigned slot)
 static void enter_named(struct batch *b, char name)
 {
 	b->lane = (uint8_t)name;
-	sequencer_enter(&lone, b);
+	sequencer_enter(&lone, &b->order);
 }
 
 static void finish(struct batch *b)
 {
-	sequencer_finish(&lone, &nobody, b, note);
+	sequencer_finish(&lone, &nobody, &b->order, note);
 }
 
 Test(sequencer, finished_run_at_the_head_leaves_the_rest_waits)
@@ -93,7 +100,7 @@ Test(sequencer, every_order_of_finishing_gives_the_order_of_entering)
 static void finish_all(struct sequencer *seq, struct dp_thread *self, struct batch *b,
                        sequencer_emit emit)
 {
-	if (sequencer_finish(seq, self, b, emit))
+	if (sequencer_finish(seq, self, &b->order, emit))
 		return;
 	while (!sequencer_go_on(seq, self, emit))
 		;
@@ -110,11 +117,11 @@ Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
 	for (unsigned i = 0; i < COUNT; i++)
 		enter_named(&b[i], (char)('A' + i));
 	for (unsigned i = 1; i < COUNT - 1; i++)
-		cr_expect(sequencer_finish(&lone, &nobody, &b[i], note)); /* not at the head */
-	cr_expect(not(sequencer_finish(&lone, &nobody, &b[0], note)));
+		cr_expect(sequencer_finish(&lone, &nobody, &b[i].order, note)); /* not at the head */
+	cr_expect(not(sequencer_finish(&lone, &nobody, &b[0].order, note)));
 	cr_expect(eq(sz, log_len, SEQUENCER_TURN));
 	/* The role is taken: what is finished now is left to whoever has it. */
-	cr_expect(sequencer_finish(&lone, &nobody, &b[COUNT - 1], note));
+	cr_expect(sequencer_finish(&lone, &nobody, &b[COUNT - 1].order, note));
 	cr_expect(eq(sz, log_len, SEQUENCER_TURN));
 	cr_expect(not(sequencer_go_on(&lone, &nobody, note)));
 	cr_expect(eq(sz, log_len, 2 * SEQUENCER_TURN));
@@ -128,13 +135,15 @@ Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
 /* Who emits may enter and finish: that is left to the emitting role it already has. */
 static struct batch follower;
 
-static void note_and_follow(struct dp_thread *self, struct batch *b, unsigned slot)
+static void note_and_follow(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
-	note(self, b, slot);
+	struct batch *b = batch_of(at);
+
+	note(self, at, slot);
 	if (b->lane == 'z')
 		return;
 	enter_named(&follower, 'z');
-	sequencer_finish(&lone, self, &follower, note_and_follow);
+	sequencer_finish(&lone, self, &follower.order, note_and_follow);
 	log_text[log_len++] = '.';
 }
 
@@ -144,14 +153,16 @@ Test(sequencer, finishing_from_within_emit_is_done_after_it)
 
 	sequencer_init(&lone, 0);
 	enter_named(&b, 'a');
-	sequencer_finish(&lone, &nobody, &b, note_and_follow);
+	sequencer_finish(&lone, &nobody, &b.order, note_and_follow);
 	cr_expect(eq(str, log_text, (char *)"a.z"));
 }
 
 static unsigned slots[64];
 
-static void note_slot(struct dp_thread *self, struct batch *b, unsigned slot)
+static void note_slot(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
+	struct batch *b = batch_of(at);
+
 	(void)self;
 	slots[log_len] = slot;
 	log_text[log_len++] = (char)b->lane;
@@ -167,14 +178,14 @@ Test(sequencer, a_batch_in_two_orders_leaves_each_in_its_turn)
 	sequencer_init(&last, PATHS_MAX - 1);
 	before.lane = 'a';
 	both.lane = 'b';
-	sequencer_enter(&last, &before);
-	sequencer_enter(&lone, &both);
-	sequencer_enter(&last, &both);
-	sequencer_mark(&both);
+	sequencer_enter(&last, &before.order);
+	sequencer_enter(&lone, &both.order);
+	sequencer_enter(&last, &both.order);
+	sequencer_mark(&both.order);
 	cr_expect(sequencer_finish_marked(&lone, &nobody, note_slot));
 	cr_expect(sequencer_finish_marked(&last, &nobody, note_slot));
 	cr_expect(eq(str, log_text, (char *)"b"));
-	cr_expect(sequencer_finish(&last, &nobody, &before, note_slot));
+	cr_expect(sequencer_finish(&last, &nobody, &before.order, note_slot));
 	cr_expect(eq(str, log_text, (char *)"bab"));
 	cr_expect(eq(uint, slots[0], 0));
 	cr_expect(eq(uint, slots[1], PATHS_MAX - 1));
@@ -216,8 +227,9 @@ struct torturer {
 
 static struct torturer worker[WORKERS], numberer[NUMBERERS];
 
-static void emit(struct dp_thread *self, struct batch *b, unsigned slot)
+static void emit(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
+	struct batch *b = batch_of(at);
 	struct emitted *e = &emitted[b->path_id];
 
 	(void)self;
@@ -261,7 +273,7 @@ static void number(void *arg)
 		b->path_id = (uint8_t)(test_random_next(&n->random) % SEQUENCERS);
 		b->lane = (uint8_t)n->id;
 		b->first_counter = n->entered[b->path_id]++;
-		sequencer_enter(&emitted[b->path_id].seq, b);
+		sequencer_enter(&emitted[b->path_id].seq, &b->order);
 		inbox_push(&worker[to].inbox, b);
 		rcu_quiescent_state();
 	}
@@ -339,8 +351,10 @@ static struct batch pair[2];
 static _Atomic unsigned round_begun, round_ended;
 static unsigned emitted_pairs; /* [emitting role] */
 
-static void count(struct dp_thread *self, struct batch *b, unsigned slot)
+static void count(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
+	struct batch *b = batch_of(at);
+
 	(void)slot;
 	(void)self;
 	(void)b;

@@ -62,7 +62,7 @@ static struct batch *make_batch(struct dp_peer *of)
 	b->kind = BATCH_FLUSH;
 	b->peer = dp_peer_get(of);
 	b->time_ns = clock_boot_ns();
-	sequencer_enter(&of->arriving, b);
+	sequencer_enter(&of->arriving, &b->order);
 	return b;
 }
 
