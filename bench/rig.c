@@ -179,7 +179,7 @@ static int add_peer(struct rig *rig, enum rig_role role, unsigned i,
                     const struct session_keys *keys)
 {
 	struct rig_end *end = &rig->end[role];
-	struct dp_peer *peer = dp_peer_create(end->engine, NULL);
+	struct dp_peer *peer = engine_create_peer(end->engine, NULL);
 	int r = 0;
 
 	if (!peer)

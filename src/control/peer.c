@@ -140,7 +140,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 	verdict_init(&peer->verdict);
 	set_health(peer, control->config);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
-	peer->dp = dp_peer_create(control->engine, peer);
+	peer->dp = engine_create_peer(control->engine, peer);
 	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||

@@ -16,7 +16,6 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/frames_in.h"
 #include "dataplane/mailbox.h"
-#include "dataplane/overdue.h"
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
 #include "dataplane/tun.h"
@@ -136,13 +135,6 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
 }
 
-/* Lets packets go that have waited long enough, and sees to it that somebody looks again in time. */
-static void run_reorder(const struct delivery *d)
-{
-	overdue_set(d->sink.self, d->peer,
-	            reorder_run(d->reorder, &d->sink, d->b->time_ns));
-}
-
 /* The first authentic packet under a keypair we made as responder proves that the initiator has it. */
 static void confirm(struct dp_peer *peer, struct keypair *kp)
 {
@@ -195,13 +187,14 @@ static void deliver_segments(struct dp_thread *self, struct delivery *d)
 		frames_in_answer(self, d->b, d->path_id, &d->probe);
 }
 
-void deliver_batch(struct dp_thread *self, struct batch *b)
+uint64_t deliver_batch(struct dp_thread *self, struct batch *b)
 {
 	struct delivery d = {.b = b,
 	                     .peer = b->peer,
 	                     .reorder = rcu_dereference(b->peer->reorder),
 	                     .sink = {self, b->peer, deliver_packet, flush_to_tun},
 	                     .path_id = PATH_NONE};
+	uint64_t due_ns = NEVER_NS;
 
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
 	self->tun_fd = self->tun->fd[dp_peer_queue(b->peer)];
@@ -210,8 +203,9 @@ void deliver_batch(struct dp_thread *self, struct batch *b)
 	if (d.authentic)
 		account(self, &d);
 	if (d.reorder)
-		run_reorder(&d);
+		due_ns = reorder_run(d.reorder, &d.sink, b->time_ns);
 	else
 		flush_to_tun(self);
 	batch_free(b);
+	return due_ns;
 }

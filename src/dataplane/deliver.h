@@ -12,10 +12,11 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Delivers what is open in @b, or looks again at what waits for its turn
- * (BATCH_FLUSH). RCU online.
+/* Delivers what is open in @b, or looks again at what waits for its turn (BATCH_FLUSH), and frees @b.
+ * Returns when that is to be looked at again though nothing comes; NEVER_NS: nothing waits. RCU
+ * online.
  */
-void deliver_batch(struct dp_thread *self, struct batch *b);
+uint64_t deliver_batch(struct dp_thread *self, struct batch *b);
 
 /* coalesce_write; @context is the struct dp_thread. */
 void write_to_tun(void *context, const struct iovec *iov, unsigned len);

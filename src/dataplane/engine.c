@@ -5,6 +5,7 @@
 #include "dataplane/inject.h"
 #include "dataplane/late.h"
 #include "dataplane/link_rx.h"
+#include "dataplane/overdue.h"
 #include "dataplane/reorder.h"
 
 #include <errno.h>
@@ -310,6 +311,15 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 }
 
 /* ---- what control publishes ---- */
+
+struct dp_peer *engine_create_peer(struct engine *engine, void *control)
+{
+	return dp_peer_create(&(struct dp_peer_settings){.engine = engine,
+	                                                 .mailbox = &engine->mailbox,
+	                                                 .queues = engine->set.tun.queues,
+	                                                 .overdue = &overdue_kind,
+	                                                 .control = control});
+}
 
 void engine_publish_allowedips(struct engine *engine, struct allowedips *table)
 {

@@ -70,6 +70,11 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu);
 
 struct index_table *engine_index(struct engine *engine);
 
+/* A peer that the threads know as soon as it is in a table; @control is the caller's object. One
+ * reference, the caller's. NULL without memory.
+ */
+struct dp_peer *engine_create_peer(struct engine *engine, void *control);
+
 /* Takes over @table and retires the old one. */
 void engine_publish_allowedips(struct engine *engine, struct allowedips *table);
 

@@ -5,7 +5,6 @@
 
 #include "dataplane/inject.h"
 #include "dataplane/peer.h"
-#include "dataplane/work.h"
 
 static struct dp_peer *peer_of(struct alarm *alarm)
 {
@@ -30,14 +29,4 @@ static void release(struct alarm *alarm)
 	dp_peer_put(peer_of(alarm));
 }
 
-static const struct alarm_kind overdue_kind = {look_again, hold, release};
-
-void overdue_init(struct dp_peer *peer)
-{
-	alarm_init(&peer->overdue, &overdue_kind);
-}
-
-void overdue_set(struct dp_thread *self, struct dp_peer *peer, uint64_t due_ns)
-{
-	work_set_alarm(self, peer, &peer->overdue, due_ns);
-}
+const struct alarm_kind overdue_kind = {look_again, hold, release};

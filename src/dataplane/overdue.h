@@ -8,17 +8,9 @@
 #ifndef DATAPLANE_OVERDUE_H
 #define DATAPLANE_OVERDUE_H
 
-#include <stdint.h>
+#include "dataplane/alarms.h"
 
-struct dp_peer;
-struct dp_thread;
-
-/* Before the peer is published. */
-void overdue_init(struct dp_peer *peer);
-
-/* Packets of @peer are to be looked at again at @due_ns; NEVER_NS: none wait. The emitting role of
- * its arrivals.
- */
-void overdue_set(struct dp_thread *self, struct dp_peer *peer, uint64_t due_ns);
+/* What dp_peer.overdue is. Whoever delivers sets it. */
+extern const struct alarm_kind overdue_kind;
 
 #endif

@@ -4,13 +4,12 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "dataplane/engine_private.h"
-#include "dataplane/overdue.h"
+#include "dataplane/outbound.h"
 #include "dataplane/reorder.h"
 
-struct dp_peer *dp_peer_create(struct engine *engine, void *control)
+struct dp_peer *dp_peer_create(const struct dp_peer_settings *set)
 {
-	unsigned queues = engine->set.tun.queues;
+	unsigned queues = set->queues;
 	struct dp_peer *peer = aligned_alloc(CACHE_LINE, sizeof *peer);
 	struct outbound *out = aligned_alloc(CACHE_LINE, queues * sizeof *out);
 
@@ -19,15 +18,18 @@ struct dp_peer *dp_peer_create(struct engine *engine, void *control)
 		free(peer);
 		return NULL;
 	}
-	*peer = (struct dp_peer){
-		.engine = engine, .mailbox = &engine->mailbox, .control = control, .out = out};
+	*peer = (struct dp_peer){.engine = set->engine,
+	                         .mailbox = set->mailbox,
+	                         .queues = queues,
+	                         .control = set->control,
+	                         .out = out};
 	for (unsigned i = 0; i < queues; i++)
 		out[i] = (struct outbound){.peer = peer, .staged.peer = peer};
 	sequencer_init(&peer->arriving, 0);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		sequencer_init(&peer->path[i].leaving, i);
 	atomic_init(&peer->followed_path, PATH_NONE);
-	overdue_init(peer);
+	alarm_init(&peer->overdue, set->overdue);
 	reference_init(&peer->references);
 	return peer;
 }
@@ -74,14 +76,14 @@ uint64_t dp_peer_staged(const struct dp_peer *peer)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < peer->engine->set.tun.queues; i++)
+	for (unsigned i = 0; i < peer->queues; i++)
 		sum += counter_read(&peer->out[i].staged.len);
 	return sum;
 }
 
 unsigned dp_peer_queue(const struct dp_peer *peer)
 {
-	return (unsigned)((uintptr_t)peer / sizeof *peer % peer->engine->set.tun.queues);
+	return (unsigned)((uintptr_t)peer / sizeof *peer % peer->queues);
 }
 
 unsigned dp_peer_find_path(const struct dp_peer *peer, const struct route *route)

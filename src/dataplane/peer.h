@@ -68,7 +68,7 @@ enum peer_event {
 };
 
 struct dp_peer {
-	struct engine *engine;         /* [I] */
+	struct engine *engine;         /* [I] for control's functions */
 	struct mailbox *mailbox;       /* [I] where control is told */
 	struct keypair *current;       /* [U] for sending; NULL: no session. Control holds the
 				        * reference
@@ -80,6 +80,7 @@ struct dp_peer {
 				        * come from elsewhere; PATH_ANY once bonded
 				        */
 
+	unsigned queues;           /* [I] of the TUN device */
 	struct outbound *out;      /* [I] one per dispatcher */
 	_Atomic bool is_numbering; /* [A] somebody numbers packets and enters them */
 
@@ -109,8 +110,16 @@ struct dp_peer {
 	struct rcu_head rcu;
 };
 
-/* One reference, the caller's. NULL without memory. */
-struct dp_peer *dp_peer_create(struct engine *engine, void *control);
+struct dp_peer_settings {
+	struct engine *engine;
+	struct mailbox *mailbox;          /* where control is told */
+	unsigned queues;                  /* of the TUN device, each with a dispatcher */
+	const struct alarm_kind *overdue; /* what the alarm of that name does */
+	void *control;                    /* the control thread's object */
+};
+
+/* One reference, the caller's. NULL without memory. See engine_create_peer(). */
+struct dp_peer *dp_peer_create(const struct dp_peer_settings *set);
 
 /* Another reference. NULL when the last one is gone already: then the peer must not be touched beyond
  * the RCU read side under which it was found. Needs that or a reference already held, with which it

@@ -7,7 +7,6 @@
 
 #include "base/align.h"
 #include "crypto/keypair.h"
-#include "dataplane/batch.h"
 #include "sched/receiver.h"
 
 /* Memory beyond that of so many packets goes back to the system when it was not needed for a while. */

@@ -65,15 +65,19 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 		pass_role_on(self, peer, path_id);
 }
 
-/* What follows leaves between two deliveries, not after all of a turn:
- * so it never takes more of the pool than one batch gives rise to, and that is one.
+/* What follows leaves between two deliveries, not after all of a turn: so it never takes more of the
+ * pool than one batch gives rise to, and that is one.
  */
 static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
-	struct batch *next;
+	struct batch *b = caa_container_of(at, struct batch, order), *next;
+	struct dp_peer *peer = b->peer; /* outlives it, until this thread is quiescent */
+	uint64_t due_ns;
 
 	(void)slot; /* arrivals have but one order */
-	deliver_batch(self, caa_container_of(at, struct batch, order));
+	due_ns = deliver_batch(self, b);
+	if (peer->reorder) /* or nothing ever waits */
+		work_set_alarm(self, peer, &peer->overdue, due_ns);
 	next = dp_take_follower(self);
 	if (next)
 		finish(self, next, next->path_id);

@@ -115,7 +115,7 @@ static void start(void)
 	peer.paths.followed = PATH_NONE;
 	peer.fx = control.fx;
 	peer.set.link_weight[0] = peer.set.link_weight[1] = 1;
-	peer.dp = dp_peer_create(control.engine, &peer);
+	peer.dp = engine_create_peer(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));
 }
 

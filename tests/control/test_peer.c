@@ -114,9 +114,9 @@ static void prove(struct keypair *kp, const struct path *path, unsigned from)
 	struct batch *r;
 
 	memcpy(body.token, path->challenge, sizeof body.token);
-	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	r = rig_notice(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 	r->route.remote = rig.remote[from];
-	peer_take_report(rig.peer, r, rig.now_ns);
+	peer_take_notice(rig.peer, r, rig.now_ns);
 	batch_free(r);
 }
 

@@ -96,9 +96,9 @@ Test(peer_frames, path_that_carries_nothing_answers_from_where_it_is_spoken_to)
 	for (unsigned up = 0; up < 2; up++) {
 		if (up)
 			bring_up(path);
-		r = rig_report(&rig, kp, 0, id, FRAME_PROBE, &probe, sizeof probe);
+		r = rig_notice(&rig, kp, 0, id, FRAME_PROBE, &probe, sizeof probe);
 		endpoint_parse(up ? "127.0.0.3:0" : "127.0.0.2:0", 0, &r->route.local);
-		peer_take_report(rig.peer, r, rig.now_ns);
+		peer_take_notice(rig.peer, r, rig.now_ns);
 		batch_free(r);
 		target = rcu_dereference(rig.peer->dp->path[id].target);
 		cr_expect(eq(u32, ntohl(target->route.local.in4.sin_addr.s_addr), 0x7f000002));
@@ -118,9 +118,9 @@ Test(peer_frames, challenge_answered_too_late_proves_nothing)
 	body.path_id = (uint8_t)path_id(&rig.peer->paths, path);
 	memcpy(body.token, peer_ask_path(rig.peer, path, &elsewhere), sizeof body.token);
 	peer_paths_service(rig.peer, rig.now_ns + 10 * NS_PER_S);
-	r = rig_report(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
+	r = rig_notice(&rig, kp, 0, PATH_NONE, FRAME_PATH_RESPONSE, &body, sizeof body);
 	r->route = elsewhere;
-	peer_take_report(rig.peer, r, rig.now_ns);
+	peer_take_notice(rig.peer, r, rig.now_ns);
 	batch_free(r);
 	cr_expect(endpoint_equal(&path->route.remote, &rig.remote[0]));
 }

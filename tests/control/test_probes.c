@@ -54,7 +54,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	                            .slack_ns = 150 * NS_PER_MS},
 		.log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
 	memcpy(p->set.public_key, config_peer[i].public_key, KEY_LEN);
-	p->dp = dp_peer_create(end.engine, p);
+	p->dp = engine_create_peer(end.engine, p);
 	frames_init(&p->frames, p->fx, p->dp, control.boot_id);
 	p->session.current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
 	add_paths(p, PATHS_MAX, now_ns);

@@ -222,7 +222,7 @@ Test(batch, references_are_released_once)
 {
 	struct keypair *kp = keypair_create(true, 1, 2, 3);
 	static struct engine engine = {.set.tun.queues = 1};
-	struct dp_peer *peer = dp_peer_create(&engine, NULL);
+	struct dp_peer *peer = engine_create_peer(&engine, NULL);
 	struct batch *b = batch_get(&pool);
 
 	cr_assert(keypair_get(kp));

@@ -25,7 +25,7 @@ static void setup(void)
 {
 	rig_setup();
 	rig_create(&end, 2, LINKS, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	for (unsigned i = 0; i < LINKS; i++) {
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
 		here[i] = engine_link(end.engine, i)->bound;
@@ -288,7 +288,7 @@ Test(deliver, payload_that_is_no_whole_ip_packet_is_dropped)
 
 Test(deliver, source_must_belong_to_the_peer)
 {
-	struct dp_peer *both[2] = {peer, dp_peer_create(end.engine, NULL)};
+	struct dp_peer *both[2] = {peer, engine_create_peer(end.engine, NULL)};
 	uint8_t packet[100];
 	uint64_t counter = 0;
 
@@ -344,7 +344,7 @@ Test(deliver, packets_the_device_refuses_are_counted)
  */
 Test(deliver, mixed_reception_is_sorted_and_each_origin_keeps_its_order)
 {
-	struct dp_peer *both[2] = {peer, dp_peer_create(end.engine, NULL)};
+	struct dp_peer *both[2] = {peer, engine_create_peer(end.engine, NULL)};
 	struct keypair *other = rig_keypair(&end, both[1], true, 0x33, 0x44, clock_boot_ns());
 	struct link_settings set = {.name = "third", .bind = here[0]};
 	struct link *third = engine_link(end.engine, 2);
@@ -731,7 +731,7 @@ enum {
 static void create_others(struct dp_peer *other[static PEERS])
 {
 	for (unsigned i = 0; i < PEERS; i++) {
-		other[i] = dp_peer_create(end.engine, NULL);
+		other[i] = engine_create_peer(end.engine, NULL);
 		rig_publish_target(&end, other[i], 0, 0, &far_at[0]);
 		atomic_store(&other[i]->frames_allowed, true);
 		atomic_store(&other[i]->followed_path, PATH_ANY);

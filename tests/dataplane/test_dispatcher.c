@@ -27,7 +27,7 @@ static void setup(void)
 {
 	rig_setup();
 	rig_create(&end, 2, PATHS, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	for (unsigned i = 0; i < PATHS; i++) {
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
 		rig_publish_target(&end, peer, i, i, &far_at[i]);
@@ -221,7 +221,7 @@ Test(dispatcher, a_keepalive_does_not_overtake_data_numbered_before_it_nor_after
 /* In one round, each to its own place in its own order. */
 Test(dispatcher, packets_of_several_peers_are_kept_apart)
 {
-	struct dp_peer *both[2] = {peer, dp_peer_create(end.engine, NULL)};
+	struct dp_peer *both[2] = {peer, engine_create_peer(end.engine, NULL)};
 	struct keypair *other = rig_keypair(&end, both[1], true, 0x33, 0x44, clock_boot_ns());
 	uint8_t packet[RIG_MTU], payload[RIG_DATAGRAM];
 	uint64_t counter;
@@ -494,7 +494,7 @@ Test(dispatcher, staged_packets_take_nothing_of_the_pool)
 
 	begin_session(true, 0);
 	for (unsigned i = 0; i < MANY_PEERS; i++) {
-		silent[i] = dp_peer_create(end.engine, NULL);
+		silent[i] = engine_create_peer(end.engine, NULL);
 		entry[i] = (struct allowedips_entry){{AF_INET, 32, {10, 0, 0, 50 + i}}, silent[i]};
 	}
 	entry[MANY_PEERS] = (struct allowedips_entry){{AF_INET, 32, {10, 0, 0, THERE}}, peer};

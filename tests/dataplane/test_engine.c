@@ -43,8 +43,8 @@ static void tunnel_open(struct tunnel *t, unsigned workers, unsigned links, enum
 
 	rig_create(&t->a, workers, links, "127.0.0.1:0");
 	rig_create(&t->b, workers, links, "127.0.0.1:0");
-	t->to_b = dp_peer_create(t->a.engine, NULL);
-	t->to_a = dp_peer_create(t->b.engine, NULL);
+	t->to_b = engine_create_peer(t->a.engine, NULL);
+	t->to_a = engine_create_peer(t->b.engine, NULL);
 	t->kp_a = rig_keypair(&t->a, t->to_b, true, 0xa1, 0xb1, now_ns);
 	t->kp_b = rig_keypair(&t->b, t->to_a, false, 0xb1, 0xa1, now_ns);
 	bond(t->to_b, t->kp_a);
@@ -542,7 +542,7 @@ Test(engine, kick_that_nobody_heeded_is_let_go)
 	struct dp_peer *peer;
 
 	rig_create(&end, 1, 0, NULL);
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	engine_kick(peer);
 	engine_stop(end.engine);
 	rig_destroy(&end);

@@ -41,7 +41,7 @@ static void setup(void)
 	here = engine_link(end.engine, 0)->bound;
 	cr_assert(engine_link(end.engine, 0)->has_gro);
 	for (unsigned i = 0; i < PEERS; i++) {
-		peer[i] = dp_peer_create(end.engine, NULL);
+		peer[i] = engine_create_peer(end.engine, NULL);
 		atomic_store(&peer[i]->followed_path, PATH_ANY);
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
 		rig_publish_target(&end, peer[i], 0, 0, &far_at[i]);

@@ -43,7 +43,7 @@ static void create(bool has_header, struct coalesce_offload takes)
 	set.tun.has_header = has_header;
 	set.tun.takes = takes;
 	rig_create_as(&end, set, PATHS, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	atomic_store(&peer->followed_path, PATH_ANY);
 	for (unsigned i = 0; i < PATHS; i++) {
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);

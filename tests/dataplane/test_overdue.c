@@ -4,7 +4,6 @@
  */
 #include <dirent.h>
 
-#include "dataplane/overdue.h"
 #include "engine_rig.h"
 
 enum {
@@ -25,7 +24,7 @@ static void setup(void)
 {
 	rig_setup();
 	rig_create(&end, 1, LINKS, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	for (unsigned i = 0; i < LINKS; i++) {
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
 		here[i] = engine_link(end.engine, i)->bound;

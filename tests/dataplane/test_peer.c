@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a peer: who found it in a table before that may still look at it, but not take it along. */
-#include "dataplane/overdue.h"
 #include "engine_rig.h"
 
 enum {
@@ -17,7 +16,7 @@ static void setup(void)
 {
 	rig_setup();
 	rig_create(&end, 1, 1, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	kp = rig_keypair(&end, peer, false, INDEX_HERE, INDEX_THERE, clock_boot_ns());
 	dp_peer_put(peer);
 }
@@ -42,7 +41,7 @@ static void expect_only(enum drop_reason reason, uint64_t count)
 
 Test(peer, reference_cannot_be_taken_after_the_last_was_put)
 {
-	struct dp_peer *other = dp_peer_create(end.engine, NULL);
+	struct dp_peer *other = engine_create_peer(end.engine, NULL);
 
 	cr_expect(eq(ptr, dp_peer_get(other), other));
 	dp_peer_put(other);
@@ -84,7 +83,7 @@ Test(peer, control_is_told_nothing_of_a_peer_that_is_gone)
 
 Test(peer, what_waits_for_a_peer_that_is_gone_is_not_looked_at)
 {
-	overdue_set(&end.engine->control, peer, 1);
+	work_set_alarm(&end.engine->control, peer, &peer->overdue, 1);
 	cr_expect(not(alarms_have_any(&end.engine->work.worker[0].alarms)));
 	expect_only(DROP_REASON_COUNT, 0);
 }

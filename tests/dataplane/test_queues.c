@@ -37,7 +37,7 @@ static void create(unsigned queues, unsigned busy_poll_us)
 	rig_create_as(&end, set, 1, "127.0.0.1:0");
 	far = rig_far_socket("127.0.0.1:0", &far_at);
 	for (unsigned i = 0; i < PEERS; i++) {
-		peer[i] = dp_peer_create(end.engine, NULL);
+		peer[i] = engine_create_peer(end.engine, NULL);
 		atomic_store(&peer[i]->followed_path, PATH_ANY);
 		rig_publish_target(&end, peer[i], 0, 0, &far_at);
 		rig_publish_paths(peer[i], BONDING_AGGREGATE, 1, NULL);

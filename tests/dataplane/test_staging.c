@@ -26,7 +26,7 @@ static void setup(void)
 	rcu_register_thread();
 	cr_assert(eq(int, staging_init(&staging), 0));
 	for (unsigned i = 0; i < PEERS; i++)
-		cr_assert(ne(ptr, peer[i] = dp_peer_create(&engine, NULL), NULL));
+		cr_assert(ne(ptr, peer[i] = engine_create_peer(&engine, NULL), NULL));
 }
 
 static void teardown(void)

@@ -92,7 +92,7 @@ static void create(struct side *s, unsigned host, uint32_t local_index, uint32_t
 	set.tun.has_header = true;
 	set.tun.takes = (struct coalesce_offload){true, true, true, true};
 	rig_create_as(&s->end, set, LINKS, "127.0.0.1:0");
-	entry.peer = s->peer = dp_peer_create(s->end.engine, NULL);
+	entry.peer = s->peer = engine_create_peer(s->end.engine, NULL);
 	engine_publish_allowedips(s->end.engine, allowedips_build(&entry, 1));
 	s->kp = rig_keypair(&s->end, s->peer, true, local_index, remote_index, clock_boot_ns());
 	atomic_store(&s->kp->send_lanes, true);
@@ -217,7 +217,7 @@ Test(steady, nothing_is_allocated_while_packets_pass)
 
 	/* The engine's allocations would have been seen. */
 	atomic_store(&is_counting, true);
-	proof = dp_peer_create(a.end.engine, NULL);
+	proof = engine_create_peer(a.end.engine, NULL);
 	atomic_store(&is_counting, false);
 	cr_expect(eq(uint, atomic_load(&calls), 2));
 	dp_peer_put(proof);

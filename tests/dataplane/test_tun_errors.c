@@ -45,7 +45,7 @@ static void setup(void)
 {
 	rig_setup();
 	rig_create(&end, 1, 1, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	far = rig_far_socket("127.0.0.1:0", &far_at);
 	rig_publish_target(&end, peer, 0, 0, &far_at);
 	rig_publish_paths(peer, BONDING_AGGREGATE, 1, NULL);

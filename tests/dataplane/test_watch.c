@@ -33,7 +33,7 @@ static void create(unsigned busy_poll_us)
 	set.busy_poll_us = busy_poll_us;
 	rig_create_as(&end, set, LINKS, "127.0.0.1:0");
 	far = rig_far_socket("127.0.0.1:0", &far_at);
-	peer = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
 	atomic_store(&peer->followed_path, PATH_ANY);
 	rig_publish_target(&end, peer, 0, 0, &far_at);
 	rig_publish_paths(peer, BONDING_AGGREGATE, 1, NULL);

@@ -27,8 +27,8 @@ static void create(unsigned workers, unsigned busy_poll_us)
 	set.hand_over = true;
 	set.busy_poll_us = busy_poll_us;
 	rig_create_as(&end, set, 1, "127.0.0.1:0");
-	peer = dp_peer_create(end.engine, NULL);
-	other = dp_peer_create(end.engine, NULL);
+	peer = engine_create_peer(end.engine, NULL);
+	other = engine_create_peer(end.engine, NULL);
 	far = rig_far_socket("127.0.0.1:0", &far_at);
 	rig_publish_target(&end, peer, 0, 0, &far_at);
 	rig_publish_paths(peer, BONDING_AGGREGATE, 1, NULL);
