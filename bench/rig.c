@@ -14,6 +14,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/aead.h"
+#include "dataplane/publish.h"
+#include "dataplane/statistics.h"
 
 #define BUFFER_BYTES (4 << 20) /* asked for; without privileges the system may give less */
 

@@ -18,6 +18,7 @@
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
+#include "dataplane/publish.h"
 #include "vtrunkd/ctl.h"
 
 #define SAMPLE_NS NS_PER_S

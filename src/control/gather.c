@@ -11,6 +11,7 @@
 #include "control/netif.h"
 #include "control/peer_session.h"
 #include "control/sharing.h"
+#include "dataplane/statistics.h"
 #include "version.h"
 
 #define PREFIXES_PER_COST 1024u /* copied in the time that a peer takes */

@@ -19,6 +19,7 @@
 #include "control/peer_told.h"
 #include "control/peer_verdict.h"
 #include "crypto/secret.h"
+#include "dataplane/publish.h"
 
 /* What news mean: which steps are taken, in which order. */
 typedef void step(struct peer *peer, const struct news *n);

@@ -7,6 +7,8 @@
 #include "control/uplink.h"
 #include "crypto/aead.h"
 #include "dataplane/engine.h"
+#include "dataplane/publish.h"
+#include "dataplane/statistics.h"
 
 static struct real_effects *real(struct effects *fx)
 {

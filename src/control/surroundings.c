@@ -10,6 +10,7 @@
 #include "control/peer_links.h"
 #include "control/sharing.h"
 #include "control/source.h"
+#include "dataplane/statistics.h"
 
 #define LOOK_AROUND_INTERVAL_NS NS_PER_S
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#include "dataplane/engine.h"
+
 #include "dataplane/coalesce.h"
 #include "dataplane/deliver.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/inject.h"
 #include "dataplane/late.h"
 #include "dataplane/link_rx.h"
-#include "dataplane/overdue.h"
-#include "dataplane/reorder.h"
+#include "dataplane/publish.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -310,66 +313,7 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 	return &engine->set;
 }
 
-/* ---- what control publishes ---- */
-
-struct dp_peer *engine_create_peer(struct engine *engine, void *control)
-{
-	return dp_peer_create(&(struct dp_peer_settings){.engine = engine,
-	                                                 .mailbox = &engine->mailbox,
-	                                                 .queues = engine->set.tun.queues,
-	                                                 .overdue = &overdue_kind,
-	                                                 .control = control});
-}
-
-void engine_publish_allowedips(struct engine *engine, struct allowedips *table)
-{
-	allowedips_retire(rcu_xchg_pointer(&engine->tables.allowedips, table));
-}
-
-void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp)
-{
-	keypair_put(rcu_xchg_pointer(&peer->current, kp));
-}
-
-void engine_publish_paths(struct dp_peer *peer, struct path_table *table)
-{
-	path_table_retire(rcu_xchg_pointer(&peer->path_table, table));
-}
-
-static void free_target(struct rcu_head *head)
-{
-	free(caa_container_of(head, struct path_target, rcu));
-}
-
-static struct path_target *make_target(struct engine *engine, const struct route *route)
-{
-	struct path_target *target = malloc(sizeof *target);
-
-	if (!target || loop_guard_add(&engine->loop_guard, &route->remote)) {
-		free(target);
-		return NULL;
-	}
-	target->route = *route;
-	train_limit_set(&target->trains, TRAIN_ANY);
-	return target;
-}
-
-int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route)
-{
-	struct path_target *target = NULL, *old;
-
-	if (route) {
-		target = make_target(peer->engine, route);
-		if (!target)
-			return -ENOMEM;
-	}
-	old = rcu_xchg_pointer(&peer->path[path_id].target, target);
-	if (!old)
-		return 0;
-	loop_guard_remove(&peer->engine->loop_guard, &old->route.remote);
-	call_rcu(&old->rcu, free_target);
-	return 0;
-}
+/* ---- what control sends ---- */
 
 void engine_kick(struct dp_peer *peer)
 {
@@ -405,19 +349,6 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 bool engine_await_memory(struct engine *engine, unsigned timeout_ms)
 {
 	return batch_pool_await(&engine->control.pool, timeout_ms);
-}
-
-int engine_enable_reorder(struct dp_peer *peer)
-{
-	struct reorder *reorder;
-
-	if (peer->reorder)
-		return 0;
-	reorder = reorder_create(peer->engine->slot_bytes);
-	if (!reorder)
-		return -ENOMEM;
-	rcu_assign_pointer(peer->reorder, reorder);
-	return 0;
 }
 
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
@@ -476,60 +407,4 @@ struct batch *engine_take_handshake(struct engine *engine)
 bool engine_has_handshake(const struct engine *engine)
 {
 	return mailbox_has_handshake(&engine->mailbox);
-}
-
-/* ---- statistics ---- */
-
-/* Calls @visit for what every thread carries along. */
-static void for_each_self(const struct engine *engine,
-                          void (*visit)(const struct dp_thread *self, void *arg), void *arg)
-{
-	visit(&engine->control, arg);
-	for (unsigned i = 0; i < engine->set.tun.queues; i++)
-		visit(&engine->dispatcher[i].self, arg);
-	for (unsigned i = 0; i < engine->set.workers; i++)
-		visit(&engine->work.worker[i].self, arg);
-	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
-		visit(&engine->link[i].rx, arg);
-}
-
-struct drop_sum {
-	enum drop_reason reason;
-	uint64_t packets;
-};
-
-static void add_drops(const struct dp_thread *self, void *arg)
-{
-	struct drop_sum *sum = arg;
-
-	sum->packets += counter_read(&self->drops[sum->reason]);
-}
-
-uint64_t engine_drops(const struct engine *engine, enum drop_reason reason)
-{
-	struct drop_sum sum = {.reason = reason};
-
-	for_each_self(engine, add_drops, &sum);
-	return sum.packets;
-}
-
-void engine_count_drop(struct engine *engine, enum drop_reason reason)
-{
-	dp_drop(&engine->control, reason, 1);
-}
-
-static void add_memory(const struct dp_thread *self, void *arg)
-{
-	struct engine_memory *sum = arg;
-
-	sum->batches += self->pool.count;
-	sum->bytes += (size_t)self->pool.count * self->pool.bytes;
-}
-
-struct engine_memory engine_memory(const struct engine *engine)
-{
-	struct engine_memory sum = {0};
-
-	for_each_self(engine, add_memory, &sum);
-	return sum;
 }

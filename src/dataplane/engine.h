@@ -22,25 +22,13 @@
 #include "dataplane/allowedips.h"
 #include "dataplane/batch.h"
 #include "dataplane/drop.h"
+#include "dataplane/engine_settings.h"
 #include "dataplane/frame.h"
 #include "dataplane/index.h"
 #include "dataplane/link.h"
 #include "dataplane/peer.h"
 #include "dataplane/tun.h"
 #include "sched/path_table.h"
-
-#define WORKERS_MAX 64u
-
-struct engine_settings {
-	struct tun tun;              /* open; the descriptors stay the caller's */
-	uint32_t mtu;                /* of the TUN device, bytes */
-	unsigned workers;            /* 1 .. WORKERS_MAX */
-	bool hand_over;              /* to workers under backlog, rather than all in place */
-	enum cipher_library cipher;  /* as cipher_choose() gave it */
-	unsigned busy_poll_us;       /* how long threads look for work before they sleep */
-	int tun_cpu[TUN_QUEUES_MAX]; /* -1: anywhere */
-	int worker_cpu[WORKERS_MAX];
-};
 
 /* Workers for this machine when the configuration leaves it to us. */
 unsigned engine_auto_workers(void);
@@ -70,23 +58,6 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu);
 
 struct index_table *engine_index(struct engine *engine);
 
-/* A peer that the threads know as soon as it is in a table; @control is the caller's object. One
- * reference, the caller's. NULL without memory.
- */
-struct dp_peer *engine_create_peer(struct engine *engine, void *control);
-
-/* Takes over @table and retires the old one. */
-void engine_publish_allowedips(struct engine *engine, struct allowedips *table);
-
-/* Takes over a reference of @kp (NULL: no session) and puts the old one. */
-void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp);
-
-/* Takes over @table and retires the old one. */
-void engine_publish_paths(struct dp_peer *peer, struct path_table *table);
-
-/* Where path @path_id leads from now on; NULL frees the slot. Returns 0 or -ENOMEM. */
-int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route);
-
 /* Tells the dispatchers that packets staged for @peer may go now. */
 void engine_kick(struct dp_peer *peer);
 
@@ -107,9 +78,6 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
  * the end of control, which otherwise comes back later.
  */
 bool engine_await_memory(struct engine *engine, unsigned timeout_ms);
-
-/* Gives a peer the memory to put striped packets in order. Once; 0 or -ENOMEM. */
-int engine_enable_reorder(struct dp_peer *peer);
 
 /* Readable when one of the three below has something. Reset by engine_events_begin(), after which all
  * must be asked until they have nothing more.
@@ -155,15 +123,6 @@ struct batch *engine_take_handshake(struct engine *engine);
 /* Whether there is one, or will be in a moment. */
 bool engine_has_handshake(const struct engine *engine);
 
-/* Packets dropped for @reason by all threads, and by control itself through engine_count_drop(). */
-uint64_t engine_drops(const struct engine *engine, enum drop_reason reason);
-void engine_count_drop(struct engine *engine, enum drop_reason reason);
-
-struct engine_memory {
-	unsigned batches; /* in all pools */
-	size_t bytes;     /* of their buffers, mapped */
-};
-struct engine_memory engine_memory(const struct engine *engine);
 const struct engine_settings *engine_settings(const struct engine *engine);
 
 #endif

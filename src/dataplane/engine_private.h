@@ -6,7 +6,8 @@
 #include "base/rcu.h"
 
 #include "dataplane/dispatcher.h"
-#include "dataplane/engine.h"
+#include "dataplane/engine_settings.h"
+#include "dataplane/link.h"
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/self.h"

@@ -18,6 +18,8 @@
 #include "control/status.h"
 #include "crypto/init.h"
 #include "dataplane/outbound.h"
+#include "dataplane/publish.h"
+#include "dataplane/statistics.h"
 #include "links_rig.h"
 #include "version.h"
 

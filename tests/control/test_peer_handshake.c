@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Initiations: where they go, and what those mean that come in; see peer_rig.h. */
+#include "dataplane/statistics.h"
 #include "peer_case.h"
 
 TestSuite(peer_handshake, .init = case_setup, .fini = case_teardown);

@@ -27,7 +27,10 @@
 #include "base/clock.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
+#include "dataplane/engine.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/publish.h"
+#include "dataplane/statistics.h"
 
 #define RIG_MTU        1420u
 #define RIG_PACKET_MIN 48u       /* an IPv6 header, the number and four bytes more */

@@ -14,6 +14,7 @@
 #include "dataplane/engine_private.h"
 #include "dataplane/inbox.h"
 #include "dataplane/peer.h"
+#include "dataplane/publish.h"
 
 enum {
 	COUNT = 8,

@@ -6,6 +6,8 @@
 
 #include "../crypto/test_bytes.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/peer.h"
+#include "dataplane/publish.h"
 #include "dataplane/staging.h"
 
 enum {

@@ -17,6 +17,7 @@
 #include "dataplane/allowedips.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/outbound.h"
+#include "dataplane/publish.h"
 
 #define STAGED_NS (5 * NS_PER_S)
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#include "dataplane/publish.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "crypto/keypair.h"
+#include "dataplane/allowedips.h"
+#include "dataplane/engine_private.h"
+#include "dataplane/overdue.h"
+#include "dataplane/peer.h"
+#include "dataplane/reorder.h"
+
+struct dp_peer *engine_create_peer(struct engine *engine, void *control)
+{
+	return dp_peer_create(&(struct dp_peer_settings){.engine = engine,
+	                                                 .mailbox = &engine->mailbox,
+	                                                 .queues = engine->set.tun.queues,
+	                                                 .overdue = &overdue_kind,
+	                                                 .control = control});
+}
+
+void engine_publish_allowedips(struct engine *engine, struct allowedips *table)
+{
+	allowedips_retire(rcu_xchg_pointer(&engine->tables.allowedips, table));
+}
+
+void engine_publish_keypair(struct dp_peer *peer, struct keypair *kp)
+{
+	keypair_put(rcu_xchg_pointer(&peer->current, kp));
+}
+
+void engine_publish_paths(struct dp_peer *peer, struct path_table *table)
+{
+	path_table_retire(rcu_xchg_pointer(&peer->path_table, table));
+}
+
+static void free_target(struct rcu_head *head)
+{
+	free(caa_container_of(head, struct path_target, rcu));
+}
+
+static struct path_target *make_target(struct engine *engine, const struct route *route)
+{
+	struct path_target *target = malloc(sizeof *target);
+
+	if (!target || loop_guard_add(&engine->loop_guard, &route->remote)) {
+		free(target);
+		return NULL;
+	}
+	target->route = *route;
+	train_limit_set(&target->trains, TRAIN_ANY);
+	return target;
+}
+
+int engine_publish_target(struct dp_peer *peer, unsigned path_id, const struct route *route)
+{
+	struct path_target *target = NULL, *old;
+
+	if (route) {
+		target = make_target(peer->engine, route);
+		if (!target)
+			return -ENOMEM;
+	}
+	old = rcu_xchg_pointer(&peer->path[path_id].target, target);
+	if (!old)
+		return 0;
+	loop_guard_remove(&peer->engine->loop_guard, &old->route.remote);
+	call_rcu(&old->rcu, free_target);
+	return 0;
+}
+
+int engine_enable_reorder(struct dp_peer *peer)
+{
+	struct reorder *reorder;
+
+	if (peer->reorder)
+		return 0;
+	reorder = reorder_create(peer->engine->slot_bytes);
+	if (!reorder)
+		return -ENOMEM;
+	rcu_assign_pointer(peer->reorder, reorder);
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#include "dataplane/statistics.h"
+
+#include "dataplane/engine_private.h"
+
+/* Calls @visit for what every thread carries along. */
+static void for_each_self(const struct engine *engine,
+                          void (*visit)(const struct dp_thread *self, void *arg), void *arg)
+{
+	visit(&engine->control, arg);
+	for (unsigned i = 0; i < engine->set.tun.queues; i++)
+		visit(&engine->dispatcher[i].self, arg);
+	for (unsigned i = 0; i < engine->set.workers; i++)
+		visit(&engine->work.worker[i].self, arg);
+	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
+		visit(&engine->link[i].rx, arg);
+}
+
+struct drop_sum {
+	enum drop_reason reason;
+	uint64_t packets;
+};
+
+static void add_drops(const struct dp_thread *self, void *arg)
+{
+	struct drop_sum *sum = arg;
+
+	sum->packets += counter_read(&self->drops[sum->reason]);
+}
+
+uint64_t engine_drops(const struct engine *engine, enum drop_reason reason)
+{
+	struct drop_sum sum = {.reason = reason};
+
+	for_each_self(engine, add_drops, &sum);
+	return sum.packets;
+}
+
+void engine_count_drop(struct engine *engine, enum drop_reason reason)
+{
+	dp_drop(&engine->control, reason, 1);
+}
+
+static void add_memory(const struct dp_thread *self, void *arg)
+{
+	struct engine_memory *sum = arg;
+
+	sum->batches += self->pool.count;
+	sum->bytes += (size_t)self->pool.count * self->pool.bytes;
+}
+
+struct engine_memory engine_memory(const struct engine *engine)
+{
+	struct engine_memory sum = {0};
+
+	for_each_self(engine, add_memory, &sum);
+	return sum;
+}
