@@ -7,6 +7,7 @@
 
 #include "config/cross.h"
 #include "config/cross_key.h"
+#include "config/node.h"
 #include "config/normal.h"
 #include "config/report.h"
 #include "config/schema.h"
@@ -63,7 +64,7 @@ int config_check(const struct config_source *source, FILE *messages, char **ret_
 	if (!err && report.errors)
 		err = -EINVAL;
 	config_report_fini(&report);
-	config_tree_free(root);
+	config_node_free(root);
 	if (err) {
 		free(normal);
 		config_secrets_fini(&secrets);
@@ -85,13 +86,13 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 
 	int err = read_tree(source, &report, &root);
 	if (!err && root && root->kind == CONFIG_NODE_MAPPING)
-		wireguard = config_tree_find(root, "wireguard");
+		wireguard = config_node_find(root, "wireguard");
 	if (wireguard && wireguard->kind != CONFIG_NODE_MAPPING)
 		wireguard = NULL;
 	for (const char *const *key =
 	             (const char *const[]){"private_key", "private_key_file", NULL};
 	     !err && wireguard && *key; key++) {
-		struct config_node *node = config_tree_find(wireguard, *key);
+		struct config_node *node = config_node_find(wireguard, *key);
 
 		if (node)
 			err = config_walk(node, config_rule_find(rule->inner, *key), &report,
@@ -110,7 +111,7 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 	if (!err && report.errors)
 		err = -EINVAL;
 	config_report_fini(&report);
-	config_tree_free(root);
+	config_node_free(root);
 	if (err) {
 		config_secrets_fini(&secrets);
 		return err;

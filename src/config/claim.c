@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/node.h"
 #include "config/report.h"
-#include "config/tree.h"
 
 static int compare_claims(const void *a, const void *b)
 {

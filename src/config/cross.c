@@ -10,17 +10,17 @@
 #include "config/cross_names.h"
 #include "config/cross_network.h"
 #include "config/cross_peers.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/routes.h"
 #include "config/secrets.h"
 #include "config/sections.h"
-#include "config/tree.h"
 
 static void check_health(const struct config_sections *s)
 {
 	const struct config_node *interval =
-		config_tree_good(s->wireguard, "health_check_interval_ms");
-	struct config_node *timeout = config_tree_good(s->wireguard, "health_check_timeout_ms");
+		config_node_good(s->wireguard, "health_check_interval_ms");
+	struct config_node *timeout = config_node_good(s->wireguard, "health_check_timeout_ms");
 
 	if (interval && timeout && timeout->number <= interval->number)
 		config_error(s->report, timeout,
@@ -40,7 +40,7 @@ static int check_wireguard(const struct config_sections *s, bool is_world_readab
 	const uint8_t *private_key = number ? secrets->keys[number - 1] : NULL;
 	check_health(s);
 	config_cross_single_or_list(s);
-	config_cross_public_key(s->report, config_tree_good(s->wireguard, "peer_public_key"),
+	config_cross_public_key(s->report, config_node_good(s->wireguard, "peer_public_key"),
 	                        private_key);
 	config_cross_links(s);
 	config_cross_endpoints(s);
@@ -57,13 +57,13 @@ static int check_wireguard(const struct config_sections *s, bool is_world_readab
 int config_cross_check(struct config_node *root, bool is_world_readable,
                        struct config_report *report, struct config_secrets *secrets)
 {
-	struct config_node *wireguard = config_tree_good(root, "wireguard");
+	struct config_node *wireguard = config_node_good(root, "wireguard");
 	const struct config_sections s = {
 		.report = report,
-		.network = config_tree_good(root, "network"),
+		.network = config_node_good(root, "network"),
 		.wireguard = wireguard,
-		.links = config_tree_good(wireguard, "links"),
-		.peers = config_tree_good(wireguard, "peers"),
+		.links = config_node_good(wireguard, "links"),
+		.peers = config_node_good(wireguard, "peers"),
 	};
 	int err = s.network ? config_cross_network(&s) : 0;
 

@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "config/value.h"
 #include "vtrunkd/limits.h"
 
 /* AF_UNSPEC when the link may have sockets of both families. */
 static int bind_family(const struct config_node *link)
 {
-	const struct config_node *bind = config_tree_good(link, "bind");
+	const struct config_node *bind = config_node_good(link, "bind");
 	struct endpoint ours, other;
 
 	if (!bind || config_bind_parse(bind->text, &ours))
@@ -22,7 +22,7 @@ static int bind_family(const struct config_node *link)
 	if (!config_bind_is_any_ipv6(&ours))
 		return endpoint_family(&ours);
 	for (const struct config_node *l = link->parent->first; l; l = l->next) {
-		bind = config_tree_good(l, "bind");
+		bind = config_node_good(l, "bind");
 		if (bind && !config_bind_parse(bind->text, &other) &&
 		    config_bind_has_ipv4_of(&other, &ours))
 			return AF_INET6;
@@ -51,7 +51,7 @@ static void refuse_family(const struct config_sections *s, struct config_node *e
 static const struct config_node *find_link(const struct config_sections *s, const char *name)
 {
 	for (const struct config_node *link = s->links->first; link; link = link->next) {
-		const struct config_node *given = config_tree_good(link, "name");
+		const struct config_node *given = config_node_good(link, "name");
 		char by_default[NAME_LEN];
 
 		snprintf(by_default, sizeof by_default, "link-%zu", link->index);
@@ -63,8 +63,8 @@ static const struct config_node *find_link(const struct config_sections *s, cons
 
 static void check_linked_endpoint(const struct config_sections *s, struct config_node *entry)
 {
-	struct config_node *name = config_tree_good(entry, "link"),
-			   *address = config_tree_good(entry, "address");
+	struct config_node *name = config_node_good(entry, "link"),
+			   *address = config_node_good(entry, "address");
 	const struct config_node *link = name ? find_link(s, name->text) : NULL;
 
 	if (name && !link)
@@ -91,10 +91,10 @@ static const char *text_or_empty(const struct config_node *node)
 static void check_endpoint(const struct config_sections *s, struct config_node *entry)
 {
 	bool is_mapping = entry->kind == CONFIG_NODE_MAPPING;
-	struct config_node *address = is_mapping ? config_tree_good(entry, "address") : entry;
-	const char *link = text_or_empty(is_mapping ? config_tree_good(entry, "link") : NULL);
+	struct config_node *address = is_mapping ? config_node_good(entry, "address") : entry;
+	const char *link = text_or_empty(is_mapping ? config_node_good(entry, "link") : NULL);
 
-	if (is_mapping && config_tree_given(entry, "link"))
+	if (is_mapping && config_node_given(entry, "link"))
 		check_linked_endpoint(s, entry);
 	else if (address)
 		check_free_endpoint(s, address);
@@ -103,9 +103,9 @@ static void check_endpoint(const struct config_sections *s, struct config_node *
 	     other = other->next) {
 		bool is_other_mapping = other->kind == CONFIG_NODE_MAPPING;
 		const struct config_node *its =
-			is_other_mapping ? config_tree_good(other, "address") : other;
+			is_other_mapping ? config_node_good(other, "address") : other;
 
-		if (!strcmp(link, text_or_empty(is_other_mapping ? config_tree_good(other, "link")
+		if (!strcmp(link, text_or_empty(is_other_mapping ? config_node_good(other, "link")
 		                                                 : NULL)) &&
 		    !strcmp(address->text, text_or_empty(its))) {
 			config_error(s->report, address,
@@ -121,14 +121,14 @@ void config_cross_endpoints(const struct config_sections *s)
 	if (!s->links)
 		return;
 	for (struct config_node *link = s->links->first; link; link = link->next) {
-		struct config_node *endpoint = config_tree_good(link, "endpoint");
+		struct config_node *endpoint = config_node_good(link, "endpoint");
 
 		if (endpoint && !families_fit(link, endpoint))
 			refuse_family(s, endpoint);
 	}
 	for (struct config_node *peer = s->peers ? s->peers->first : NULL; peer;
 	     peer = peer->next) {
-		const struct config_node *list = config_tree_good(peer, "endpoints");
+		const struct config_node *list = config_node_good(peer, "endpoints");
 
 		for (struct config_node *entry = list ? list->first : NULL; entry;
 		     entry = entry->next)

@@ -6,19 +6,19 @@
 
 #include "base/key_text.h"
 #include "config/key_file.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/secrets.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
 int config_cross_private_key(const struct config_sections *s, struct config_secrets *secrets,
                              uint64_t *ret_number)
 {
-	const struct config_node *key = config_tree_good(s->wireguard, "private_key");
-	struct config_node *file = config_tree_good(s->wireguard, "private_key_file");
-	bool is_key_given = config_tree_given(s->wireguard, "private_key");
+	const struct config_node *key = config_node_good(s->wireguard, "private_key");
+	struct config_node *file = config_node_good(s->wireguard, "private_key_file");
+	bool is_key_given = config_node_given(s->wireguard, "private_key");
 
 	*ret_number = 0;
 	if (file && is_key_given) {
@@ -26,7 +26,7 @@ int config_cross_private_key(const struct config_sections *s, struct config_secr
 		                 "excludes wireguard.private_key; give one of them");
 		return 0;
 	}
-	if (!is_key_given && !config_tree_given(s->wireguard, "private_key_file")) {
+	if (!is_key_given && !config_node_given(s->wireguard, "private_key_file")) {
 		config_error_missing(s->report, s->wireguard, "private_key",
 		                     "required but missing; give it or private_key_file; "
 		                     "`vtrunkd genkey` makes one");
@@ -63,13 +63,13 @@ void config_cross_public_key(struct config_report *report, struct config_node *n
 
 void config_cross_readers(const struct config_sections *s, bool is_world_readable)
 {
-	const struct config_node *secret = config_tree_good(s->wireguard, "private_key");
+	const struct config_node *secret = config_node_good(s->wireguard, "private_key");
 
 	if (!secret)
-		secret = config_tree_good(s->wireguard, "preshared_key");
+		secret = config_node_good(s->wireguard, "preshared_key");
 	for (const struct config_node *peer = s->peers ? s->peers->first : NULL; peer && !secret;
 	     peer = peer->next)
-		secret = config_tree_good(peer, "preshared_key");
+		secret = config_node_good(peer, "preshared_key");
 	if (secret && is_world_readable)
 		config_warning(s->report, secret,
 		               "everybody can read this file and the key in it; chmod 0600 keeps "

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "config/claim.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "vtrunkd/limits.h"
 
 int config_cross_names(const struct config_sections *s, const struct config_node *list,
@@ -23,10 +23,10 @@ int config_cross_names(const struct config_sections *s, const struct config_node
 	char(*names)[NAME_LEN] = calloc(list->count, sizeof *names);
 	for (struct config_node *entry = list->first; claims && names && entry;
 	     entry = entry->next) {
-		struct config_node *name = config_tree_good(entry, "name");
+		struct config_node *name = config_node_good(entry, "name");
 
 		if (entry->kind != CONFIG_NODE_MAPPING ||
-		    (!name && config_tree_given(entry, "name")))
+		    (!name && config_node_given(entry, "name")))
 			continue;
 		if (name)
 			snprintf(names[count], NAME_LEN, "%s", name->text);

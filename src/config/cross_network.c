@@ -9,18 +9,18 @@
 #include "base/prefix.h"
 #include "config/claim.h"
 #include "config/desired.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "config/value.h"
 
 static void check_mtu(const struct config_sections *s, bool uses_ipv6)
 {
-	const struct config_node *mtu = config_tree_good(s->network, "mtu");
-	struct config_node *buffer_size = config_tree_good(s->network, "buffer_size");
+	const struct config_node *mtu = config_node_good(s->network, "mtu");
+	struct config_node *buffer_size = config_node_good(s->network, "buffer_size");
 	uint64_t bytes = mtu ? mtu->number : CONFIG_MTU_DEFAULT;
 
-	if (!mtu && config_tree_given(s->network, "mtu"))
+	if (!mtu && config_node_given(s->network, "mtu"))
 		return;
 	if (buffer_size && buffer_size->number < bytes)
 		config_error(s->report, buffer_size,
@@ -48,7 +48,7 @@ static int text_family(const struct config_node *node)
 
 static void check_netmask(const struct config_sections *s, const struct config_node *address)
 {
-	struct config_node *netmask = config_tree_good(s->network, "netmask");
+	struct config_node *netmask = config_node_good(s->network, "netmask");
 
 	if (!netmask)
 		return;
@@ -59,16 +59,16 @@ static void check_netmask(const struct config_sections *s, const struct config_n
 				? "must be a prefix length, 0..128, for an IPv6 address"
 				: "must be a prefix length, 0..32, or a dotted netmask for an IPv4 "
 				  "address");
-	else if (!config_tree_given(s->network, "address") &&
-	         !config_tree_given(s->network, "addresses"))
+	else if (!config_node_given(s->network, "address") &&
+	         !config_node_given(s->network, "addresses"))
 		config_error_key(s->report, netmask, "needs network.address");
 }
 
 /* True when one of the addresses is of @family. */
 static bool has_address_of(const struct config_sections *s, int family)
 {
-	const struct config_node *address = config_tree_good(s->network, "address");
-	const struct config_node *addresses = config_tree_good(s->network, "addresses");
+	const struct config_node *address = config_node_good(s->network, "address");
+	const struct config_node *addresses = config_node_good(s->network, "addresses");
 
 	if (address)
 		return text_family(address) == family;
@@ -82,9 +82,9 @@ static bool has_address_of(const struct config_sections *s, int family)
 
 static void check_destination(const struct config_sections *s)
 {
-	struct config_node *destination = config_tree_good(s->network, "destination");
-	const struct config_node *address = config_tree_find(s->network, "address");
-	const struct config_node *addresses = config_tree_find(s->network, "addresses");
+	struct config_node *destination = config_node_good(s->network, "destination");
+	const struct config_node *address = config_node_find(s->network, "address");
+	const struct config_node *addresses = config_node_find(s->network, "addresses");
 
 	if (!destination || (address && address->is_refused) ||
 	    (addresses && addresses->is_refused))
@@ -98,14 +98,14 @@ static void check_destination(const struct config_sections *s)
 
 static int check_addresses(const struct config_sections *s)
 {
-	struct config_node *addresses = config_tree_good(s->network, "addresses");
+	struct config_node *addresses = config_node_good(s->network, "addresses");
 	size_t count = 0;
 
 	if (!addresses)
 		return 0;
 	for (const char *const *key = (const char *const[]){"address", "netmask", NULL}; *key;
 	     key++) {
-		struct config_node *node = config_tree_good(s->network, *key);
+		struct config_node *node = config_node_good(s->network, *key);
 
 		if (node)
 			config_error_key(s->report, node,
@@ -135,7 +135,7 @@ static int check_addresses(const struct config_sections *s)
 int config_cross_network(const struct config_sections *s)
 {
 	check_mtu(s, has_address_of(s, AF_INET6));
-	check_netmask(s, config_tree_good(s->network, "address"));
+	check_netmask(s, config_node_good(s->network, "address"));
 	check_destination(s);
 	return check_addresses(s);
 }

@@ -8,9 +8,9 @@
 #include "base/prefix.h"
 #include "config/claim.h"
 #include "config/cross_key.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
@@ -19,15 +19,15 @@ void config_cross_single_or_list(const struct config_sections *s)
 	static const char *const single[] = {"peer_public_key", "preshared_key",
 	                                     "persistent_keepalive"};
 
-	if (!config_tree_given(s->wireguard, "peers")) {
-		if (!config_tree_given(s->wireguard, "peer_public_key"))
+	if (!config_node_given(s->wireguard, "peers")) {
+		if (!config_node_given(s->wireguard, "peer_public_key"))
 			config_error_missing(s->report, s->wireguard, "peer_public_key",
 			                     "required but missing; give it or peers; `vtrunkd "
 			                     "pubkey -c FILE` at the other end prints it");
 		return;
 	}
 	for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
-		struct config_node *node = config_tree_good(s->wireguard, single[i]);
+		struct config_node *node = config_node_good(s->wireguard, single[i]);
 
 		if (node)
 			config_error_key(s->report, node, "excludes wireguard.peers; %s",
@@ -35,7 +35,7 @@ void config_cross_single_or_list(const struct config_sections *s)
 	}
 	for (struct config_node *link = s->links ? s->links->first : NULL; link;
 	     link = link->next) {
-		struct config_node *endpoint = config_tree_good(link, "endpoint");
+		struct config_node *endpoint = config_node_good(link, "endpoint");
 
 		if (endpoint)
 			config_error_key(s->report, endpoint,
@@ -53,7 +53,7 @@ static int check_peer_keys(const struct config_sections *s, const uint8_t *priva
 	uint8_t(*keys)[KEY_LEN] = calloc(s->peers->count, sizeof *keys);
 	for (struct config_node *peer = s->peers->first; claims && keys && peer;
 	     peer = peer->next) {
-		struct config_node *node = config_tree_good(peer, "public_key");
+		struct config_node *node = config_node_good(peer, "public_key");
 
 		if (!node || key_from_base64(keys[count], node->text))
 			continue;
@@ -73,7 +73,7 @@ static size_t count_allowed_ips(const struct config_node *peers)
 	size_t count = 0;
 
 	for (const struct config_node *peer = peers->first; peer; peer = peer->next) {
-		const struct config_node *list = config_tree_good(peer, "allowed_ips");
+		const struct config_node *list = config_node_good(peer, "allowed_ips");
 
 		count += list ? list->count : 0;
 	}
@@ -84,7 +84,7 @@ static size_t count_allowed_ips(const struct config_node *peers)
 static size_t claim_allowed_ips(const struct config_node *peer, struct config_claim *claims,
                                 struct prefix *prefixes, size_t count)
 {
-	const struct config_node *list = config_tree_good(peer, "allowed_ips");
+	const struct config_node *list = config_node_good(peer, "allowed_ips");
 
 	for (struct config_node *entry = list ? list->first : NULL; entry; entry = entry->next) {
 		struct prefix *prefix = &prefixes[count];

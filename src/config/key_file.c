@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/key_text.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/secrets.h"
-#include "config/tree.h"
 
 #define KEY_FILE_MAX 4096u /* bytes; a key and a lot of blanks */
 

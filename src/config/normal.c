@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/node.h"
 #include "config/schema.h"
-#include "config/tree.h"
 
 /* Control characters are line ends and tabs around a public key. */
 static void write_string(FILE *out, const char *text)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "config/tree.h"
+#include "config/node.h"
 
 #define CONFIG_MESSAGES_MAX 100u /* more help nobody; the rest is counted */
 

@@ -9,9 +9,9 @@
 #include "base/endpoint.h"
 #include "base/prefix.h"
 #include "config/desired.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/sections.h"
-#include "config/tree.h"
 #include "config/value.h"
 #include "vtrunkd/limits.h"
 
@@ -31,7 +31,7 @@ struct ways {
 
 static const struct config_node *address_of(const struct config_node *endpoint)
 {
-	return endpoint->kind == CONFIG_NODE_MAPPING ? config_tree_good(endpoint, "address")
+	return endpoint->kind == CONFIG_NODE_MAPPING ? config_node_good(endpoint, "address")
 	                                             : endpoint;
 }
 
@@ -39,8 +39,8 @@ static const struct config_node *address_of(const struct config_node *endpoint)
 static bool is_meant_for(const struct config_node *endpoint, const struct config_node *link)
 {
 	const struct config_node *wanted =
-		endpoint->kind == CONFIG_NODE_MAPPING ? config_tree_good(endpoint, "link") : NULL;
-	const struct config_node *name = config_tree_good(link, "name");
+		endpoint->kind == CONFIG_NODE_MAPPING ? config_node_good(endpoint, "link") : NULL;
+	const struct config_node *name = config_node_good(link, "name");
 	char by_default[NAME_LEN];
 
 	if (!wanted)
@@ -52,7 +52,7 @@ static bool is_meant_for(const struct config_node *endpoint, const struct config
 /* Whether the socket of @link is of the family of @address, a name being of any. */
 static bool families_fit(const struct config_node *link, const struct config_node *address)
 {
-	const struct config_node *bind = config_tree_good(link, "bind");
+	const struct config_node *bind = config_node_good(link, "bind");
 	int theirs = config_endpoint_family(address->text);
 	struct endpoint ours;
 
@@ -63,13 +63,13 @@ static bool families_fit(const struct config_node *link, const struct config_nod
 /* An address alone picks a device; a mark leaves that to rules. */
 static bool has_device(const struct config_node *link)
 {
-	const struct config_node *device = config_tree_good(link, "device");
-	const struct config_node *bind = config_tree_good(link, "bind");
+	const struct config_node *device = config_node_good(link, "device");
+	const struct config_node *bind = config_node_good(link, "bind");
 	struct endpoint at;
 
 	if (device)
 		return strcmp(device->text, CONFIG_ANY_DEVICE);
-	return bind && !config_tree_good(link, "fwmark") && !config_bind_parse(bind->text, &at) &&
+	return bind && !config_node_good(link, "fwmark") && !config_bind_parse(bind->text, &at) &&
 	       !endpoint_is_wildcard(&at);
 }
 
@@ -166,7 +166,7 @@ static int check_overlaps(struct ways *w)
 	size_t count = 0;
 
 	for (const struct config_node *peer = w->peers->first; peer; peer = peer->next) {
-		const struct config_node *list = config_tree_good(peer, "endpoints");
+		const struct config_node *list = config_node_good(peer, "endpoints");
 
 		count += list ? list->count : 0;
 	}
@@ -176,7 +176,7 @@ static int check_overlaps(struct ways *w)
 	if (!w->led)
 		return -ENOMEM;
 	for (const struct config_node *peer = w->peers->first; peer; peer = peer->next) {
-		const struct config_node *list = config_tree_good(peer, "endpoints");
+		const struct config_node *list = config_node_good(peer, "endpoints");
 
 		for (const struct config_node *e = list ? list->first : NULL; e; e = e->next)
 			if (!e->is_refused)
@@ -184,7 +184,7 @@ static int check_overlaps(struct ways *w)
 	}
 	qsort(w->led, w->led_count, sizeof *w->led, compare_led);
 	for (const struct config_node *peer = w->peers->first; peer; peer = peer->next) {
-		const struct config_node *list = config_tree_good(peer, "allowed_ips");
+		const struct config_node *list = config_node_good(peer, "allowed_ips");
 
 		for (const struct config_node *ip = list ? list->first : NULL; ip; ip = ip->next)
 			check_allowed_ip(w, ip);
@@ -196,7 +196,7 @@ static int check_overlaps(struct ways *w)
 /* Each link with each endpoint that it is meant for makes a path. */
 static void check_path_count(const struct ways *w, const struct config_node *peer)
 {
-	const struct config_node *list = config_tree_good(peer, "endpoints");
+	const struct config_node *list = config_node_good(peer, "endpoints");
 	unsigned paths = 0;
 
 	for (const struct config_node *e = list ? list->first : NULL; e; e = e->next)
@@ -212,9 +212,9 @@ static void check_path_count(const struct ways *w, const struct config_node *pee
 /* Whether both name the same device, or the same address and no device. */
 static bool is_one_line(const struct config_node *a, const struct config_node *b)
 {
-	const struct config_node *device_a = config_tree_good(a, "device");
-	const struct config_node *device_b = config_tree_good(b, "device");
-	const struct config_node *bind = config_tree_find(b, "bind");
+	const struct config_node *device_a = config_node_good(a, "device");
+	const struct config_node *device_b = config_node_good(b, "device");
+	const struct config_node *bind = config_node_find(b, "bind");
 	struct endpoint x, y;
 
 	if (bind && bind->is_refused)
@@ -223,8 +223,8 @@ static bool is_one_line(const struct config_node *a, const struct config_node *b
 		return false;
 	if (device_a)
 		return !strcmp(device_a->text, device_b->text);
-	if (config_bind_parse(config_tree_good(a, "bind")->text, &x) ||
-	    config_bind_parse(config_tree_good(b, "bind")->text, &y))
+	if (config_bind_parse(config_node_good(a, "bind")->text, &x) ||
+	    config_bind_parse(config_node_good(b, "bind")->text, &y))
 		return false;
 	endpoint_set_port(&x, 0);
 	endpoint_set_port(&y, 0);
@@ -249,7 +249,7 @@ static void check_lines(const struct ways *w)
 
 int config_routes_check(const struct config_sections *s)
 {
-	const struct config_node *routes = config_tree_good(s->network, "routes");
+	const struct config_node *routes = config_node_good(s->network, "routes");
 	struct ways w = {.report = s->report,
 	                 .links = s->links,
 	                 .peers = s->peers,

@@ -2,7 +2,7 @@
 /* sections.h - the parts of a document that checks across several keys look at.
  *
  * A part is there when it was given and found good by itself; values within are asked for with
- * config_tree_good(), which gives only such: one mistake, one message.
+ * config_node_good(), which gives only such: one mistake, one message.
  */
 #ifndef CONFIG_SECTIONS_H
 #define CONFIG_SECTIONS_H

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <yaml.h>
 
+#include "config/node.h"
 #include "config/report.h"
 
 /* What reading an event may lead to, besides 0 and a negative errno. */
@@ -299,7 +300,7 @@ int config_tree_read(const char *text, size_t len, struct config_report *report,
 	free(b.key);
 
 	if (outcome != TREE_DONE) {
-		config_tree_free(b.root);
+		config_node_free(b.root);
 		b.root = NULL;
 	} else if (!b.root) {
 		config_error_at(report, (struct config_place){1, 1},
@@ -310,67 +311,4 @@ int config_tree_read(const char *text, size_t len, struct config_report *report,
 		return outcome;
 	*ret = b.root;
 	return 0;
-}
-
-void config_tree_free(struct config_node *node)
-{
-	if (!node)
-		return;
-	for (struct config_node *child = node->first, *next; child; child = next) {
-		next = child->next;
-		config_tree_free(child);
-	}
-	if (node->text)
-		explicit_bzero(node->text, node->len);
-	free(node->text);
-	free(node->key);
-	free(node);
-}
-
-struct config_node *config_tree_find(const struct config_node *mapping, const char *key)
-{
-	if (mapping->kind != CONFIG_NODE_MAPPING)
-		return NULL;
-	for (struct config_node *child = mapping->first; child; child = child->next)
-		if (!strcmp(child->key, key))
-			return child;
-	return NULL;
-}
-
-bool config_tree_means(const struct config_node *mapping, const char *key)
-{
-	if (config_tree_find(mapping, key))
-		return true;
-	for (struct config_node *child = mapping->first; child; child = child->next)
-		if (child->meant && !strcmp(child->meant, key))
-			return true;
-	return false;
-}
-
-bool config_tree_given(const struct config_node *mapping, const char *key)
-{
-	const struct config_node *node = config_tree_find(mapping, key);
-
-	if (!node)
-		return config_tree_means(mapping, key);
-	return node->is_refused || !config_node_is_null(node);
-}
-
-bool config_node_is_null(const struct config_node *node)
-{
-	static const char *const spellings[] = {"", "~", "null", "Null", "NULL"};
-
-	if (node->kind != CONFIG_NODE_SCALAR || !node->is_plain)
-		return false;
-	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
-		if (!strcmp(node->text, spellings[i]))
-			return true;
-	return false;
-}
-
-struct config_node *config_tree_good(const struct config_node *mapping, const char *key)
-{
-	struct config_node *node = mapping ? config_tree_find(mapping, key) : NULL;
-
-	return node && !node->is_refused && !config_node_is_null(node) ? node : NULL;
 }

@@ -8,10 +8,10 @@
 
 #include "base/key_text.h"
 #include "base/similar.h"
+#include "config/node.h"
 #include "config/report.h"
 #include "config/schema.h"
 #include "config/secrets.h"
-#include "config/tree.h"
 #include "config/value.h"
 
 #define KEYS_MAX 256u /* in one mapping, right or wrong; keeps the search for twins short */
@@ -231,7 +231,7 @@ static void check_mapping(struct walk *w, struct config_node *node, const struct
 
 		if (!rule) {
 			refuse_unknown(w, child, inner);
-		} else if ((first = config_tree_find(node, child->key)) != child) {
+		} else if ((first = config_node_find(node, child->key)) != child) {
 			config_error_key(w->report, child,
 			                 "a key may be given once; the first is in line %zu",
 			                 first->key_at.line);
@@ -242,7 +242,7 @@ static void check_mapping(struct walk *w, struct config_node *node, const struct
 	for (const struct config_rule *rule = inner; rule->key; rule++) {
 		char allowed[CONFIG_DESCRIPTION_LEN];
 
-		if (rule->is_required && !config_tree_means(node, rule->key))
+		if (rule->is_required && !config_node_means(node, rule->key))
 			config_error_missing(w->report, node, rule->key,
 			                     "required but missing; must be %s%s%s",
 			                     config_rule_describe(rule, allowed),
