@@ -42,6 +42,7 @@ static const struct {
 	{"- a\n- b\n- c\n", "012", ""},
 	{"- a\n- b\n- a\n", "012", "f:3:3: [2]: a thing must be unique; line 1 has the same\n"},
 	{"- a\n- aa\n- \"\"\n", "012", ""},
+	{"- a\n- \"a\\0\"\n", "01", ""},
 	{"- a\n- a\n- a\n", "012",
          "f:2:3: [1]: a thing must be unique; line 1 has the same\n"
          "f:3:3: [2]: a thing must be unique; line 1 has the same\n"},
