@@ -81,6 +81,7 @@ Test(cross_network, destination_needs_an_address_of_its_family)
 		{NET("destination: 10.0.0.2"), NEEDS("IPv4")},
 		{NET("destination: 'fd00::2', address: 10.0.0.1"), NEEDS("IPv6")},
 		{NET("destination: 10.0.0.2, addresses: []"), NEEDS("IPv4")},
+		{NET("destination: 'fd00::2', addresses: [10.0.0.1]"), NEEDS("IPv6")},
 		{NET("destination: 10.0.0.2, address: bad"),
 	         "network.address: must be an IPv4 or IPv6 address\n"},
 	};
