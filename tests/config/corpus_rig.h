@@ -120,7 +120,7 @@ static inline void fetch(const char *kind, const char *name)
 {
 	static const char mark[] = "@DIR@";
 	char path[PATH_MAX * 2];
-	size_t len;
+	size_t len = 0;
 
 	snprintf(path, sizeof path, "%s/%s/%s", corpus, kind, name);
 	char *text = read_all(path, &len);
