@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Two links of a configuration over loopback, with an engine whose threads read their data. */
 #include "control/links.h"
+
+#include <errno.h>
 #include "dataplane/statistics.h"
 
 #include "links_rig.h"

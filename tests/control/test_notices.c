@@ -2,6 +2,8 @@
 /* One peer over two links of loopback; the test plays the data plane's threads. */
 #include "control/notices.h"
 
+#include <errno.h>
+
 #include "dataplane/mailbox.h"
 #include "peer_rig.h"
 

@@ -2,6 +2,8 @@
 /* One peer over two links of loopback; the test tells what the monitor would. */
 #include "control/surroundings.h"
 
+#include <errno.h>
+
 #include "peer_rig.h"
 
 static struct peer_rig rig;

@@ -3,6 +3,7 @@
 #include "control/uplink.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 
 #include "base/log.h"

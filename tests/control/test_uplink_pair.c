@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/uplink_pair.h"
 
+#include <errno.h>
+
 #include "route_rig.h"
 
 TestSuite(uplink_pair, .init = route_rig_start);
