@@ -908,7 +908,7 @@ Test(deliver, flood_of_probes_is_answered_so_far_and_another_peers_are_still)
 Test(deliver, of_probes_received_together_the_newest_is_answered)
 {
 	struct dp_peer *other[PEERS];
-	struct batch_pool pool;
+	static struct batch_pool pool; /* aligned, which the stack under sanitizers is not */
 	struct batch *b;
 	uint8_t payload[64];
 	uint32_t taken = 0;
