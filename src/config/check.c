@@ -44,6 +44,19 @@ static int read_tree(const struct config_source *source, struct config_report *r
 	return 0;
 }
 
+/* Says what was found and lets go of it. Returns @err, or what the report makes of 0. */
+static int finish(struct config_report *report, struct config_node *root, FILE *messages, int err)
+{
+	if (!err && report->is_out_of_memory)
+		err = -ENOMEM;
+	config_report_write(report, messages);
+	if (!err && report->errors)
+		err = -EINVAL;
+	config_report_fini(report);
+	config_node_free(root);
+	return err;
+}
+
 int config_check(const struct config_source *source, FILE *messages, char **ret_normal,
                  struct config_secrets *ret_secrets)
 {
@@ -57,14 +70,7 @@ int config_check(const struct config_source *source, FILE *messages, char **ret_
 		err = check_tree(root, source->is_world_readable, &report, &secrets);
 	if (!err && !report.errors && !(normal = config_normal_form(root)))
 		err = -ENOMEM;
-	if (!err && report.is_out_of_memory)
-		err = -ENOMEM;
-
-	config_report_write(&report, messages);
-	if (!err && report.errors)
-		err = -EINVAL;
-	config_report_fini(&report);
-	config_node_free(root);
+	err = finish(&report, root, messages, err);
 	if (err) {
 		free(normal);
 		config_secrets_fini(&secrets);
@@ -105,13 +111,7 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 	if (!err && !number && !report.errors)
 		config_error_at(&report, (struct config_place){1, 1},
 		                "wireguard.private_key is missing; `vtrunkd genkey` makes one");
-	if (!err && report.is_out_of_memory)
-		err = -ENOMEM;
-	config_report_write(&report, messages);
-	if (!err && report.errors)
-		err = -EINVAL;
-	config_report_fini(&report);
-	config_node_free(root);
+	err = finish(&report, root, messages, err);
 	if (err) {
 		config_secrets_fini(&secrets);
 		return err;
