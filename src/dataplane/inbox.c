@@ -109,14 +109,18 @@ static bool sleep_once(struct inbox *in, uint64_t until_ns)
 	return true;
 }
 
+static bool is_done_sleeping(struct inbox *in)
+{
+	return has_news(in) || atomic_load(&in->is_stopping);
+}
+
+/* Until there are news: who gave them before may wake us only now, when we sleep again. */
 static void sleep_until(struct inbox *in, uint64_t until_ns)
 {
-	atomic_store(&in->is_asleep, 1);
-	cmm_smp_mb(); /* with the barrier in inbox_push(): one of the two sees the other */
-	while (!has_news(in) && atomic_load(&in->is_asleep) && !atomic_load(&in->is_stopping)) {
-		if (!sleep_once(in, until_ns))
-			break;
-	}
+	do {
+		atomic_store(&in->is_asleep, 1);
+		cmm_smp_mb(); /* with the barrier in inbox_push(): one of the two sees the other */
+	} while (!is_done_sleeping(in) && sleep_once(in, until_ns) && !is_done_sleeping(in));
 	atomic_store_explicit(&in->is_asleep, 0, memory_order_relaxed);
 }
 

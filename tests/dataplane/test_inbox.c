@@ -182,7 +182,7 @@ Test(inbox, sleeping_taker_is_seen_and_holds_up_no_grace_period)
 /* What a taker that sleeps is nudged for; it counts the times. */
 static void count_nudges(void *arg)
 {
-	unsigned *count = arg;
+	atomic_uint *count = arg;
 
 	while (inbox_wait_until(&inbox, clock_boot_ns() + NS_PER_S * 3600))
 		++*count;
@@ -191,18 +191,20 @@ static void count_nudges(void *arg)
 Test(inbox, nudge_wakes_a_taker_that_sleeps_once)
 {
 	struct thread thread;
-	unsigned count = 0;
+	atomic_uint count = 0;
 
 	start(&thread, count_nudges, &count);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 20000; i++) {
 		until_asleep();
 		inbox_nudge(&inbox);
+		while (count == i)
+			sched_yield();
 	}
 	until_asleep();
 	synchronize_rcu(); /* would not end if it slept online */
 	inbox_stop(&inbox);
 	thread_join(&thread);
-	cr_expect(eq(uint, count, 100));
+	cr_expect(eq(uint, count, 20000));
 }
 
 Test(inbox, stop_wakes_a_taker_that_sleeps)
