@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The two kinds of peers in a lab, vtrunkd and wireguard-go, and what they are configured with."""
+import contextlib
 import json
 import os
 import signal
@@ -71,6 +72,15 @@ class Daemon:
     @property
     def pid(self):
         return self.process.pid
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """It gets no processor, as on a machine that is busy elsewhere for long."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def write_config(self):
         config = merged({"dataplane": Settings.dataplane}, self.config)

@@ -139,6 +139,10 @@ class Lab:
         self.wan.nft(f"table netdev cut {{\n{chains}}}\n")
         if self.has_nat:
             self.wan.nft("table ip nat { chain post { type nat hook postrouting priority 100; }; }")
+            # A router takes nothing in for itself: what comes for a mapping that it has forgotten
+            # would else stand in its table, in the way of the mapping, for as long as it comes.
+            self.wan.nft("table ip own { chain input { type filter hook input priority 0; "
+                         'iifname "out*" meta l4proto udp drop; }; }')
             for i in self.links:
                 self.rebind(i, 40000 + i)
 

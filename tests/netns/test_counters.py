@@ -2,7 +2,6 @@
 """What the kernel throws away before the daemon sees it is counted in its status."""
 import contextlib
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -15,16 +14,6 @@ DATA, INITIATION = 4, 1
 DATA_BYTES, INITIATION_BYTES = 1400, 148
 FLOOD = 12_000  # datagrams: more than the buffers of either socket hold
 PACKETS = 3000  # more than the TUN queue holds
-
-
-@contextlib.contextmanager
-def standing_still(daemon):
-    """It gets no processor, as on a machine that is busy elsewhere for long."""
-    os.kill(daemon.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(daemon.pid, signal.SIGCONT)
 
 
 def flood(namespace, source, destination, kind, length, count=FLOOD):
@@ -61,7 +50,7 @@ def test_what_the_kernel_drops_is_counted():
         client, server = lab.tunnel()
         check(dropped(server) == (0, 0, 0), f"without a reason: {dropped(server)}")
         source, destination = (lab.client_address(1), 777), (lab.server_address(1), PORT)
-        with standing_still(server):
+        with server.standing_still():
             flood(lab.client, source, destination, DATA, DATA_BYTES)
             flood(lab.client, source, destination, INITIATION, INITIATION_BYTES)
             flood_tun(server, CLIENT4)
@@ -83,7 +72,7 @@ def test_what_was_dropped_stays_counted_when_the_device_comes_back():
         server.start()
         client.start()
         client.wait_bonded(["link-1"])
-        with standing_still(client):
+        with client.standing_still():
             flood(lab.server, (lab.server_address(1), 777), (lab.client_address(1), PORT), DATA,
                   DATA_BYTES)
         before = dropped(client)

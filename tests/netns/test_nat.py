@@ -56,6 +56,21 @@ def test_rebinding_of_an_idle_tunnel_is_followed():
         check(lab.server.ping("10.99.0.2", 3) == 3, "the server cannot reach the client")
 
 
+def test_router_that_forgets_hears_the_server_first():
+    """Its table is empty, and what fills it is a datagram to the address that is the client's."""
+    with Lab(nat=True) as lab:
+        client, server = start(lab)
+        with Capture(lab.server, "wan1", PORT) as capture, client.standing_still():
+            lab.rebind(1, 40001)
+            already = len(capture.payloads(outgoing=True))
+            wait_until("the server has probed the address",
+                       lambda: len(capture.payloads(outgoing=True)) > already, 5)
+        for daemon in (client, server):
+            daemon.wait_bonded(LINKS, 15)
+        check(server.path("link-1")["endpoint"] == nat_endpoint(1, 40001),
+              f"the server sees {server.path('link-1')['endpoint']}")
+
+
 def test_new_address_without_answer_is_not_followed():
     """The new mapping passes upward only: the challenge finds no way, so nothing moves there."""
     with Lab(nat=True) as lab:

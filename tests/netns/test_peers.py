@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A gateway: one process and one port for many peers, vtrunkd and stock alike."""
 import contextlib
-import os
 import select
-import signal
 import struct
 import time
 
@@ -201,9 +199,8 @@ def test_no_path_of_many_idle_peers_is_taken_for_dead():
             return False
         check(answer_all(peers, 20, all_up), f"{paths().count('up')} of {2 * IDLE} paths are up")
         # After a moment in which the machine stands still all probes are due at once.
-        os.kill(gateway.daemon.pid, signal.SIGSTOP)
-        answer_all(peers, 1.2)
-        os.kill(gateway.daemon.pid, signal.SIGCONT)
+        with gateway.daemon.standing_still():
+            answer_all(peers, 1.2)
         answer_all(peers, IDLE_S)
         check(paths().count("up") == 2 * IDLE, f"{paths().count('up')} of {2 * IDLE} paths are up")
         fallen = [line for line in gateway.daemon.process.log().splitlines() if ": down, " in line]
