@@ -63,6 +63,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_PATH_FORGOTTEN] = {tell_path_forgotten, free_path},
 	[NEWS_PATH_REFUSED] = {tell_path_refused},
 	[NEWS_PATH_RESTS] = {rest_path, tell_path_rests, publish_paths},
+	[NEWS_SOURCE_STALE] = {tell_source, forget_source},
 	[NEWS_NO_PATH] = {tell_no_path},
 	[NEWS_TRAINS_REFUSED] = {tell_trains},
 	[NEWS_LINK_FAILED] = {fail_paths_of_link, publish_paths, look_elsewhere},
@@ -128,6 +129,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 		return -ENOMEM;
 	peer->control = control;
 	peer->fx = control->fx;
+	peer->uplinks = &control->uplinks;
 	peer->config = desired_peer_copy(config);
 	peer->identity = control->identity;
 	copy_settings(&peer->set, control->config, config);

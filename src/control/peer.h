@@ -17,6 +17,7 @@
 #include "control/handshake.h"
 #include "control/paths.h"
 #include "control/session.h"
+#include "control/uplink.h"
 #include "control/verdict.h"
 #include "crypto/cookie.h"
 #include "crypto/keypair.h"
@@ -46,6 +47,7 @@ struct peer_settings {
 struct peer {
 	struct control *control;
 	struct effects *fx;
+	struct uplinks *uplinks;     /* ours */
 	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
@@ -114,6 +116,7 @@ enum peer_news {
 	NEWS_PATH_FORGOTTEN, /* dead for long, or never proved */
 	NEWS_PATH_REFUSED,   /* by the system, which may mean nothing */
 	NEWS_PATH_RESTS,     /* refused again and again */
+	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
 	NEWS_NO_PATH,        /* the last one that could carry data is gone */
 	NEWS_TRAINS_REFUSED,
 	NEWS_LINK_FAILED, /* something local made a pair of sockets useless */

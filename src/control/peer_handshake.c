@@ -9,7 +9,6 @@
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_steps.h"
-#include "control/source.h"
 #include "crypto/aead.h"
 
 /* ---- sending ---- */
@@ -124,7 +123,7 @@ bool peer_initiate(struct peer *peer, bool is_retry, uint64_t now_ns)
 	if (!is_retry)
 		hs->attempts = 0;
 	else
-		sources_forget(peer, now_ns);
+		peer_forget_sources(peer, now_ns);
 	peer->verdict.sent_marker = peer->set.has_bonding;
 	if (handshake_create(hs, peer->identity, peer->remote, peer->verdict.sent_marker)) {
 		put_off(peer, now_ns);

@@ -2,6 +2,7 @@
 #include "control/peer_links.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 
 #include "control/endpoints.h"
 #include "control/peer_handshake.h"
@@ -9,6 +10,7 @@
 #include "control/peer_steps.h"
 #include "control/peer_told.h"
 #include "control/refusal.h"
+#include "control/source.h"
 
 /* Errors that say nothing about one destination. */
 static bool is_about_link(int error)
@@ -169,5 +171,54 @@ void peer_sample_rates(struct peer *peer, uint64_t now_ns)
 		if (path_is_used(&peer->paths.slot[i]))
 			path_sample(&peer->paths.slot[i], counter_read(&dp->tx_bytes),
 			            counter_read(&dp->rx_bytes), elapsed_ns);
+	}
+}
+
+/* ---- source addresses ---- */
+
+/* It has learnt one. */
+static bool is_pinned(const struct path *path)
+{
+	return path_is_used(path) && path_has_target(path) && path->route.link->is_wildcard &&
+	       endpoint_family(&path->route.local) != AF_UNSPEC;
+}
+
+STEP(forget_source)
+{
+	struct route route = {.link = n->path->route.link, .remote = n->path->route.remote};
+
+	peer_set_route(peer, n->path, &route, n->now_ns);
+}
+
+static void look_at_source(struct peer *peer, struct path *path, const struct ifaddrs *list,
+                           uint64_t now_ns)
+{
+	if (is_pinned(path) &&
+	    source_is_stale(&path->route, &uplink_of(peer->uplinks, path->route.link)->line, list))
+		peer_hears(peer, NEWS_SOURCE_STALE, &(struct news){.now_ns = now_ns, .path = path});
+}
+
+void peer_check_sources(struct peer *peer, const struct ifaddrs *list, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		look_at_source(peer, &peer->paths.slot[i], list, now_ns);
+}
+
+STEP(check_source)
+{
+	struct ifaddrs *list;
+
+	if (n->path->health.state != PATH_DOWN || !is_pinned(n->path) || getifaddrs(&list))
+		return;
+	look_at_source(peer, n->path, list, n->now_ns);
+	freeifaddrs(list);
+}
+
+void peer_forget_sources(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (is_pinned(&peer->paths.slot[i]))
+			forget_source(peer, &(struct news){.now_ns = now_ns,
+			                                   .path = &peer->paths.slot[i]});
 	}
 }

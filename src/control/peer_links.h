@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_links.h - what this machine tells of the paths of a peer: refusals, links that fail and come back,
- * trains of datagrams, counters.
+/* peer_links.h - what this machine tells of the paths of a peer: refusals, links that fail and come
+ * back, trains of datagrams, counters, source addresses that are no longer the ones to send from
+ * (source.h).
  *
  * Control thread.
  */
@@ -8,6 +9,8 @@
 #define CONTROL_PEER_LINKS_H
 
 #include "control/peer.h"
+
+struct ifaddrs;
 
 /* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
  * the error says so.
@@ -29,5 +32,13 @@ void peer_tell_trains(struct peer *peer, uint64_t now_ns);
 
 /* Rates from the growth of the counters since the last call, at first since the peer was made. */
 void peer_sample_rates(struct peer *peer, uint64_t now_ns);
+
+/* Routes, addresses or devices have changed: forgets the stale source addresses. @list: of
+ * getifaddrs().
+ */
+void peer_check_sources(struct peer *peer, const struct ifaddrs *list, uint64_t now_ns);
+
+/* Forgets all source addresses of the peer, which does not answer. */
+void peer_forget_sources(struct peer *peer, uint64_t now_ns);
 
 #endif

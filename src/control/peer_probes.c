@@ -5,7 +5,6 @@
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 #include "control/peer_steps.h"
-#include "control/source.h"
 
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S
@@ -34,12 +33,6 @@ static void note_activity(struct peer *peer, uint64_t now_ns)
 			health_set_busy(&peer->paths.slot[i].health, &peer->health_settings,
 			                is_busy, now_ns);
 	}
-}
-
-STEP(check_source)
-{
-	if (n->path->health.state == PATH_DOWN)
-		source_check(peer, n->path, n->now_ns);
 }
 
 /* Probes one path; returns when to come back. */

@@ -60,7 +60,8 @@ STEP(fail_paths);        /* all */
 STEP(lead_anew);         /* what was known of the address before */
 STEP(follow_proved);     /* what the session uses may be of an earlier life */
 STEP(free_path);
-STEP(check_source);
+STEP(check_source);  /* of a path that is down */
+STEP(forget_source); /* the system chooses it again */
 STEP(rest_path);
 STEP(fail_paths_of_link);
 STEP(look_elsewhere);

@@ -245,6 +245,16 @@ STEP(tell_no_path)
 	WARN(peer, "peer=%s: no path left, packets wait for one", peer->name);
 }
 
+STEP(tell_source)
+{
+	const struct path *path = n->path;
+	char local[ENDPOINT_TEXT_LEN];
+
+	DEBUG(peer, "peer=%s path=%u link=%s: no longer sends from %s", peer->name,
+	      path_id(&peer->paths, path), path->route.link->name,
+	      endpoint_format(&path->route.local, local));
+}
+
 STEP(tell_trains)
 {
 	effects_log(peer->fx, LOG_LEVEL_INFO,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/surroundings.h"
 
+#include <ifaddrs.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -9,7 +10,6 @@
 #include "control/interface.h"
 #include "control/peer_links.h"
 #include "control/sharing.h"
-#include "control/source.h"
 #include "dataplane/statistics.h"
 
 #define LOOK_AROUND_INTERVAL_NS NS_PER_S
@@ -54,13 +54,24 @@ void surroundings_changed(struct control *control, const struct netif_event *eve
 	             around->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
 }
 
+static void check_sources(struct control *control, uint64_t now_ns)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list))
+		return;
+	for (size_t i = 0; i < control->peer_count; i++)
+		peer_check_sources(control->peers[i], list, now_ns);
+	freeifaddrs(list);
+}
+
 static void on_look_around(struct deadline *d, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(d, struct control, surroundings.look_around);
 
 	control->surroundings.looked_around_ns = now_ns;
 	detours_refresh(&control->surroundings.detours);
-	sources_check(control, now_ns);
+	check_sources(control, now_ns);
 	uplinks_try_again(&control->uplinks, now_ns);
 	control->has_new_targets = true; /* or the ways there are new */
 	for (size_t i = 0; i < control->peer_count; i++)

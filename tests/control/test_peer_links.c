@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths and links that the system refuses; see peer_rig.h. */
 #include <errno.h>
+#include <ifaddrs.h>
 
 #include "peer_case.h"
 
@@ -88,4 +89,60 @@ Test(peer_links, rates_are_of_the_time_since_the_last_look)
 	cr_expect(eq(u64, path->rx_bps, 12000));
 	peer_sample_rates(rig.peer, rig.now_ns + 3 * NS_PER_S);
 	cr_expect(eq(u64, path->tx_bps, 0));
+}
+
+/* ---- source addresses ---- */
+
+static struct path *pinned_to(const char *local)
+{
+	struct path *path;
+
+	bonded();
+	path = origin(0);
+	bring_up(path);
+	path->route.link->is_wildcard = true;
+	cr_assert(eq(int, endpoint_parse(local, 7, &path->route.local), 0));
+	return path;
+}
+
+static int family_after_check(struct path *path)
+{
+	struct ifaddrs *list;
+
+	cr_assert(eq(int, getifaddrs(&list), 0));
+	peer_check_sources(rig.peer, list, rig.now_ns);
+	freeifaddrs(list);
+	return endpoint_family(&path->route.local);
+}
+
+Test(peer_links, source_that_no_device_has_is_forgotten)
+{
+	struct path *path = pinned_to("192.0.2.9");
+
+	path->route.link->is_wildcard = false;
+	cr_expect(eq(int, family_after_check(path), AF_INET), "it is the link's own");
+	path->route.link->is_wildcard = true;
+	cr_expect(eq(int, family_after_check(path), AF_UNSPEC));
+	cr_expect(path_has_target(path));
+	cr_expect(eq(int, path->health.state, PATH_UP), "it leads where it did");
+}
+
+Test(peer_links, source_that_is_not_stale_is_kept_until_the_peer_is_silent)
+{
+	struct path *path = pinned_to("127.0.0.1");
+
+	cr_expect(eq(int, family_after_check(path), AF_INET));
+	peer_forget_sources(rig.peer, rig.now_ns);
+	cr_expect(eq(int, endpoint_family(&path->route.local), AF_UNSPEC));
+}
+
+Test(peer_links, path_that_goes_down_forgets_a_source_that_is_gone)
+{
+	struct path *path = pinned_to("192.0.2.9");
+
+	peer_hears(rig.peer, NEWS_PATH_CHANGED, &(struct news){.now_ns = rig.now_ns, .path = path});
+	cr_expect(eq(int, endpoint_family(&path->route.local), AF_INET), "it is up");
+	health_fail(&path->health, "for the test", rig.now_ns);
+	peer_hears(rig.peer, NEWS_PATH_CHANGED, &(struct news){.now_ns = rig.now_ns, .path = path});
+	cr_expect(eq(int, endpoint_family(&path->route.local), AF_UNSPEC));
 }

@@ -140,6 +140,17 @@ Test(peer_told, unanswered_initiations_name_all_that_can_be_compared)
 	cr_expect(eq(ptr, strstr(said, ours), NULL));
 }
 
+Test(peer_told, source_that_is_stale_is_a_detail)
+{
+	char expected[128];
+
+	cr_assert(eq(int, endpoint_parse("192.0.2.9:7", 0, &origin(0)->route.local), 0));
+	snprintf(expected, sizeof expected,
+	         "peer=other path=%u link=link-0: no longer sends from 192.0.2.9:7",
+	         path_id(&rig.peer->paths, origin(0)));
+	expect(NEWS_SOURCE_STALE, (struct news){0}, LOG_LEVEL_DEBUG, expected);
+}
+
 Test(peer_told, session_is_news_for_people_the_first_time_and_after_silence)
 {
 	rig.peer->verdict.sent_marker = false;
