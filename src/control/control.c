@@ -14,7 +14,6 @@
 #include "control/peer_links.h"
 #include "control/peer_verdict.h"
 #include "control/reconcile.h"
-#include "control/sharing.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -98,7 +97,7 @@ static unsigned sample_peer(void *arg, size_t i, uint64_t now_ns)
 
 	peer_sample_rates(peer, now_ns);
 	peer_tell_trains(peer, now_ns);
-	sharing_tell(peer, now_ns);
+	peer_tell_sharing(peer, now_ns);
 	return 1;
 }
 

@@ -57,7 +57,7 @@ struct control {
 	struct gate gate;           /* what handshake messages may cost */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct surroundings surroundings;
-	bool has_new_targets; /* paths lead elsewhere since sharing_look() */
+	bool has_new_targets;   /* paths lead elsewhere since surroundings_tell() looked */
 	struct deadline sample; /* rates for status, once a second ... */
 	struct walk sampling;   /* ... peer after peer */
 	uint64_t sample_ns;     /* when the second of the one under way began */

@@ -140,7 +140,7 @@ static bool gather_path(struct facts_peer *all, const struct peer *peer, unsigne
 	struct facts_path *facts = facts_add_path(all);
 	char shared[SHARING_TEXT_LEN];
 
-	if (!facts || !facts_set_note(facts, sharing_text(peer, path, now_ns, shared)))
+	if (!facts || !facts_set_note(facts, sharing_text(&peer->paths, path, now_ns, shared)))
 		return false;
 	facts->id = id;
 	snprintf(facts->link, sizeof facts->link, "%s", path->route.link->name);

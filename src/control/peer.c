@@ -63,6 +63,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_PATH_FORGOTTEN] = {tell_path_forgotten, free_path},
 	[NEWS_PATH_REFUSED] = {tell_path_refused},
 	[NEWS_PATH_RESTS] = {rest_path, tell_path_rests, publish_paths},
+	[NEWS_PATH_SHARES] = {tell_path_shares},
 	[NEWS_SOURCE_STALE] = {tell_source, forget_source},
 	[NEWS_NO_PATH] = {tell_no_path},
 	[NEWS_TRAINS_REFUSED] = {tell_trains},

@@ -116,6 +116,7 @@ enum peer_news {
 	NEWS_PATH_FORGOTTEN, /* dead for long, or never proved */
 	NEWS_PATH_REFUSED,   /* by the system, which may mean nothing */
 	NEWS_PATH_RESTS,     /* refused again and again */
+	NEWS_PATH_SHARES,    /* a line with another one, it seems */
 	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
 	NEWS_NO_PATH,        /* the last one that could carry data is gone */
 	NEWS_TRAINS_REFUSED,

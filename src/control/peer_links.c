@@ -10,6 +10,7 @@
 #include "control/peer_steps.h"
 #include "control/peer_told.h"
 #include "control/refusal.h"
+#include "control/sharing.h"
 #include "control/source.h"
 
 /* Errors that say nothing about one destination. */
@@ -220,5 +221,34 @@ void peer_forget_sources(struct peer *peer, uint64_t now_ns)
 		if (is_pinned(&peer->paths.slot[i]))
 			forget_source(peer, &(struct news){.now_ns = now_ns,
 			                                   .path = &peer->paths.slot[i]});
+	}
+}
+
+/* ---- lines that paths share ---- */
+
+void peer_look_at_sharing(struct peer *peer)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (path_is_used(path) && path_is_configured(path) && path_has_target(path))
+			path->device = sharing_device(
+				path, uplink_of(peer->uplinks, path->route.link)->line.fwmark);
+	}
+}
+
+void peer_tell_sharing(struct peer *peer, uint64_t now_ns)
+{
+	char text[SHARING_TEXT_LEN];
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+		bool is_shared = path_is_used(path) && path_has_target(path) &&
+		                 *sharing_text(&peer->paths, path, now_ns, text);
+
+		if (is_shared && !path->is_sharing_told)
+			peer_hears(peer, NEWS_PATH_SHARES,
+			           &(struct news){.now_ns = now_ns, .path = path, .why = text});
+		path->is_sharing_told = is_shared;
 	}
 }

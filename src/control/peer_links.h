@@ -41,4 +41,12 @@ void peer_check_sources(struct peer *peer, const struct ifaddrs *list, uint64_t 
 /* Forgets all source addresses of the peer, which does not answer. */
 void peer_forget_sources(struct peer *peer, uint64_t now_ns);
 
+/* Routes, addresses, devices or targets have changed: looks by which device each configured path
+ * leaves (sharing.h).
+ */
+void peer_look_at_sharing(struct peer *peer);
+
+/* Logs which paths share a line, as far as it is new. */
+void peer_tell_sharing(struct peer *peer, uint64_t now_ns);
+
 #endif

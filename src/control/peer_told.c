@@ -245,6 +245,12 @@ STEP(tell_no_path)
 	WARN(peer, "peer=%s: no path left, packets wait for one", peer->name);
 }
 
+STEP(tell_path_shares)
+{
+	peer_log(peer, n->now_ns, "peer=%s path=%u link=%s: %s", peer->name,
+	         path_id(&peer->paths, n->path), n->path->route.link->name, n->why);
+}
+
 STEP(tell_source)
 {
 	const struct path *path = n->path;

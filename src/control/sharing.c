@@ -4,7 +4,7 @@
 #include <net/if.h>
 #include <stdio.h>
 
-#include "control/control.h"
+#include "control/paths.h"
 #include "control/route.h"
 
 /* A path that a peer left behind, as by a restart, is down by then. */
@@ -12,8 +12,7 @@
 
 /* ---- the device ---- */
 
-/* 0 when the system has no way there. */
-static int device_of(struct control *control, const struct path *path)
+int sharing_device(const struct path *path, uint32_t fwmark)
 {
 	const struct link *link = path->route.link;
 	const struct endpoint *from = &path->route.local;
@@ -23,21 +22,8 @@ static int device_of(struct control *control, const struct path *path)
 		return (int)link->ifindex;
 	if (endpoint_family(from) == AF_UNSPEC && !link->is_wildcard)
 		from = &link->bound;
-	index = route_device(&path->route.remote, from,
-	                     uplink_of(&control->uplinks, path->route.link)->line.fwmark);
+	index = route_device(&path->route.remote, from, fwmark);
 	return index > 0 ? index : 0;
-}
-
-void sharing_look(struct control *control)
-{
-	for (size_t i = 0; control->uplinks.count > 1 && i < control->peer_count; i++) {
-		for (unsigned k = 0; k < PATHS_MAX; k++) {
-			struct path *path = &control->peers[i]->paths.slot[k];
-
-			if (path_is_used(path) && path_is_configured(path) && path_has_target(path))
-				path->device = device_of(control, path);
-		}
-	}
 }
 
 /* That two links are tied to one device is said of the links. */
@@ -68,13 +54,13 @@ static bool is_from_one_address(const struct path *a, const struct path *b, uint
 
 /* ---- for people ---- */
 
-const char *sharing_text(const struct peer *peer, const struct path *path, uint64_t now_ns,
+const char *sharing_text(const struct paths *paths, const struct path *path, uint64_t now_ns,
                          char buf[static SHARING_TEXT_LEN])
 {
 	char device[IF_NAMESIZE];
 
 	*buf = '\0';
-	for (const struct path *other = peer->paths.slot; other < path; other++) {
+	for (const struct path *other = paths->slot; other < path; other++) {
 		if (!path_is_used(other) || !path_has_target(other))
 			continue;
 		if (is_on_one_device(path, other) &&
@@ -89,25 +75,9 @@ const char *sharing_text(const struct peer *peer, const struct path *path, uint6
 			snprintf(buf, SHARING_TEXT_LEN,
 			         "comes from the same address as path %u; perhaps both use one "
 			         "line, unless one address stands for two",
-			         path_id(&peer->paths, other));
+			         path_id(paths, other));
 			break;
 		}
 	}
 	return buf;
-}
-
-void sharing_tell(struct peer *peer, uint64_t now_ns)
-{
-	char text[SHARING_TEXT_LEN];
-
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *path = &peer->paths.slot[i];
-		bool is_shared = path_is_used(path) && path_has_target(path) &&
-		                 *sharing_text(peer, path, now_ns, text);
-
-		if (is_shared && !path->is_sharing_told)
-			peer_log(peer, now_ns, "peer=%s path=%u link=%s: %s", peer->name, i,
-			         path->route.link->name, text);
-		path->is_sharing_told = is_shared;
-	}
 }

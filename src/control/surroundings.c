@@ -9,7 +9,6 @@
 #include "control/endpoints.h"
 #include "control/interface.h"
 #include "control/peer_links.h"
-#include "control/sharing.h"
 #include "dataplane/statistics.h"
 
 #define LOOK_AROUND_INTERVAL_NS NS_PER_S
@@ -95,8 +94,11 @@ static void tell_routing_loop(struct control *control, uint64_t now_ns)
 
 static void look_at_sharing(struct control *control)
 {
-	if (control->has_new_targets)
-		sharing_look(control);
+	/* Each costs questions to the system, and a single link shares with none. */
+	bool is_due = control->has_new_targets && control->uplinks.count > 1;
+
+	for (size_t i = 0; is_due && i < control->peer_count; i++)
+		peer_look_at_sharing(control->peers[i]);
 	control->has_new_targets = false;
 }
 

@@ -2,6 +2,7 @@
 /* Paths and links that the system refuses; see peer_rig.h. */
 #include <errno.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 
 #include "peer_case.h"
 
@@ -145,4 +146,47 @@ Test(peer_links, path_that_goes_down_forgets_a_source_that_is_gone)
 	health_fail(&path->health, "for the test", rig.now_ns);
 	peer_hears(rig.peer, NEWS_PATH_CHANGED, &(struct news){.now_ns = rig.now_ns, .path = path});
 	cr_expect(eq(int, endpoint_family(&path->route.local), AF_UNSPEC));
+}
+
+/* ---- lines that paths share ---- */
+
+static void move_to(struct path *path, const char *remote)
+{
+	cr_assert(eq(int, endpoint_parse(remote, 0, &path->route.remote), 0));
+	path->route.link = rig_pair(&rig, 0)->link;
+	path->endpoint = -1;
+	path->health.since_ns = rig.now_ns - 10 * NS_PER_S;
+}
+
+Test(peer_links, shared_line_is_told_once_until_it_ends)
+{
+	struct path *first, *second;
+
+	bonded();
+	bring_up(first = origin(0));
+	bring_up(second = origin(1));
+	if (first > second)
+		second = origin(0), first = origin(1);
+	move_to(first, "192.0.2.1:1001");
+	move_to(second, "192.0.2.1:1002");
+	peer_tell_sharing(rig.peer, rig.now_ns);
+	cr_expect(second->is_sharing_told);
+	cr_expect(not(first->is_sharing_told));
+	health_fail(&first->health, "for the test", rig.now_ns);
+	peer_tell_sharing(rig.peer, rig.now_ns);
+	cr_expect(not(second->is_sharing_told), "it may be told again");
+}
+
+Test(peer_links, device_is_asked_of_configured_paths_alone)
+{
+	struct path *configured, *learnt;
+
+	bonded();
+	bring_up(configured = origin(0));
+	bring_up(learnt = origin(1));
+	configured->endpoint = 0;
+	learnt->endpoint = -1;
+	peer_look_at_sharing(rig.peer);
+	cr_expect(eq(int, configured->device, (int)if_nametoindex("lo")));
+	cr_expect(eq(int, learnt->device, 0));
 }

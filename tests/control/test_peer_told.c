@@ -151,6 +151,16 @@ Test(peer_told, source_that_is_stale_is_a_detail)
 	expect(NEWS_SOURCE_STALE, (struct news){0}, LOG_LEVEL_DEBUG, expected);
 }
 
+Test(peer_told, shared_line_is_told_as_the_path_has_it)
+{
+	char expected[128];
+
+	snprintf(expected, sizeof expected, "peer=other path=%u link=link-0: one line for two",
+	         path_id(&rig.peer->paths, origin(0)));
+	expect(NEWS_PATH_SHARES, (struct news){.why = "one line for two"}, LOG_LEVEL_INFO,
+	       expected);
+}
+
 Test(peer_told, session_is_news_for_people_the_first_time_and_after_silence)
 {
 	rig.peer->verdict.sent_marker = false;

@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/sharing.h"
 
-#include "control/control.h"
-#include "control/links.h"
+#include "control/paths.h"
 #include "route_rig.h"
 
 #define NOW (1000 * NS_PER_S)
 
-static struct desired_peer config_peer;
 static struct link link_[2];
-static struct control control;
-static struct peer peer, *peers[1] = {&peer};
+static uint32_t fwmark[2]; /* of each link */
+static struct paths paths;
 
 static void setup(void)
 {
-	control = (struct control){.peers = peers, .peer_count = 1, .uplinks.count = 2};
-	real_effects_init(&control.effects, NULL, &control.loop.deadlines, control.uplinks.uplink);
-	control.fx = &control.effects.fx;
-	peer = (struct peer){
-		.control = &control, .fx = control.fx, .config = &config_peer, .name = "gw"};
 	for (unsigned i = 0; i < 2; i++) {
-		control.uplinks.uplink[i] = (struct uplink){.name = "lte"};
 		link_[i].is_wildcard = true;
 		link_[i].id = i * LINK_FAMILIES;
 		strcpy(link_[i].name, i ? "lte" : "dsl");
 	}
-	strcpy(control.uplinks.uplink[0].name, "dsl");
 }
 
 static void setup_routes(void)
@@ -39,7 +30,7 @@ TestSuite(sharing_device, .init = setup_routes);
 
 static struct path *add(unsigned id, unsigned link, const char *remote, bool is_configured)
 {
-	struct path *path = &peer.paths.slot[id];
+	struct path *path = &paths.slot[id];
 
 	*path = (struct path){.proof = PATH_PROVED,
 	                      .endpoint = is_configured ? 0 : -1,
@@ -53,7 +44,7 @@ static const char *note(const struct path *path)
 {
 	static char buf[SHARING_TEXT_LEN];
 
-	return sharing_text(&peer, path, NOW, buf);
+	return sharing_text(&paths, path, NOW, buf);
 }
 
 /* ---- the peer's address ---- */
@@ -85,11 +76,17 @@ Test(sharing, path_left_behind_by_a_restart_is_not)
 	second->health.since_ns = NOW - 10 * NS_PER_S + 1;
 	cr_expect(zero(int, *note(second)), "up for less than it takes to see the other dead");
 	second = add(1, 0, "192.0.2.1:1002", false);
-	health_fail(&peer.paths.slot[0].health, "for the test", NOW);
+	health_fail(&paths.slot[0].health, "for the test", NOW);
 	cr_expect(zero(int, *note(second)));
 }
 
 /* ---- the device ---- */
+
+static void look(void)
+{
+	for (unsigned i = 0; i < 2; i++)
+		paths.slot[i].device = sharing_device(&paths.slot[i], fwmark[i]);
+}
 
 Test(sharing_device, links_without_device_that_take_one_are_told)
 {
@@ -98,13 +95,13 @@ Test(sharing_device, links_without_device_that_take_one_are_told)
 	ip("route add default via 10.1.0.1");
 	first = add(0, 0, "192.0.2.1:1", true);
 	second = add(1, 1, "192.0.2.1:2", true);
-	sharing_look(&control);
+	look();
 	cr_expect(ne(ptr, strstr(note(second), "leaves by device wan0 as link dsl does"), NULL),
 	          "%s", note(second));
 	cr_expect(zero(int, *note(first)));
 	ip("route add 192.0.2.2 via 10.2.0.1");
 	second = add(1, 1, "192.0.2.2:2", true);
-	sharing_look(&control);
+	look();
 	cr_expect(zero(int, *note(second)), "%s", note(second));
 }
 
@@ -115,10 +112,10 @@ Test(sharing_device, mark_of_a_link_is_part_of_its_way)
 	ip("route add default via 10.1.0.1");
 	ip("route add default via 10.2.0.1 table 102");
 	ip("rule add fwmark 7 lookup 102");
-	control.uplinks.uplink[1].line.fwmark = 7;
+	fwmark[1] = 7;
 	add(0, 0, "192.0.2.1:1", true);
 	second = add(1, 1, "192.0.2.1:2", true);
-	sharing_look(&control);
+	look();
 	cr_expect(zero(int, *note(second)), "%s", note(second));
 }
 
@@ -130,21 +127,8 @@ Test(sharing_device, device_that_the_other_link_is_tied_to_counts)
 	link_[0].ifindex = (unsigned)index_of("wan0");
 	add(0, 0, "192.0.2.1:1", true);
 	second = add(1, 1, "192.0.2.1:2", true);
-	sharing_look(&control);
+	look();
 	cr_expect(ne(ptr, strstr(note(second), "wan0"), NULL), "%s", note(second));
 	link_[1].ifindex = link_[0].ifindex;
 	cr_expect(zero(int, *note(second)), "the links say it themselves");
-}
-
-Test(sharing, is_logged_once)
-{
-	peer.log_limit = (struct log_limit){.interval_ns = NS_PER_S, .burst = 10};
-	add(0, 0, "192.0.2.1:1001", false);
-	add(1, 0, "192.0.2.1:1002", false);
-	sharing_tell(&peer, NOW);
-	cr_expect(peer.paths.slot[1].is_sharing_told);
-	cr_expect(not(peer.paths.slot[0].is_sharing_told));
-	health_fail(&peer.paths.slot[0].health, "for the test", NOW);
-	sharing_tell(&peer, NOW);
-	cr_expect(not(peer.paths.slot[1].is_sharing_told), "it may be told again");
 }
