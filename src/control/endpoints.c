@@ -9,12 +9,6 @@
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 
-/* An endpoint of which no address is known is asked for again after this, and after the second one
- * that is known and is not answered.
- */
-#define ASK_SOON_NS  (5 * NS_PER_S)
-#define ASK_AGAIN_NS (30 * NS_PER_S)
-
 int endpoints_init(struct peer *peer)
 {
 	if (!peer->config->endpoint_count)
@@ -292,8 +286,8 @@ static uint64_t ask_at(struct peer *peer, unsigned e, uint64_t now_ns)
 	if (!known->asked_ns)
 		return now_ns;
 	if (!known->count)
-		return known->asked_ns + ASK_SOON_NS;
-	return is_in_doubt(peer, e, now_ns) ? known->asked_ns + ASK_AGAIN_NS : NEVER_NS;
+		return known->asked_ns + ENDPOINT_ASK_SOON_NS;
+	return is_in_doubt(peer, e, now_ns) ? known->asked_ns + ENDPOINT_ASK_AGAIN_NS : NEVER_NS;
 }
 
 static void learn(struct peer_endpoint *known, const struct resolve_answer *answer)
@@ -304,18 +298,14 @@ static void learn(struct peer_endpoint *known, const struct resolve_answer *answ
 }
 
 /* The first of failures in a row is told. */
-static void note_failure(const struct peer *peer, unsigned e, const char *why)
+static void note_failure(struct peer *peer, unsigned e, const char *why, uint64_t now_ns)
 {
 	struct peer_endpoint *known = &peer->endpoint[e];
-	const char *address = peer->config->endpoints[e].address;
+	const struct news n = {
+		.now_ns = now_ns, .what = peer->config->endpoints[e].address, .why = why};
 
-	if (!known->has_failed && !known->count)
-		log_warning("peer=%s: no address of %s, %s; asking again every %llu s", peer->name,
-		            address, why, ASK_SOON_NS / NS_PER_S);
-	else if (!known->has_failed)
-		log_warning("peer=%s: no address of %s, %s; keeping those known before and asking "
-		            "again every %llu s",
-		            peer->name, address, why, ASK_AGAIN_NS / NS_PER_S);
+	if (!known->has_failed)
+		peer_hears(peer, known->count ? NEWS_NAME_FAILED : NEWS_NO_ADDRESS, &n);
 	known->has_failed = true;
 }
 
@@ -324,7 +314,7 @@ static void take(struct peer *peer, unsigned e, const struct resolve_answer *ans
 {
 	peer->endpoint[e].is_asked = false;
 	if (answer->error) {
-		note_failure(peer, e, answer->text);
+		note_failure(peer, e, answer->text, now_ns);
 		return;
 	}
 	learn(&peer->endpoint[e], answer);

@@ -17,6 +17,13 @@
 #include <stdint.h>
 
 #include "control/resolve.h"
+#include "vtrunkd/limits.h"
+
+/* An endpoint of which no address is known is asked for again after this, and after the second one
+ * that is known and is not answered.
+ */
+#define ENDPOINT_ASK_SOON_NS  (5 * NS_PER_S)
+#define ENDPOINT_ASK_AGAIN_NS (30 * NS_PER_S)
 
 struct control;
 struct path;

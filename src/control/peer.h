@@ -118,6 +118,8 @@ enum peer_news {
 	NEWS_PATH_RESTS,     /* refused again and again */
 	NEWS_PATH_SHARES,    /* a line with another one, it seems */
 	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
+	NEWS_NO_ADDRESS,     /* of an endpoint, as its name could not be resolved */
+	NEWS_NAME_FAILED,    /* the same, of one with addresses known from before */
 	NEWS_NO_PATH,        /* the last one that could carry data is gone */
 	NEWS_TRAINS_REFUSED,
 	NEWS_LINK_FAILED, /* something local made a pair of sockets useless */
@@ -132,6 +134,7 @@ struct news {
 	bool is_new;             /* it was not so before */
 	struct path *path;       /* that it is about */
 	const struct link *link; /* that it came over, or is about */
+	const char *what;        /* the endpoint that it is about, as configured */
 	const char *why;         /* for people */
 	uint64_t since_ns;
 	uint32_t rtt_us;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/key_text.h"
+#include "control/endpoints.h"
 
 #define CLOCK_TEXT_LEN 32u
 
@@ -173,6 +174,22 @@ STEP(tell_gave_up)
 		     peer->handshake.attempts,
 		     peer->set.endpoint_count ? "trying again every 30 s"
 		                              : "waiting for data or the peer");
+}
+
+/* ---- endpoints ---- */
+
+STEP(tell_no_address)
+{
+	WARN(peer, "peer=%s: no address of %s, %s; asking again every %llu s", peer->name, n->what,
+	     n->why, ENDPOINT_ASK_SOON_NS / NS_PER_S);
+}
+
+STEP(tell_addresses_kept)
+{
+	WARN(peer,
+	     "peer=%s: no address of %s, %s; keeping those known before and asking again every "
+	     "%llu s",
+	     peer->name, n->what, n->why, ENDPOINT_ASK_AGAIN_NS / NS_PER_S);
 }
 
 /* ---- paths ---- */

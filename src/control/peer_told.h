@@ -29,6 +29,8 @@ STEP(tell_unanswered);
 STEP(tell_gave_up);
 STEP(tell_silent);
 STEP(tell_keys_old);
+STEP(tell_no_address);
+STEP(tell_addresses_kept);
 STEP(tell_no_path);
 STEP(tell_path_state);
 STEP(tell_path_answers);

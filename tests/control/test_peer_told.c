@@ -161,6 +161,18 @@ Test(peer_told, shared_line_is_told_as_the_path_has_it)
 	       expected);
 }
 
+Test(peer_told, name_without_address_is_a_warning_that_says_when_it_is_tried_again)
+{
+	const struct news n = {.what = "a.test:7", .why = "Name or service not known"};
+
+	expect(NEWS_NO_ADDRESS, n, LOG_LEVEL_WARNING,
+	       "peer=other: no address of a.test:7, Name or service not known; asking again every "
+	       "5 s");
+	expect(NEWS_NAME_FAILED, n, LOG_LEVEL_WARNING,
+	       "peer=other: no address of a.test:7, Name or service not known; keeping those known "
+	       "before and asking again every 30 s");
+}
+
 Test(peer_told, session_is_news_for_people_the_first_time_and_after_silence)
 {
 	rig.peer->verdict.sent_marker = false;
