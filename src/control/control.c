@@ -7,7 +7,6 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "control/endpoints.h"
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/notices.h"
@@ -56,7 +55,7 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 
 	(void)events;
 	while (resolve_take(control->resolver, &answer))
-		endpoints_answered(control, &answer, now_ns);
+		surroundings_answered(control, &answer, now_ns);
 }
 
 static void on_question(struct event_source *source, uint32_t events, uint64_t now_ns)

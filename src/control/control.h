@@ -50,6 +50,7 @@ struct control {
 	struct peer **peers;        /* in the order in which they were added */
 	struct peer **peers_by_key; /* sorted by public key */
 	size_t peer_count;
+	uint32_t next_peer_id;
 
 	struct event_source signals, events, answers, questions;
 	uint64_t started_ns;

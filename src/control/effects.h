@@ -26,6 +26,8 @@
 #include "base/log.h"
 #include "dataplane/drop.h"
 
+struct endpoint;
+struct line;
 struct dp_peer;
 struct keypair;
 struct link;
@@ -55,6 +57,12 @@ struct effects {
 	/* The system refused to send on @link, with @error, which says nothing about one destination. */
 	void (*link_refused)(struct effects *fx, const struct link *link, int error,
 	                     uint64_t now_ns);
+
+	/* Asks for the addresses of @host; the answer comes with @id. 0 or -ENOMEM. */
+	int (*resolve)(struct effects *fx, uint64_t id, const char *host, uint16_t port);
+
+	/* Datagrams go to @to from now on over a link with @line and no device: the way there is kept. */
+	void (*keep_way)(struct effects *fx, const struct endpoint *to, const struct line *line);
 
 	/* A path of somebody leads elsewhere: whoever compares the ways of all looks again. */
 	void (*targets_changed)(struct effects *fx);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/control.h"
+#include "control/peer.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 
@@ -111,13 +111,11 @@ static const struct endpoint *choose(struct peer *peer, const struct path *path,
 static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink *uplink,
                  const struct endpoint *address, const char *why, uint64_t now_ns)
 {
-	const struct line *line = &uplink->line;
 	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
 	                      .remote = *address};
 
 	if (!*uplink->pair[endpoint_family(address) == AF_INET6].device)
-		detours_keep(&peer->control->surroundings.detours, address, &line->bind,
-		             line->fwmark);
+		peer->fx->keep_way(peer->fx, address, &uplink->line);
 	if (!path)
 		path = peer_add_path(peer, &route, (int)e, now_ns);
 	if (path)
@@ -132,9 +130,8 @@ static bool stays(const struct peer *peer, const struct path *path, unsigned e, 
 		return false;
 	return is_answered(peer, path, now_ns) ||
 	       (index_of(known, &path->route.remote) < known->count &&
-	        (known->count == 1 ||
-	         uplink_can_reach(uplink_of(&peer->control->uplinks, path->route.link),
-	                          &path->route.remote)));
+	        (known->count == 1 || uplink_can_reach(uplink_of(peer->uplinks, path->route.link),
+	                                               &path->route.remote)));
 }
 
 /* Sees to it that the endpoint has a path over each link it is meant for, to an address that
@@ -142,11 +139,10 @@ static bool stays(const struct peer *peer, const struct path *path, unsigned e, 
  */
 static bool place(struct peer *peer, unsigned e, uint64_t now_ns)
 {
-	struct control *control = peer->control;
 	bool is_any_new = false;
 
-	for (unsigned i = 0; i < control->uplinks.count; i++) {
-		struct uplink *uplink = &control->uplinks.uplink[i];
+	for (unsigned i = 0; i < peer->uplinks->count; i++) {
+		struct uplink *uplink = &peer->uplinks->uplink[i];
 		struct path *path = path_of(peer, e, uplink);
 		const struct endpoint *address;
 
@@ -172,7 +168,7 @@ static const struct endpoint *next_address(struct peer *peer, const struct path 
 {
 	unsigned e = (unsigned)path->endpoint;
 	const struct peer_endpoint *known = &peer->endpoint[e];
-	const struct uplink *uplink = uplink_of(&peer->control->uplinks, path->route.link);
+	const struct uplink *uplink = uplink_of(peer->uplinks, path->route.link);
 	unsigned at = index_of(known, &path->route.remote);
 
 	for (unsigned i = 1; i <= known->count; i++) {
@@ -196,16 +192,8 @@ static bool try_next(struct peer *peer, struct path *path, const char *why, uint
 	address = next_address(peer, path);
 	if (address)
 		lead(peer, path, (unsigned)path->endpoint,
-		     uplink_of(&peer->control->uplinks, path->route.link), address, why, now_ns);
+		     uplink_of(peer->uplinks, path->route.link), address, why, now_ns);
 	return address;
-}
-
-static void place_again(struct peer *peer, uint64_t now_ns)
-{
-	for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
-		if (peer->endpoint[e].count > 1)
-			place(peer, e, now_ns);
-	}
 }
 
 void endpoints_retry(struct peer *peer, uint64_t now_ns)
@@ -261,14 +249,13 @@ bool endpoints_refused(struct peer *peer, struct path *path, uint64_t now_ns)
  */
 static bool is_in_doubt(struct peer *peer, unsigned e, uint64_t now_ns)
 {
-	struct control *control = peer->control;
 
 	if (session_is_alive(&peer->session, now_ns) && peer->verdict.is != VERDICT_BONDED)
 		return is_peer_silent(peer);
-	for (unsigned i = 0; i < control->uplinks.count; i++) {
-		const struct path *path = path_of(peer, e, &control->uplinks.uplink[i]);
+	for (unsigned i = 0; i < peer->uplinks->count; i++) {
+		const struct path *path = path_of(peer, e, &peer->uplinks->uplink[i]);
 
-		if (!is_meant_for(peer, e, &control->uplinks.uplink[i]))
+		if (!is_meant_for(peer, e, &peer->uplinks->uplink[i]))
 			continue;
 		if (!path || (peer_path_can_leave(peer, path) && !is_answered(peer, path, now_ns)))
 			return true;
@@ -323,31 +310,17 @@ static void take(struct peer *peer, unsigned e, const struct resolve_answer *ans
 		peer_initiate(peer, false, now_ns);
 }
 
-void endpoints_answered(struct control *control, const struct resolve_answer *answer,
-                        uint64_t now_ns)
+void endpoints_answered(struct peer *peer, const struct resolve_answer *answer, uint64_t now_ns)
 {
-	struct peer *peer = control->peers[answer->id >> 32];
-
 	take(peer, (unsigned)(uint32_t)answer->id, answer, now_ns);
-	peer_service(peer, now_ns);
-}
-
-static uint64_t index_of_peer(const struct peer *peer)
-{
-	uint64_t i = 0;
-
-	while (peer->control->peers[i] != peer)
-		i++;
-	return i;
 }
 
 /* A numeric address is its own answer. */
 static void ask(struct peer *peer, unsigned e, uint64_t now_ns)
 {
-	struct control *control = peer->control;
 	struct peer_endpoint *known = &peer->endpoint[e];
 	const char *address = peer->config->endpoints[e].address;
-	struct resolve_answer answer = {.id = index_of_peer(peer) << 32 | e, .count = 1};
+	struct resolve_answer answer = {.id = (uint64_t)peer->id << 32 | e, .count = 1};
 	char host[RESOLVE_HOST_LEN];
 	uint16_t port;
 
@@ -356,7 +329,7 @@ static void ask(struct peer *peer, unsigned e, uint64_t now_ns)
 	if (endpoint_parse(address, 0, &answer.endpoints[0]) == 0)
 		take(peer, e, &answer, now_ns);
 	else if (endpoint_split(address, host, sizeof host, &port) ||
-	         resolve_request(control->resolver, answer.id, host, port))
+	         peer->fx->resolve(peer->fx, answer.id, host, port))
 		known->is_asked = false; /* without memory; the next time is due */
 }
 
@@ -376,8 +349,10 @@ uint64_t endpoints_service(struct peer *peer, uint64_t now_ns)
 	return next;
 }
 
-void endpoints_network_changed(struct control *control, uint64_t now_ns)
+void endpoints_network_changed(struct peer *peer, uint64_t now_ns)
 {
-	for (size_t i = 0; i < control->peer_count; i++)
-		place_again(control->peers[i], now_ns);
+	for (unsigned e = 0; e < peer->config->endpoint_count; e++) {
+		if (peer->endpoint[e].count > 1)
+			place(peer, e, now_ns);
+	}
 }

@@ -25,7 +25,6 @@
 #define ENDPOINT_ASK_SOON_NS  (5 * NS_PER_S)
 #define ENDPOINT_ASK_AGAIN_NS (30 * NS_PER_S)
 
-struct control;
 struct path;
 struct peer;
 
@@ -48,14 +47,19 @@ void endpoints_fini(struct peer *peer);
  */
 uint64_t endpoints_service(struct peer *peer, uint64_t now_ns);
 
-/* An answer of the resolver. */
-void endpoints_answered(struct control *control, const struct resolve_answer *answer,
-                        uint64_t now_ns);
+/* Which peer an answer is for: its id. */
+static inline uint32_t endpoints_peer_id(const struct resolve_answer *answer)
+{
+	return (uint32_t)(answer->id >> 32);
+}
 
-/* Routes, addresses or devices of the system have changed: paths that are not answered look for an
- * address that can be reached now.
+/* An answer of the resolver to a question of this peer. */
+void endpoints_answered(struct peer *peer, const struct resolve_answer *answer, uint64_t now_ns);
+
+/* Routes, addresses or devices of the system have changed: paths of @peer that are not answered
+ * look for an address that can be reached now.
  */
-void endpoints_network_changed(struct control *control, uint64_t now_ns);
+void endpoints_network_changed(struct peer *peer, uint64_t now_ns);
 
 /* The next initiation is about to be sent: those of @peer's paths where the one before was not
  * answered, or could not be sent, try their next addresses.

@@ -131,6 +131,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 	if (!peer)
 		return -ENOMEM;
 	peer->control = control;
+	peer->id = control->next_peer_id++;
 	peer->fx = control->fx;
 	peer->uplinks = &control->uplinks;
 	peer->config = desired_peer_copy(config);

@@ -52,6 +52,7 @@ struct peer {
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
 	char name[NAME_LEN];
+	uint32_t id; /* in questions to the resolver: no two have one */
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
 	struct cookie_keys cookie_keys;

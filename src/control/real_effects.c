@@ -54,7 +54,18 @@ static struct control *control(struct effects *fx)
 static void link_refused(struct effects *fx, const struct link *link, int error, uint64_t now_ns)
 {
 	uplink_refused(uplink_of(&control(fx)->uplinks, link), link, error, now_ns);
-	endpoints_network_changed(control(fx), now_ns);
+	for (size_t i = 0; i < control(fx)->peer_count; i++)
+		endpoints_network_changed(control(fx)->peers[i], now_ns);
+}
+
+static int resolve(struct effects *fx, uint64_t id, const char *host, uint16_t port)
+{
+	return resolve_request(control(fx)->resolver, id, host, port);
+}
+
+static void keep_way(struct effects *fx, const struct endpoint *to, const struct line *line)
+{
+	detours_keep(&control(fx)->surroundings.detours, to, &line->bind, line->fwmark);
 }
 
 static void targets_changed(struct effects *fx)
@@ -172,6 +183,8 @@ void real_effects_init(struct real_effects *real, struct engine *engine,
 	                                     .await_memory = await_memory,
 	                                     .can_send = can_send,
 	                                     .link_refused = link_refused,
+	                                     .resolve = resolve,
+	                                     .keep_way = keep_way,
 	                                     .targets_changed = targets_changed,
 	                                     .publish_keypair = publish_keypair,
 	                                     .publish_paths = publish_paths,

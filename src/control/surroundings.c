@@ -48,7 +48,8 @@ void surroundings_changed(struct control *control, const struct netif_event *eve
 	if (event->kind == NETIF_RESYNC || !strcmp(event->name, control->interface))
 		own_device_changed(control, event, now_ns);
 	uplinks_netif_event(&control->uplinks, event, now_ns);
-	endpoints_network_changed(control, now_ns);
+	for (size_t i = 0; i < control->peer_count; i++)
+		endpoints_network_changed(control->peers[i], now_ns);
 	deadline_set(&control->loop.deadlines, &around->look_around,
 	             around->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
 }
@@ -62,6 +63,26 @@ static void check_sources(struct control *control, uint64_t now_ns)
 	for (size_t i = 0; i < control->peer_count; i++)
 		peer_check_sources(control->peers[i], list, now_ns);
 	freeifaddrs(list);
+}
+
+/* NULL: it is no more. */
+static struct peer *find_peer_by_id(const struct control *control, uint32_t id)
+{
+	for (size_t i = 0; i < control->peer_count; i++)
+		if (control->peers[i]->id == id)
+			return control->peers[i];
+	return NULL;
+}
+
+void surroundings_answered(struct control *control, const struct resolve_answer *answer,
+                           uint64_t now_ns)
+{
+	struct peer *peer = find_peer_by_id(control, endpoints_peer_id(answer));
+
+	if (!peer)
+		return;
+	endpoints_answered(peer, answer, now_ns);
+	peer_service(peer, now_ns);
 }
 
 static void on_look_around(struct deadline *d, uint64_t now_ns)

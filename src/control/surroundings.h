@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* surroundings.h - what changes around the daemon: devices, addresses and routes of the system.
+/* surroundings.h - what changes around the daemon: devices, addresses and routes of the system,
+ * and where names lead.
  *
  * Devices and addresses are passed to the links and endpoints at once, as the system tells them. Then,
  * at most once per second since a system with many routes changes them all the time, a look around:
@@ -18,6 +19,7 @@
 #include "control/routing_loop.h"
 
 struct control;
+struct resolve_answer;
 
 /* All zero: not set up. */
 struct surroundings {
@@ -40,6 +42,10 @@ void surroundings_fini(struct control *control);
 /* Something has changed; the monitor tells. */
 void surroundings_changed(struct control *control, const struct netif_event *event,
                           uint64_t now_ns);
+
+/* The resolver answered a question of a peer, which may be gone since. */
+void surroundings_answered(struct control *control, const struct resolve_answer *answer,
+                           uint64_t now_ns);
 
 /* Looks which paths share a line, where they lead elsewhere now; logs what is new of datagrams that
  * come back to us. Once per second.

@@ -125,7 +125,8 @@ static void answer(unsigned e, ...)
 	while ((text = va_arg(args, const char *)))
 		cr_assert(eq(int, endpoint_parse(text, 0, &a.endpoints[a.count++]), 0));
 	va_end(args);
-	endpoints_answered(&control, &a, now_ns);
+	endpoints_answered(peer, &a, now_ns);
+	peer_service(peer, now_ns);
 }
 
 static struct path *path_of(unsigned e)
@@ -340,7 +341,8 @@ static void fail(unsigned e)
 {
 	struct resolve_answer a = {.id = e, .error = -EAGAIN, .text = "test"};
 
-	endpoints_answered(&control, &a, now_ns);
+	endpoints_answered(peer, &a, now_ns);
+	peer_service(peer, now_ns);
 }
 
 Test(endpoints, all_are_asked_for_at_first_and_once)
