@@ -49,7 +49,8 @@ static _Atomic enum mode mode = MODE_DIRECT;
 static struct log_ring ring;
 static struct thread writer;
 static int wake_fd = -1, done_fd = -1; /* to the writer: look; from it: nothing is left */
-static atomic_bool is_asked;           /* somebody waits for done_fd */
+static atomic_uint flush_asked;        /* number of the newest flush */
+static atomic_uint flush_done;         /* and of the newest that the writer answered */
 static atomic_bool is_stopping;        /* end when nothing is left */
 static atomic_bool is_given_up;        /* end now */
 static counter_t failed;               /* lines that could not be written */
@@ -173,30 +174,41 @@ static void put_out(struct log_line *line, bool is_writer)
 
 /* ---- the writer ---- */
 
-static void tell_lost(uint64_t *told, uint64_t lost)
+/* False when there is nothing to tell. */
+static bool tell_lost(uint64_t *told, uint64_t lost)
 {
 	struct log_line line = {.time = clock_wall(), .level = LOG_LEVEL_WARNING};
 
 	if (lost == *told)
-		return;
+		return false;
 	snprintf(line.message, sizeof line.message,
 	         "%llu lines of the log were lost here: they came faster than they were taken",
 	         (unsigned long long)(lost - *told));
 	*told = lost;
 	put_out(&line, true);
+	return true;
 }
 
-/* Nothing is left: tells whoever waits for that, and sleeps. */
-static void rest(void)
+static void answer_flush(unsigned asked)
+{
+	if (asked == atomic_load(&flush_done))
+		return;
+	atomic_store(&flush_done, asked);
+	eventfd_write(done_fd, 1);
+}
+
+static void sleep_until_woken(void)
 {
 	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
 
-	if (atomic_exchange(&is_asked, false))
-		eventfd_write(done_fd, 1);
 	poll(&wake, 1, -1);
 	take_wake();
 }
 
+/* Nothing is left when the ring is found empty. What somebody wants to know of that is read before
+ * the look: who asks after it may have said a line in between. And it sleeps right after a look
+ * alone: writing a line takes the wakes that come meanwhile.
+ */
 static void writer_main(void *arg)
 {
 	static struct log_line line; /* the one writer's */
@@ -204,17 +216,20 @@ static void writer_main(void *arg)
 
 	(void)arg;
 	while (!atomic_load(&is_given_up)) {
-		bool is_last = atomic_load(&is_stopping); /* before the look: nothing comes after */
+		bool is_last = atomic_load(&is_stopping);
+		unsigned asked = atomic_load(&flush_asked);
 
 		if (log_ring_take(&ring, &line, &lost)) {
 			tell_lost(&told, lost);
 			put_out(&line, true);
 			continue;
 		}
-		tell_lost(&told, counter_read(&ring.lost));
+		if (tell_lost(&told, counter_read(&ring.lost)))
+			continue;
 		if (is_last)
 			break;
-		rest();
+		answer_flush(asked);
+		sleep_until_woken();
 	}
 	eventfd_write(done_fd, 1);
 }
@@ -242,7 +257,8 @@ int log_start(void)
 	int err = 0;
 
 	log_ring_init(&ring);
-	atomic_store(&is_asked, false);
+	atomic_store(&flush_asked, 0);
+	atomic_store(&flush_done, 0);
 	atomic_store(&is_stopping, false);
 	atomic_store(&is_given_up, false);
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -261,14 +277,15 @@ int log_start(void)
 
 bool log_flush(void)
 {
-	eventfd_t count;
-
 	if (atomic_load(&mode) != MODE_QUEUED)
 		return true;
-	eventfd_read(done_fd, &count); /* of an earlier flush that came too late */
-	atomic_store(&is_asked, true);
+	unsigned number = atomic_fetch_add(&flush_asked, 1) + 1;
 	wake_writer();
-	return wait_until_done(DRAIN_MS);
+	do { /* once more after the answer to an earlier flush, which came too late */
+		if (!wait_until_done(DRAIN_MS))
+			return false;
+	} while (atomic_load(&flush_done) != number);
+	return true;
 }
 
 void log_stop(void)

@@ -30,7 +30,9 @@ void log_to_syslog(void);
 /* Starts the thread that writes. Returns 0 or a negative errno. Not before a fork. */
 int log_start(void);
 
-/* Waits, a second at most, until everything said so far was written. False when it was not. */
+/* Waits, a second at most, until everything said so far was written. False when it was not. One
+ * thread at a time.
+ */
 bool log_flush(void);
 
 /* Ends the thread when it has written what was said, or after a second without it: then it stays

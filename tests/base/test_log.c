@@ -595,6 +595,44 @@ Test(log, what_was_lost_is_told_where_it_was_lost)
 	log_stop();
 }
 
+static void take_two_lines(void *arg)
+{
+	char text[LINE_LEN];
+	struct pollfd p = {.fd = pipe_read, .events = POLLIN};
+
+	*(unsigned *)arg = 0;
+	while (*(unsigned *)arg < 2 && poll(&p, 1, 20000) > 0)
+		*(unsigned *)arg += read(pipe_read, text, sizeof text) > 0;
+}
+
+/* The pipe holds one line, so that the writer, which has found the ring empty, waits for room to tell
+ * of those that were lost. What is said then is no news to it when it gets on, unless it looks again.
+ */
+Test(log, what_is_said_while_lost_lines_are_told_is_flushed)
+{
+	struct thread reader;
+	unsigned taken;
+
+	start_stuck(LOG_FORMAT_JOURNAL);
+	for (unsigned i = 0; i < 2 * LOG_RING_LINES; i++)
+		log_info("%u", i);
+	unsigned kept = 2 * LOG_RING_LINES - (unsigned)log_lost();
+	take_filler();
+	for (unsigned i = 1; i < kept; i++)
+		cr_assert(ne(ptr, await_line(), NULL));
+	cr_expect(not(log_flush())); /* it has had its time to get there */
+	log_info("meanwhile");
+	cr_assert(
+		eq(int, thread_start(&reader, "r", THREAD_HELPER, -1, take_two_lines, &taken), 0));
+	cr_expect(log_flush());
+	thread_join(&reader);
+	cr_assert(eq(uint, taken, 2));
+	char *text = next_line();
+	cr_assert(ne(ptr, text, NULL), "flushed, and not there");
+	cr_expect(eq(str, text, (char *)"<6>meanwhile"));
+	log_stop();
+}
+
 Test(log, reader_that_never_comes_back_does_not_stop_the_end)
 {
 	start_stuck(LOG_FORMAT_JOURNAL);
