@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - options, and the order in which the daemon starts and stops. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/exit.h"
 #include "cli/keys_ready.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "config/desired.h"
@@ -30,11 +30,6 @@
 
 _Static_assert(EXIT_START == LAUNCH_LOST, "one status for daemons that did not start");
 
-enum {
-	OPTION_VERSION = 256,
-	OPTION_RUN_DIR
-};
-
 struct options {
 	const char *config;
 	bool is_foreground, is_debug;
@@ -42,54 +37,21 @@ struct options {
 	bool wants_help, wants_version;
 };
 
-static const struct option daemon_options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"foreground", no_argument, NULL, 'f'},
-	{"debug", no_argument, NULL, 'd'},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{"help", no_argument, NULL, 'h'},
-	{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
-	{0},
-};
-
 /* False after a message. */
 static bool parse_options(int argc, char **argv, struct options *ret)
 {
-	static char program[] = "vtrunkd"; /* how getopt's messages begin */
-	int option;
+	const struct option_spec known[] = {
+		{"config", 'c', .text = &ret->config},
+		{"foreground", 'f', .flag = &ret->is_foreground},
+		{"debug", 'd', .flag = &ret->is_debug},
+		{"version", .flag = &ret->wants_version},
+		{"help", 'h', .flag = &ret->wants_help},
+		{"run-dir", .text = &ret->run_dir},
+		{0},
+	};
 
 	*ret = (struct options){.config = CONFIG_FILE_DEFAULT};
-	argv[0] = program;
-	while ((option = getopt_long(argc, argv, "c:fdh", daemon_options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			ret->config = optarg;
-			break;
-		case 'f':
-			ret->is_foreground = true;
-			break;
-		case 'd':
-			ret->is_debug = true;
-			break;
-		case 'h':
-			ret->wants_help = true;
-			break;
-		case OPTION_VERSION:
-			ret->wants_version = true;
-			break;
-		case OPTION_RUN_DIR:
-			ret->run_dir = optarg;
-			break;
-		default:
-			fputs(usage_hint, stderr);
-			return false;
-		}
-	}
-	if (optind < argc)
-		fprintf(stderr,
-		        "vtrunkd: \"%s\" is not expected here; -c FILE names a configuration\n",
-		        argv[optind]);
-	return optind == argc;
+	return options_parse_or_hint(known, argc, argv) && options_without_words(argc, argv);
 }
 
 /* This thread becomes the control thread. */

@@ -7,6 +7,7 @@
 
 #include "cli/exit.h"
 #include "cli/keys_ready.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "config/diff.h"
@@ -22,38 +23,15 @@ struct options {
 /* False after a message. Words are left behind optind. */
 static bool parse_options(int argc, char **argv, struct options *ret)
 {
-	enum {
-		OPTION_DIFF = 256
-	};
-	static char program[] = "vtrunkd"; /* how getopt's messages begin */
-	static const struct option known[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"diff", no_argument, NULL, OPTION_DIFF},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_spec known[] = {
+		{"config", 'c', .text = &ret->file},
+		{"diff", .flag = &ret->is_diff},
+		{"help", 'h', .flag = &ret->wants_help},
 		{0},
 	};
-	int option;
 
 	*ret = (struct options){0};
-	argv[0] = program;
-	optind = 0; /* from the start again, whoever used getopt before */
-	while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			ret->file = optarg;
-			break;
-		case OPTION_DIFF:
-			ret->is_diff = true;
-			break;
-		case 'h':
-			ret->wants_help = true;
-			break;
-		default:
-			fputs(usage_hint, stderr);
-			return false;
-		}
-	}
-	return true;
+	return options_parse_or_hint(known, argc, argv);
 }
 
 /* One file. */
@@ -104,12 +82,8 @@ static bool words_are_good(const struct options *options, int argc, char **argv)
 		fputs("vtrunkd: check: --diff takes two files, without -c\n", stderr);
 	else if (options->is_diff && argc - optind != 2)
 		fputs("vtrunkd: check: --diff needs two files, OLD and NEW\n", stderr);
-	else if (!options->is_diff && optind < argc)
-		fprintf(stderr,
-		        "vtrunkd: \"%s\" is not expected here; -c FILE names a configuration\n",
-		        argv[optind]);
 	else
-		return true;
+		return options->is_diff || options_without_words(argc, argv);
 	return false;
 }
 

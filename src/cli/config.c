@@ -10,19 +10,11 @@
 #include "base/key_text.h"
 #include "cli/exit.h"
 #include "cli/keys_ready.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "config/starter.h"
 #include "config/value.h"
-
-enum {
-	OPTION_OUTPUT = 256,
-	OPTION_FORCE,
-	OPTION_CLIENT,
-	OPTION_GATEWAY,
-	OPTION_PEER_KEY,
-	OPTION_ENDPOINT
-};
 
 struct options {
 	const char *output;
@@ -31,54 +23,26 @@ struct options {
 	bool wants_help;
 };
 
-static const struct option known[] = {
-	{"output", required_argument, NULL, OPTION_OUTPUT},
-	{"force", no_argument, NULL, OPTION_FORCE},
-	{"client", no_argument, NULL, OPTION_CLIENT},
-	{"gateway", no_argument, NULL, OPTION_GATEWAY},
-	{"peer-key", required_argument, NULL, OPTION_PEER_KEY},
-	{"endpoint", required_argument, NULL, OPTION_ENDPOINT},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
 /* False after a message. */
 static bool parse_options(int argc, char **argv, struct options *ret)
 {
-	static char program[] = "vtrunkd"; /* how getopt's messages begin */
-	int option;
+	struct config_starter *starter = &ret->starter;
+	int kind = CONFIG_STARTER_PAIR;
+	const struct option_spec known[] = {
+		{"output", .text = &ret->output},
+		{"force", .flag = &ret->is_forced},
+		{"client", .choice = &kind, .value = CONFIG_STARTER_CLIENT},
+		{"gateway", .choice = &kind, .value = CONFIG_STARTER_GATEWAY},
+		{"peer-key", .text = &starter->peer_key},
+		{"endpoint", .text = &starter->endpoint},
+		{"help", 'h', .flag = &ret->wants_help},
+		{0},
+	};
 
 	*ret = (struct options){0};
-	argv[0] = program;
-	optind = 0; /* from the start again, whoever used getopt before */
-	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (option) {
-		case OPTION_OUTPUT:
-			ret->output = optarg;
-			break;
-		case OPTION_FORCE:
-			ret->is_forced = true;
-			break;
-		case OPTION_CLIENT:
-			ret->starter.kind = CONFIG_STARTER_CLIENT;
-			break;
-		case OPTION_GATEWAY:
-			ret->starter.kind = CONFIG_STARTER_GATEWAY;
-			break;
-		case OPTION_PEER_KEY:
-			ret->starter.peer_key = optarg;
-			break;
-		case OPTION_ENDPOINT:
-			ret->starter.endpoint = optarg;
-			break;
-		case 'h':
-			ret->wants_help = true;
-			break;
-		default:
-			fputs(usage_hint, stderr);
-			return false;
-		}
-	}
+	if (!options_parse_or_hint(known, argc, argv))
+		return false;
+	starter->kind = kind;
 	if (optind < argc)
 		fprintf(stderr, "vtrunkd: \"%s\" is not expected here\n", argv[optind]);
 	return optind == argc;

@@ -9,8 +9,8 @@
 
 #include "base/key_text.h"
 #include "cli/exit.h"
-#include "cli/file_option.h"
 #include "cli/keys_ready.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "config/load.h"
@@ -169,10 +169,15 @@ static int pubkey_of_file(int argc, char **argv)
 {
 	uint8_t key[KEY_LEN];
 	char text[KEY_TEXT_LEN];
-	const char *file;
-	bool wants_help;
+	const char *file = CONFIG_FILE_DEFAULT;
+	bool wants_help = false;
+	const struct option_spec known[] = {
+		{"config", 'c', .text = &file},
+		{"help", 'h', .flag = &wants_help},
+		{0},
+	};
 
-	if (!file_option_parse(argc, argv, &file, &wants_help))
+	if (!options_parse_or_hint(known, argc, argv) || !options_without_words(argc, argv))
 		return CLI_USAGE;
 	if (wants_help)
 		return usage_print();

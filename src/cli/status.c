@@ -11,8 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/exit.h"
 #include "cli/ctl_client.h"
+#include "cli/exit.h"
+#include "cli/options.h"
 #include "cli/status_text.h"
 #include "vtrunkd/ctl.h"
 
@@ -36,52 +37,18 @@ struct options {
 /* False after a message. */
 static bool parse_options(int argc, char **argv, struct options *ret)
 {
-	enum {
-		OPTION_SOCKET = 256,
-		OPTION_RUN_DIR,
-		OPTION_JSON,
-		OPTION_HELP
+	const struct option_spec known[] = {
+		{"interface", 'i', .text = &ret->interface}, {"socket", .text = &ret->socket},
+		{"run-dir", .text = &ret->run_dir},          {"json", .flag = &ret->is_json},
+		{"help", 'h', .flag = &ret->wants_help},     {0},
 	};
-	static const struct option known[] = {
-		{"interface", required_argument, NULL, 'i'},
-		{"socket", required_argument, NULL, OPTION_SOCKET},
-		{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
-		{"json", no_argument, NULL, OPTION_JSON},
-		{"help", no_argument, NULL, OPTION_HELP},
-		{0},
-	};
-	struct options options = {.run_dir = CTL_DIRECTORY};
-	int option;
 
-	optind = 0; /* from the start again, whoever used getopt before */
-	while ((option = getopt_long(argc, argv, "i:h", known, NULL)) != -1) {
-		switch (option) {
-		case 'i':
-			options.interface = optarg;
-			break;
-		case OPTION_SOCKET:
-			options.socket = optarg;
-			break;
-		case OPTION_RUN_DIR:
-			options.run_dir = optarg;
-			break;
-		case OPTION_JSON:
-			options.is_json = true;
-			break;
-		case 'h':
-		case OPTION_HELP:
-			options.wants_help = true;
-			break;
-		default:
-			return false;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vtrunkd: status: '%s' is not expected\n", argv[optind]);
+	*ret = (struct options){.run_dir = CTL_DIRECTORY};
+	if (!options_parse(known, argv[0], argc, argv))
 		return false;
-	}
-	*ret = options;
-	return true;
+	if (optind < argc)
+		fprintf(stderr, "vtrunkd: status: '%s' is not expected\n", argv[optind]);
+	return optind == argc;
 }
 
 /* Returns an exit status; *@path is filled in for CLI_OK. */
