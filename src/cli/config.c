@@ -118,6 +118,8 @@ int config_main(int argc, char **argv)
 		return is_stdout ? CLI_OK : output_print("");
 	}
 	fprintf(stderr, "vtrunkd: cannot write %s: %s%s\n", options.output, strerror(-err),
-	        err == -EEXIST ? "; --force replaces it" : "");
+	        err == -EEXIST    ? "; --force replaces it"
+	        : err == -ENOTSUP ? "; it is no regular file"
+	                          : "");
 	return err == -EEXIST ? CLI_USAGE : CLI_FAILED;
 }

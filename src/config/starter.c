@@ -276,7 +276,10 @@ static int create_file(const char *path, const char *text, size_t len)
 static int replace_file(const char *path, const char *text, size_t len)
 {
 	char beside[PATH_MAX];
+	struct stat st;
 
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) /* what a link to /dev/stdout leads to too */
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
 	if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
 		return -ENAMETOOLONG;
 	int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */

@@ -26,8 +26,9 @@ struct config_starter {
 };
 
 /* Writes a commented starter file with fresh keys to @path, mode 0600, or to standard output for
- * "-". Never over an existing file unless @force. *@ret_public is our new public key. Returns 0 or
- * a negative errno (-EEXIST).
+ * "-". Never over an existing file unless @force, and never over a device, pipe or socket.
+ * *@ret_public is our new public key. Returns 0 or a negative errno: -EEXIST without @force,
+ * -ENOTSUP where there is no regular file, -EISDIR, or that of writing.
  */
 int config_write_starter(const char *path, bool force, const struct config_starter *starter,
                          uint8_t ret_public[static KEY_LEN]);

@@ -214,6 +214,24 @@ Test(starter, starter_file_replaces_another_only_by_force)
 	cr_expect(eq(int, write_pair("no-such-dir/x.yaml", true), -ENOENT));
 }
 
+/* As root somebody may name /dev/stdout, or worse. */
+Test(starter, force_replaces_regular_files_alone)
+{
+	struct stat st;
+
+	cr_assert(zero(int, mkfifo("fifo", 0600)));
+	cr_assert(zero(int, symlink("fifo", "link.yaml")));
+	cr_expect(eq(int, write_pair("fifo", true), -ENOTSUP));
+	cr_expect(eq(int, write_pair("link.yaml", true), -ENOTSUP));
+	cr_assert(zero(int, lstat("fifo", &st)));
+	cr_expect(eq(uint, st.st_mode & S_IFMT, S_IFIFO));
+	cr_assert(zero(int, lstat("link.yaml", &st)));
+	cr_expect(eq(uint, st.st_mode & S_IFMT, S_IFLNK));
+	cr_expect(eq(int, write_pair(".", true), -EISDIR));
+	cr_assert(zero(int, symlink("absent", "dangling.yaml")));
+	cr_expect(eq(int, write_pair("dangling.yaml", true), 0));
+}
+
 Test(starter, comments_and_defaults_come_from_the_table_of_keys)
 {
 	size_t len;
