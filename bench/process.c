@@ -19,8 +19,9 @@
 #include "bench/netns.h"
 #include "bench/wait.h"
 
-#define STOP_NS        (5 * NS_PER_SECOND)
-#define CANNOT_EXECUTE 127
+#define STOP_NS         (5 * NS_PER_SECOND)
+#define ASK_INTERVAL_NS (20 * NS_PER_MS)
+#define CANNOT_EXECUTE  127
 
 /* ---- in the child ---- */
 
@@ -93,6 +94,18 @@ int process_start(const struct process_spec *spec, struct process *ret)
 	return adopt(pid, ret);
 }
 
+int process_start_with(const struct process_spec *spec, const char *text, struct process *ret)
+{
+	struct process_spec fed = *spec;
+
+	fed.input = text ? process_text_fd(text) : -ENOMEM;
+	if (fed.input < 0)
+		return fed.input;
+	int err = process_start(&fed, ret);
+	close(fed.input);
+	return err;
+}
+
 int process_fork(int (*run)(void *arg), void *arg, struct process *ret)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -116,6 +129,20 @@ static int reap(struct process *p)
 	close(p->pidfd);
 	*p = (struct process){0};
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+int process_await(const struct process *p, int (*ask)(void *arg), void *arg, uint64_t deadline_ns)
+{
+	for (;;) {
+		int err = ask(arg);
+		if (err != -EAGAIN)
+			return err;
+		int at = wait_readable(&p->pidfd, 1, wait_deadline_ns(ASK_INTERVAL_NS));
+		if (at != -ETIMEDOUT)
+			return at < 0 ? at : -ECHILD;
+		if (wait_now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+	}
 }
 
 int process_wait(struct process *p, uint64_t deadline_ns, int *ret_status)

@@ -29,6 +29,9 @@ struct process_spec {
 /* Returns 0 or a negative errno. A program that cannot be executed shows as exit status 127. */
 int process_start(const struct process_spec *spec, struct process *ret);
 
+/* The same with @text as its standard input, in the place of the spec's. NULL: -ENOMEM. */
+int process_start_with(const struct process_spec *spec, const char *text, struct process *ret);
+
 /* A child that calls @run(@arg) and ends with its result. */
 int process_fork(int (*run)(void *arg), void *arg, struct process *ret);
 
@@ -36,6 +39,11 @@ int process_fork(int (*run)(void *arg), void *arg, struct process *ret);
  * then; or -ETIMEDOUT, -EINTR as wait_readable(), and it still runs.
  */
 int process_wait(struct process *p, uint64_t deadline_ns, int *ret_status);
+
+/* Asks @ask(@arg), 50 times a second, until that is no longer -EAGAIN, and returns it: whether @p is ready.
+ * Else -ECHILD when it ended before, or -ETIMEDOUT, -EINTR as wait_readable().
+ */
+int process_await(const struct process *p, int (*ask)(void *arg), void *arg, uint64_t deadline_ns);
 
 /* SIGTERM, once; for stopping several side by side. */
 void process_terminate(struct process *p);

@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/endpoint.h"
 #include "base/key_text.h"
+#include "bench/crypto_ready.h"
 #include "bench/netns.h"
 #include "bench/options.h"
 #include "bench/process.h"
@@ -32,7 +33,6 @@
 #include "bench/wait.h"
 #include "crypto/aead.h"
 #include "crypto/cookie.h"
-#include "crypto/init.h"
 #include "crypto/noise.h"
 #include "vtrunkd/ctl.h"
 
@@ -119,18 +119,11 @@ static int start_daemon(struct status_bench *bench)
 	const char *const argv[] = {bench->vtrunkd, "--config",       "/dev/stdin", "--foreground",
 	                            "--run-dir",    bench->directory, NULL};
 	char *text = config_text(bench);
-	int input = text ? process_text_fd(text) : -ENOMEM;
-	struct process_spec spec = {.netns = &bench->netns,
-	                            .argv = argv,
-	                            .input = input,
-	                            .output = bench->log,
-	                            .errors = bench->log};
+	struct process_spec spec = {
+		.netns = &bench->netns, .argv = argv, .output = bench->log, .errors = bench->log};
+	int err = process_start_with(&spec, text, &bench->daemon);
 
 	free(text);
-	if (input < 0)
-		return input;
-	int err = process_start(&spec, &bench->daemon);
-	close(input);
 	return err;
 }
 
@@ -167,19 +160,9 @@ static int ask_for_ever(void *arg)
 	return 1;
 }
 
-static int wait_for_daemon(struct status_bench *bench)
+static int ask_whether_ready(void *arg)
 {
-	uint64_t deadline_ns = wait_deadline_ns(START_LIMIT_NS);
-
-	while (ask_once(bench) < 0) {
-		int at = wait_readable(&bench->daemon.pidfd, 1, wait_deadline_ns(20 * NS_PER_MS));
-
-		if (at != -ETIMEDOUT)
-			return at < 0 ? at : -ECHILD;
-		if (wait_now_ns() >= deadline_ns)
-			return -ETIMEDOUT;
-	}
-	return 0;
+	return ask_once(arg) < 0 ? -EAGAIN : 0;
 }
 
 /* ---- the prober ---- */
@@ -284,7 +267,8 @@ static int measure_rows(struct status_bench *bench, struct report *r)
 	if (!err)
 		err = start_daemon(bench);
 	if (!err)
-		err = wait_for_daemon(bench);
+		err = process_await(&bench->daemon, ask_whether_ready, bench,
+		                    wait_deadline_ns(START_LIMIT_NS));
 	if (!err)
 		err = open_prober(bench);
 	for (unsigned asked = 0; !err && asked < 2; asked++) {
@@ -359,10 +343,9 @@ int status_main(int argc, char **argv)
 	int status = options_parse(&command, &common, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
-	if (crypto_init()) {
-		fputs("vtbench: the cryptographic library fails its self-test\n", stderr);
-		return VTBENCH_FAILED;
-	}
+	status = crypto_ready();
+	if (status)
+		return status;
 	bench.peers = (unsigned)peers;
 	bench.time_s = common.time_s;
 	struct report *r = options_report(&common, "status", labels, metrics);

@@ -96,18 +96,13 @@ static int start_vtrunkd(struct tunnel_pair *pair, enum side side, const struct 
 		.settings = pair->variant->settings,
 	};
 	char *text = vtrunkd_config_text(&config);
-	int input = text ? process_text_fd(text) : -ENOMEM;
 	struct process_spec spec = {.netns = &pair->bed->host[side],
 	                            .argv = argv,
-	                            .input = input,
 	                            .output = pair->bed->log,
 	                            .errors = pair->bed->log};
+	int err = process_start_with(&spec, text, &pair->daemon[side]);
 
 	free(text);
-	if (input < 0)
-		return input;
-	int err = process_start(&spec, &pair->daemon[side]);
-	close(input);
 	return err;
 }
 
@@ -165,25 +160,30 @@ static int start_vtrunkd_pair(struct tunnel_pair *pair)
 
 /* ---- wireguard-go ---- */
 
+struct wireguard_end {
+	const struct tunnel_pair *pair;
+	enum side side;
+};
+
 /* Its socket is there and answers. */
+static int ask_wireguard(void *arg)
+{
+	const struct wireguard_end *end = arg;
+	const char *interface = end->pair->interface[end->side];
+	const char *const argv[] = {"wg", "show", interface, "listen-port", NULL};
+	char path[sizeof WIREGUARD_SOCKETS + IF_NAMESIZE + 6];
+
+	snprintf(path, sizeof path, WIREGUARD_SOCKETS "/%s.sock", interface);
+	int err = access(path, F_OK) ? -EREMOTEIO : run(end->pair, argv, NULL, NULL);
+	return err == -EREMOTEIO ? -EAGAIN : err;
+}
+
 static int wait_wireguard(const struct tunnel_pair *pair, enum side side)
 {
-	const char *const argv[] = {"wg", "show", pair->interface[side], "listen-port", NULL};
-	char path[sizeof WIREGUARD_SOCKETS + IF_NAMESIZE + 6];
-	uint64_t deadline_ns = wait_deadline_ns(START_LIMIT_NS);
+	struct wireguard_end end = {.pair = pair, .side = side};
 
-	snprintf(path, sizeof path, WIREGUARD_SOCKETS "/%s.sock", pair->interface[side]);
-	for (;;) {
-		int err = access(path, F_OK) ? -EREMOTEIO : run(pair, argv, NULL, NULL);
-		if (err != -EREMOTEIO)
-			return err;
-		int at = wait_readable(&pair->daemon[side].pidfd, 1,
-		                       wait_deadline_ns(ASK_INTERVAL_NS));
-		if (at != -ETIMEDOUT)
-			return at < 0 ? at : -ECHILD;
-		if (wait_now_ns() >= deadline_ns)
-			return -ETIMEDOUT;
-	}
+	return process_await(&pair->daemon[side], ask_wireguard, &end,
+	                     wait_deadline_ns(START_LIMIT_NS));
 }
 
 static int set_wireguard(const struct tunnel_pair *pair, enum side side,

@@ -75,6 +75,40 @@ Test(process, a_child_that_ignores_being_asked_is_killed, .timeout = 60)
 	cr_expect(process_stop(&p), "stopping none");
 }
 
+/* Ready at the third question. */
+static int ask_three_times(void *arg)
+{
+	return ++*(unsigned *)arg < 3 ? -EAGAIN : 7;
+}
+
+static int never_ready(void *arg)
+{
+	(void)arg;
+	return -EAGAIN;
+}
+
+Test(process, asked_until_it_is_ready_or_gone_or_late)
+{
+	const char *const argv[] = {"sh", "-c",
+	                            "read line; test \"$line\" = stay && exec sleep 1000", NULL};
+	const struct process_spec spec = {.argv = argv};
+	struct process p;
+	unsigned asked = 0;
+	uint64_t soon = 50 * NS_PER_MS, late = 20 * NS_PER_SECOND;
+
+	cr_assert(eq(int, process_start_with(&spec, "stay\n", &p), 0));
+	cr_expect(eq(int, process_await(&p, ask_three_times, &asked, wait_deadline_ns(late)), 7));
+	cr_expect(eq(uint, asked, 3));
+	cr_expect(
+		eq(int, process_await(&p, never_ready, NULL, wait_deadline_ns(soon)), -ETIMEDOUT));
+	process_stop(&p);
+
+	cr_assert(eq(int, process_start_with(&spec, "go\n", &p), 0));
+	cr_expect(eq(int, process_await(&p, never_ready, NULL, wait_deadline_ns(late)), -ECHILD));
+	process_stop(&p);
+	cr_expect(eq(int, process_start_with(&spec, NULL, &p), -ENOMEM));
+}
+
 Test(process, a_signal_ends_every_wait_from_then_on)
 {
 	int ends[2];
