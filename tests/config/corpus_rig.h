@@ -152,6 +152,19 @@ static inline int load(const char *name, struct desired **ret, char **ret_output
 	return err;
 }
 
+/* Loads text that must be refused, with this outcome and output. */
+static inline void assert_refused(const char *text, size_t len, int outcome, const char *expected)
+{
+	struct desired *config;
+	char *output;
+
+	put_file("t.yaml", text, len, 0600);
+	cr_expect(eq(int, load("t.yaml", &config, &output), outcome));
+	cr_expect(eq(ptr, config, NULL));
+	EXPECT_TEXT(output, expected);
+	free(output);
+}
+
 static inline struct desired *load_good(const char *name)
 {
 	struct desired *config;

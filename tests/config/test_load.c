@@ -18,19 +18,6 @@
 
 TestSuite(load, .init = enter_scratch, .fini = leave_scratch);
 
-/* Loads text that must be refused and compares the output. */
-static void assert_refused(const char *text, size_t len, int outcome, const char *expected)
-{
-	struct desired *config;
-	char *output;
-
-	put_file("t.yaml", text, len, 0600);
-	cr_expect(eq(int, load("t.yaml", &config, &output), outcome));
-	cr_expect(eq(ptr, config, NULL));
-	EXPECT_TEXT(output, expected);
-	free(output);
-}
-
 Test(load, missing_file_and_directory_are_reported)
 {
 	struct desired *config;
