@@ -50,94 +50,27 @@
 		}                                                                           \
 	} while (0)
 
-static inline void rig_setup(void)
-{
-	cr_assert(eq(int, crypto_init(), 0));
-	rcu_register_thread();
-}
+/* For the .init and .fini of a suite; the latter aborts when rig_expect_count() found a leak. */
+void rig_setup(void);
+void rig_teardown(void);
 
-/* Criterion does not count what fails in a suite's .fini, where most leaks show. */
-static bool rig_has_leak;
+/* For what is left at the end of a test. */
+void rig_expect_count(const char *what, unsigned got, unsigned want);
 
-static inline void rig_expect_count(const char *what, unsigned got, unsigned want)
-{
-	cr_expect(eq(uint, got, want), "%s", what);
-	rig_has_leak |= got != want;
-}
-
-static inline void rig_teardown(void)
-{
-	if (rig_has_leak)
-		abort();
-	rcu_barrier();
-	rcu_unregister_thread();
-}
-
-static inline bool rig_is_readable(int fd, int timeout_ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int n;
-
-	rcu_thread_offline();
-	n = poll(&p, 1, timeout_ms);
-	rcu_thread_online();
-	return n == 1;
-}
+/* Waits for it; offline for RCU meanwhile. */
+bool rig_is_readable(int fd, int timeout_ms);
 
 /* ---- inner packets ---- */
 
-static inline void rig_address(uint8_t *at, unsigned version, unsigned host)
-{
-	static const uint8_t net4[4] = {10}, net6[16] = {0xfd};
-	size_t len = version == 4 ? sizeof net4 : sizeof net6;
-
-	memcpy(at, version == 4 ? net4 : net6, len);
-	at[len - 1] = (uint8_t)host;
-}
-
 /* An IP packet of @len bytes from host @from to @to that carries number @seq. Returns @len. */
-static inline size_t rig_packet(uint8_t *out, unsigned version, unsigned from, unsigned to,
-                                uint32_t seq, size_t len)
-{
-	struct test_random random = {seq};
-	size_t header = version == 4 ? 20 : 40;
-
-	memset(out, 0, header);
-	out[0] = (uint8_t)(version << 4 | (version == 4 ? 5 : 0));
-	if (version == 4)
-		store_be16(out + 2, (uint16_t)len);
-	else
-		store_be16(out + 4, (uint16_t)(len - header));
-	rig_address(out + (version == 4 ? 12 : 8), version, from);
-	rig_address(out + (version == 4 ? 16 : 24), version, to);
-	store_be32(out + header, seq);
-	for (size_t i = header + 4; i < len; i++)
-		out[i] = (uint8_t)test_random_next(&random);
-	return len;
-}
+size_t rig_packet(uint8_t *out, unsigned version, unsigned from, unsigned to, uint32_t seq,
+                  size_t len);
 
 /* Version and length of packet @seq of a flow follow from its number. */
-static inline size_t rig_flow_packet(uint8_t *out, unsigned from, unsigned to, uint32_t seq)
-{
-	struct test_random random = {~(uint64_t)seq};
-	unsigned version = test_random_next(&random) % 4 ? 4 : 6;
-	size_t len = RIG_PACKET_MIN + test_random_next(&random) % (RIG_MTU - RIG_PACKET_MIN + 1);
-
-	return rig_packet(out, version, from, to, seq, len);
-}
+size_t rig_flow_packet(uint8_t *out, unsigned from, unsigned to, uint32_t seq);
 
 /* The number of a packet of a flow from @from to @to; fails the test if a bit of it is wrong. */
-static inline uint32_t rig_flow_seq(const uint8_t *packet, size_t len, unsigned from, unsigned to)
-{
-	uint8_t want[RIG_MTU];
-	uint32_t seq;
-
-	cr_assert(ge(sz, len, RIG_PACKET_MIN));
-	seq = load_be32(packet + (packet[0] >> 4 == 4 ? 20 : 40));
-	cr_assert(eq(sz, len, rig_flow_packet(want, from, to, seq)));
-	cr_assert(eq(int, memcmp(packet, want, len), 0), "packet %u was changed", seq);
-	return seq;
-}
+uint32_t rig_flow_seq(const uint8_t *packet, size_t len, unsigned from, unsigned to);
 
 /* ---- one engine ---- */
 
@@ -151,378 +84,102 @@ struct rig_end {
 	struct tun device;         /* the engine's ends */
 };
 
-static inline void rig_set_buffers(int fd)
-{
-	int bytes = RIG_BUFFER;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-}
-
-/* The device of @set gets its descriptors. */
-static inline void rig_create_device(struct rig_end *end, struct engine_settings *set)
-{
-	for (unsigned i = 0; i < set->tun.queues; i++) {
-		int fd[2];
-
-		cr_assert(eq(
-			int,
-			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
-			0));
-		rig_set_buffers(fd[0]);
-		rig_set_buffers(fd[1]);
-		end->queue[i] = fd[0];
-		set->tun.fd[i] = fd[1];
-		set->tun_cpu[i] = -1;
-	}
-	end->device = set->tun;
-	end->tun = end->queue[0];
-	end->tun_fd = set->tun.fd[0];
-}
-
 /* An engine of @set, whose tun need only say what the device is like, with @links links bound to @bind;
  * nothing runs yet.
  */
-static inline void rig_create_as(struct rig_end *end, struct engine_settings set, unsigned links,
-                                 const char *bind)
-{
-	*end = (struct rig_end){0};
-	rig_create_device(end, &set);
-	for (unsigned i = 0; i < WORKERS_MAX; i++)
-		set.worker_cpu[i] = -1;
-	cr_assert(eq(int, engine_create(&set, &end->engine), 0));
-	for (unsigned i = 0; i < links; i++) {
-		struct link_settings link = {.name = "test", .has_offloads = true};
+void rig_create_as(struct rig_end *end, struct engine_settings set, unsigned links,
+                   const char *bind);
 
-		cr_assert(eq(int, endpoint_parse(bind, 0, &link.bind), 0));
-		cr_assert(eq(int, link_open(engine_link(end->engine, i), &link), 0));
-	}
-}
-
-static inline struct engine_settings rig_settings(unsigned workers)
-{
-	return (struct engine_settings){
-		.mtu = RIG_MTU, .workers = workers, .cipher = CIPHER_SODIUM, .tun.queues = 1};
-}
-
-/* The device is one of the plainest kind. */
-static inline void rig_create(struct rig_end *end, unsigned workers, unsigned links,
-                              const char *bind)
-{
-	rig_create_as(end, rig_settings(workers), links, bind);
-}
-
-static inline void rig_start_link(struct rig_end *end, unsigned id)
-{
-	cr_assert(eq(int, engine_link_start(end->engine, engine_link(end->engine, id), -1), 0));
-}
+/* Those of rig_create(): the device is one of the plainest kind. */
+struct engine_settings rig_settings(unsigned workers);
+void rig_create(struct rig_end *end, unsigned workers, unsigned links, const char *bind);
 
 /* Starts the engine and the links that are open. */
-static inline void rig_start(struct rig_end *end)
-{
-	cr_assert(eq(int, engine_start(end->engine), 0));
-	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
-		if (engine_link(end->engine, i)->is_open)
-			rig_start_link(end, i);
-}
+void rig_start(struct rig_end *end);
+
+/* One that was opened later. */
+void rig_start_link(struct rig_end *end, unsigned id);
 
 /* Puts what the engine has told; the bits of events stay. */
-static inline void rig_take_events(struct rig_end *end)
-{
-	struct dp_peer *peer;
-	unsigned events;
-
-	engine_events_begin(end->engine);
-	while ((peer = engine_take_event(end->engine, &events))) {
-		end->events |= events;
-		dp_peer_put(peer);
-	}
-}
+void rig_take_events(struct rig_end *end);
 
 /* Waits until a peer has event @bit, which is taken off the mask. */
-static inline void rig_await_event(struct rig_end *end, unsigned bit)
-{
-	while (!(end->events & bit)) {
-		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
-		          "event %#x never came", bit);
-		rig_take_events(end);
-	}
-	end->events &= ~bit;
-}
+void rig_await_event(struct rig_end *end, unsigned bit);
 
 /* The next notice; waits for it. The caller frees it. */
-static inline struct batch *rig_await_notice(struct rig_end *end)
-{
-	struct batch *notice;
-
-	while (!(notice = engine_take_notice(end->engine))) {
-		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
-		          "no notice came");
-		rig_take_events(end);
-	}
-	return notice;
-}
+struct batch *rig_await_notice(struct rig_end *end);
 
 /* The next handshake message that came among data; waits for it. The caller frees it. */
-static inline struct batch *rig_await_handshake(struct rig_end *end)
-{
-	struct batch *b;
-
-	while (!(b = engine_take_handshake(end->engine))) {
-		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
-		          "no handshake message came");
-		rig_take_events(end);
-	}
-	return b;
-}
+struct batch *rig_await_handshake(struct rig_end *end);
 
 /* The next life sign of @ring; waits for it. @taken as of signs_take(). */
-static inline struct life_sign rig_await_sign(struct sign_ring *ring, uint32_t *taken)
-{
-	struct life_sign sign = {0};
+struct life_sign rig_await_sign(struct sign_ring *ring, uint32_t *taken);
 
-	rig_until(signs_take(ring, taken, &sign));
-	return sign;
-}
-
-static inline unsigned rig_pool_count(struct batch_pool *pool)
-{
-	struct batch *list = NULL, *b;
-	unsigned count = 0;
-
-	while ((b = batch_get(pool))) {
-		b->next = list;
-		list = b;
-		count++;
-	}
-	while ((b = list)) {
-		list = b->next;
-		batch_free(b);
-	}
-	return count;
-}
+/* How many batches can be taken. */
+unsigned rig_pool_count(struct batch_pool *pool);
 
 /* After engine_stop(): every batch is home. */
-static inline void rig_expect_all_home(struct rig_end *end)
-{
-	struct engine *e = end->engine;
-	struct batch *notice;
-
-	rig_take_events(end);
-	while ((notice = engine_take_notice(e)) || (notice = engine_take_handshake(e)))
-		batch_free(notice);
-	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
-	for (unsigned i = 0; i < e->set.tun.queues; i++)
-		rig_expect_count("dispatcher's pool", rig_pool_count(&e->dispatcher[i].self.pool),
-		                 e->dispatcher[i].self.pool.count);
-	for (unsigned i = 0; i < e->set.workers; i++)
-		rig_expect_count("worker's pool", rig_pool_count(&e->work.worker[i].self.pool),
-		                 e->work.worker[i].self.pool.count);
-	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++)
-		if (e->link[i].rx.pool.batches)
-			rig_expect_count("link's pool", rig_pool_count(&e->link[i].rx.pool),
-			                 e->link[i].rx.pool.count);
-}
+void rig_expect_all_home(struct rig_end *end);
 
 /* After engine_stop(), and when its peers and keypairs were put. */
-static inline void rig_destroy(struct rig_end *end)
-{
-	engine_destroy(end->engine);
-	for (unsigned i = 0; i < end->device.queues; i++) {
-		close(end->queue[i]);
-		close(end->device.fd[i]);
-	}
-}
+void rig_destroy(struct rig_end *end);
 
 /* Writes a packet as the kernel would; false when the device's queue is full. */
-static inline bool rig_write(struct rig_end *end, const uint8_t *packet, size_t len)
-{
-	ssize_t n = write(end->tun, packet, len);
-
-	if (n < 0) {
-		cr_assert(eq(int, errno, EAGAIN));
-		return false;
-	}
-	cr_assert(eq(sz, (size_t)n, len));
-	return true;
-}
+bool rig_write(struct rig_end *end, const uint8_t *packet, size_t len);
 
 /* The next packet delivered; waits for it. */
-static inline size_t rig_read(struct rig_end *end, uint8_t packet[static RIG_DATAGRAM])
-{
-	ssize_t n;
-
-	cr_assert(rig_is_readable(end->tun, RIG_WAIT_MS), "no packet came");
-	n = read(end->tun, packet, RIG_DATAGRAM);
-	cr_assert(lt(int, 0, (int)n));
-	return (size_t)n;
-}
+size_t rig_read(struct rig_end *end, uint8_t packet[static RIG_DATAGRAM]);
 
 /* ---- peers, keypairs, tables ---- */
 
 /* A keypair of @peer that the engine knows; one reference is the test's. */
-static inline struct keypair *rig_keypair(struct rig_end *end, struct dp_peer *peer,
-                                          bool is_initiator, uint32_t local_index,
-                                          uint32_t remote_index, uint64_t born_ns)
-{
-	struct keypair *kp = keypair_create(is_initiator, local_index, remote_index, born_ns);
+struct keypair *rig_keypair(struct rig_end *end, struct dp_peer *peer, bool is_initiator,
+                            uint32_t local_index, uint32_t remote_index, uint64_t born_ns);
 
-	cr_assert(ne(ptr, kp, NULL));
-	kp->owner = peer;
-	cr_assert(eq(int, keypair_accept_lanes(kp), 0));
-	/* A key each way that both ends can tell from the indices. */
-	memset(kp->keys->send, (int)remote_index, KEY_LEN);
-	memset(kp->keys->receive, (int)local_index, KEY_LEN);
-	cr_assert(eq(int, index_insert(engine_index(end->engine), kp), 0));
-	return kp;
-}
-
-static inline void rig_use_keypair(struct dp_peer *peer, struct keypair *kp)
-{
-	if (kp)
-		cr_assert(keypair_get(kp));
-	engine_publish_keypair(peer, kp);
-}
+/* To seal with from now on; NULL: none. */
+void rig_use_keypair(struct dp_peer *peer, struct keypair *kp);
 
 /* Lets go of a keypair; after engine_stop() ours must be the last reference. */
-static inline void rig_drop_keypair(struct rig_end *end, struct keypair *kp)
-{
-	if (!kp)
-		return;
-	rig_expect_count("keypair in the table", index_remove(engine_index(end->engine), kp), 1);
-	rig_expect_count("references to the keypair", reference_count(&kp->references), 1);
-	keypair_put(kp);
-}
+void rig_drop_keypair(struct rig_end *end, struct keypair *kp);
 
 /* Takes everything from a peer; @kp is its current keypair or NULL. After engine_stop(). */
-static inline void rig_strip_peer(struct rig_end *end, struct dp_peer *peer, struct keypair *kp)
-{
-	engine_publish_keypair(peer, NULL);
-	rig_drop_keypair(end, kp);
-	engine_publish_paths(peer, NULL);
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		engine_publish_target(peer, i, NULL);
-}
+void rig_strip_peer(struct rig_end *end, struct dp_peer *peer, struct keypair *kp);
 
 /* After rig_destroy(): ours must be the last reference. */
-static inline void rig_put_peer(struct dp_peer *peer)
-{
-	rig_expect_count("references to the peer", reference_count(&peer->references), 1);
-	dp_peer_put(peer);
-}
+void rig_put_peer(struct dp_peer *peer);
 
 /* The end of a test with one engine, one peer with one keypair, and @count far sockets. */
-static inline void rig_finish(struct rig_end *end, struct dp_peer *peer, struct keypair *kp,
-                              const int *far, unsigned count)
-{
-	engine_stop(end->engine);
-	rig_expect_all_home(end);
-	rig_strip_peer(end, peer, kp);
-	rig_destroy(end);
-	rig_put_peer(peer);
-	for (unsigned i = 0; i < count; i++)
-		close(far[i]);
-	rig_teardown();
-}
+void rig_finish(struct rig_end *end, struct dp_peer *peer, struct keypair *kp, const int *far,
+                unsigned count);
 
 /* @count hosts from @host on belong to the peers in @peer. */
-static inline void rig_publish_allowedips(struct rig_end *end, struct dp_peer *const *peer,
-                                          unsigned host, unsigned count)
-{
-	struct allowedips_entry entry[16] = {0};
+void rig_publish_allowedips(struct rig_end *end, struct dp_peer *const *peer, unsigned host,
+                            unsigned count);
 
-	cr_assert(le(uint, 2 * count, 16));
-	for (unsigned i = 0; i < count; i++) {
-		entry[2 * i] = (struct allowedips_entry){{AF_INET, 32, {0}}, peer[i]};
-		rig_address(entry[2 * i].prefix.addr, 4, host + i);
-		entry[2 * i + 1] = (struct allowedips_entry){{AF_INET6, 128, {0}}, peer[i]};
-		rig_address(entry[2 * i + 1].prefix.addr, 6, host + i);
-	}
-	engine_publish_allowedips(end->engine, allowedips_build(entry, 2 * count));
-}
-
-static inline void rig_publish_target(struct rig_end *end, struct dp_peer *peer, unsigned path_id,
-                                      unsigned link_id, const struct endpoint *remote)
-{
-	struct route route = {.link = engine_link(end->engine, link_id), .remote = *remote};
-
-	cr_assert(eq(int, engine_publish_target(peer, path_id, &route), 0));
-}
+/* Path @path_id leads over link @link_id to @remote. */
+void rig_publish_target(struct rig_end *end, struct dp_peer *peer, unsigned path_id,
+                        unsigned link_id, const struct endpoint *remote);
 
 /* The paths 0 .. @count - 1 with @weight, or 1 each when NULL. */
-static inline void rig_publish_paths(struct dp_peer *peer, enum bonding_mode mode, unsigned count,
-                                     const uint32_t *weight)
-{
-	struct path_candidate candidate[PATHS_MAX];
-
-	for (unsigned i = 0; i < count; i++)
-		candidate[i] = (struct path_candidate){.path_id = (uint8_t)i,
-		                                       .weight = weight ? weight[i] : 1};
-	engine_publish_paths(peer, path_table_build(mode, candidate, count));
-}
+void rig_publish_paths(struct dp_peer *peer, enum bonding_mode mode, unsigned count,
+                       const uint32_t *weight);
 
 /* ---- a peer played by the test: a bare socket and the keys ---- */
 
 /* Bound to @host of loopback; its address goes to @ret. */
-static inline int rig_far_socket(const char *host, struct endpoint *ret)
-{
-	struct endpoint at = {0};
-	socklen_t len = sizeof *ret;
-	int fd;
-
-	cr_assert(eq(int, endpoint_parse(host, 0, &at), 0));
-	fd = socket(endpoint_family(&at), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	cr_assert(ge(int, fd, 0));
-	rig_set_buffers(fd);
-	cr_assert(eq(int, bind(fd, &at.sa, endpoint_len(&at)), 0));
-	cr_assert(eq(int, getsockname(fd, &ret->sa, &len), 0));
-	return fd;
-}
+int rig_far_socket(const char *host, struct endpoint *ret);
 
 /* A datagram to the keypair of @local_index (of the engine's side). Returns its length. */
-static inline size_t rig_seal(uint8_t *datagram, uint32_t local_index, uint64_t counter,
-                              const void *payload, size_t len)
-{
-	struct message_transport *header = (void *)datagram;
-	uint8_t key[KEY_LEN];
+size_t rig_seal(uint8_t *datagram, uint32_t local_index, uint64_t counter, const void *payload,
+                size_t len);
 
-	memset(key, (int)local_index, sizeof key);
-	store_le32(header->type, MESSAGE_TRANSPORT);
-	store_le32(header->receiver_index, local_index);
-	store_le64(header->counter, counter);
-	aead_seal(datagram + TRANSPORT_HEADER_LEN, payload, len, NULL, 0, counter, key);
-	return len + TRANSPORT_OVERHEAD;
-}
-
-static inline void rig_send(int fd, const struct endpoint *to, const uint8_t *datagram, size_t len)
-{
-	ssize_t n = sendto(fd, datagram, len, 0, &to->sa, endpoint_len(to));
-
-	cr_assert(eq(int, (int)n, (int)len));
-}
+/* All of it must be taken. */
+void rig_send(int fd, const struct endpoint *to, const uint8_t *datagram, size_t len);
 
 /* The payload of the next datagram at @fd, which the engine sealed for @remote_index; waits for it.
  * Returns its length.
  */
-static inline size_t rig_unseal(int fd, uint32_t remote_index, uint64_t *ret_counter,
-                                uint8_t payload[static RIG_DATAGRAM])
-{
-	uint8_t datagram[RIG_DATAGRAM], key[KEY_LEN];
-	const struct message_transport *header = (void *)datagram;
-	ssize_t n;
-
-	memset(key, (int)remote_index, sizeof key);
-	cr_assert(rig_is_readable(fd, RIG_WAIT_MS), "no datagram came");
-	n = recv(fd, datagram, sizeof datagram, 0);
-	cr_assert(le(int, (int)TRANSPORT_OVERHEAD, (int)n));
-	cr_assert(eq(u32, load_le32(header->type), MESSAGE_TRANSPORT));
-	cr_assert(eq(u32, load_le32(header->receiver_index), remote_index));
-	*ret_counter = load_le64(header->counter);
-	cr_assert(aead_open(payload, datagram + TRANSPORT_HEADER_LEN,
-	                    (size_t)n - TRANSPORT_HEADER_LEN, NULL, 0, *ret_counter, key));
-	return (size_t)n - TRANSPORT_OVERHEAD;
-}
+size_t rig_unseal(int fd, uint32_t remote_index, uint64_t *ret_counter,
+                  uint8_t payload[static RIG_DATAGRAM]);
 
 #endif
