@@ -2,7 +2,7 @@
 /* Two engines in one process, joined by links over loopback: what goes into the one comes out of
  * the other.
  */
-#include "engine_rig.h"
+#include "../dataplane/engine_rig.h"
 
 enum {
 	FLOW_MAX = 4000,
@@ -12,7 +12,7 @@ enum {
 	STOP_ROUNDS = 6,
 };
 
-TestSuite(engine, .init = rig_setup, .fini = rig_teardown, .timeout = 60);
+TestSuite(tunnel, .init = rig_setup, .fini = rig_teardown, .timeout = 60);
 
 /* Host 1 behind a, host 2 behind b. */
 struct tunnel {
@@ -218,17 +218,17 @@ static void expect_one_link(unsigned workers)
 	tunnel_close(&t);
 }
 
-Test(engine, packets_come_out_unchanged_and_in_order_with_1_worker)
+Test(tunnel, packets_come_out_unchanged_and_in_order_with_1_worker)
 {
 	expect_one_link(1);
 }
 
-Test(engine, packets_come_out_unchanged_and_in_order_with_2_workers)
+Test(tunnel, packets_come_out_unchanged_and_in_order_with_2_workers)
 {
 	expect_one_link(2);
 }
 
-Test(engine, packets_come_out_unchanged_and_in_order_with_4_workers)
+Test(tunnel, packets_come_out_unchanged_and_in_order_with_4_workers)
 {
 	expect_one_link(4);
 }
@@ -256,22 +256,22 @@ static void expect_two_links(unsigned workers)
 	tunnel_close(&t);
 }
 
-Test(engine, two_links_together_keep_order_with_1_worker)
+Test(tunnel, two_links_together_keep_order_with_1_worker)
 {
 	expect_two_links(1);
 }
 
-Test(engine, two_links_together_keep_order_with_2_workers)
+Test(tunnel, two_links_together_keep_order_with_2_workers)
 {
 	expect_two_links(2);
 }
 
-Test(engine, two_links_together_keep_order_with_4_workers)
+Test(tunnel, two_links_together_keep_order_with_4_workers)
 {
 	expect_two_links(4);
 }
 
-Test(engine, without_resequencer_two_links_bring_each_once)
+Test(tunnel, without_resequencer_two_links_bring_each_once)
 {
 	struct tunnel t;
 
@@ -299,13 +299,13 @@ static void expect_redundant(unsigned workers)
 	tunnel_close(&t);
 }
 
-Test(engine, redundant_packets_go_everywhere_and_come_out_once)
+Test(tunnel, redundant_packets_go_everywhere_and_come_out_once)
 {
 	expect_redundant(1);
 	expect_redundant(4);
 }
 
-Test(engine, failover_uses_the_heaviest_path_and_then_the_other)
+Test(tunnel, failover_uses_the_heaviest_path_and_then_the_other)
 {
 	struct tunnel t;
 
@@ -323,7 +323,7 @@ Test(engine, failover_uses_the_heaviest_path_and_then_the_other)
 }
 
 /* Nothing tells a plain peer of lanes: the first one carries everything. */
-Test(engine, peer_that_takes_no_lanes_gets_lane_0_in_every_mode)
+Test(tunnel, peer_that_takes_no_lanes_gets_lane_0_in_every_mode)
 {
 	static const enum bonding_mode modes[] = {BONDING_AGGREGATE, BONDING_REDUNDANT,
 	                                          BONDING_FAILOVER};
@@ -340,7 +340,7 @@ Test(engine, peer_that_takes_no_lanes_gets_lane_0_in_every_mode)
 	}
 }
 
-Test(engine, modes_change_under_load_and_nothing_is_lost_or_doubled)
+Test(tunnel, modes_change_under_load_and_nothing_is_lost_or_doubled)
 {
 	struct tunnel t;
 	struct flow *f;
@@ -361,7 +361,7 @@ Test(engine, modes_change_under_load_and_nothing_is_lost_or_doubled)
 }
 
 /* One link, so the order of the old session's packets and the new one's is that of sending. */
-Test(engine, session_is_renewed_under_load_without_loss_or_disorder)
+Test(tunnel, session_is_renewed_under_load_without_loss_or_disorder)
 {
 	struct tunnel t;
 	struct keypair *old_a, *old_b;
@@ -404,7 +404,7 @@ static size_t hello(uint8_t payload[static 64])
 	return frame_append(payload, 0, 64, FRAME_HELLO, &body, sizeof body);
 }
 
-Test(engine, late_batch_arrives_as_notice_with_its_path)
+Test(tunnel, late_batch_arrives_as_notice_with_its_path)
 {
 	struct tunnel t;
 	uint8_t payload[64] = {0};
@@ -458,7 +458,7 @@ static struct life_sign probe(struct tunnel *t, unsigned path, uint16_t seq, uin
 }
 
 /* Also that it is answered where it came in: the answer is found on the same path. */
-Test(engine, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
+Test(tunnel, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
 {
 	struct tunnel t;
 
@@ -486,7 +486,7 @@ Test(engine, probe_is_answered_by_echo_on_its_path_with_time_and_counts)
 	tunnel_close(&t);
 }
 
-Test(engine, keepalive_is_heard_and_nobody_is_told)
+Test(tunnel, keepalive_is_heard_and_nobody_is_told)
 {
 	struct tunnel t;
 
@@ -502,7 +502,7 @@ Test(engine, keepalive_is_heard_and_nobody_is_told)
 	tunnel_close(&t);
 }
 
-Test(engine, late_batch_to_another_place_goes_there_and_not_along_the_path)
+Test(tunnel, late_batch_to_another_place_goes_there_and_not_along_the_path)
 {
 	struct tunnel t;
 	struct route elsewhere;
@@ -525,7 +525,7 @@ Test(engine, late_batch_to_another_place_goes_there_and_not_along_the_path)
 
 /* ---- creating, stopping ---- */
 
-Test(engine, destroy_accepts_nothing_and_what_never_ran)
+Test(tunnel, destroy_accepts_nothing_and_what_never_ran)
 {
 	struct rig_end end;
 
@@ -536,7 +536,7 @@ Test(engine, destroy_accepts_nothing_and_what_never_ran)
 	rig_destroy(&end);
 }
 
-Test(engine, kick_that_nobody_heeded_is_let_go)
+Test(tunnel, kick_that_nobody_heeded_is_let_go)
 {
 	struct rig_end end;
 	struct dp_peer *peer;
@@ -549,7 +549,7 @@ Test(engine, kick_that_nobody_heeded_is_let_go)
 	rig_put_peer(peer);
 }
 
-Test(engine, settings_and_workers_are_told)
+Test(tunnel, settings_and_workers_are_told)
 {
 	struct rig_end end;
 
@@ -613,7 +613,7 @@ static void stir(struct tunnel *t, unsigned i)
 /* Stopping must return while packets pour in from both sides, and tunnel_close() sees to it that
  * neither batch nor reference is left. Events, notices and kicks are left waiting on purpose.
  */
-Test(engine, stop_under_load_returns_and_leaks_nothing)
+Test(tunnel, stop_under_load_returns_and_leaks_nothing)
 {
 	for (unsigned round = 0; round < STOP_ROUNDS; round++) {
 		struct flood there, back;

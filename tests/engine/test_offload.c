@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <sys/uio.h>
 
+#include "../dataplane/engine_rig.h"
+#include "../dataplane/ip_rig.h"
 #include "dataplane/late.h"
-#include "engine_rig.h"
-#include "ip_rig.h"
 
 enum {
 	PATHS = 4,

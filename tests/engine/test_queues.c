@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <time.h>
 
-#include "engine_rig.h"
+#include "../dataplane/engine_rig.h"
 
 enum {
 	QUEUES = 3,

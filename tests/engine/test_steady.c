@@ -5,8 +5,8 @@
  */
 #include <sys/uio.h>
 
-#include "engine_rig.h"
-#include "ip_rig.h"
+#include "../dataplane/engine_rig.h"
+#include "../dataplane/ip_rig.h"
 
 enum {
 	LINKS = 2,
