@@ -19,11 +19,15 @@
 #define BUCKETS_MIN       64u
 #define BUCKETS_MAX       (4u * PEERS_MAX)
 
-/* A handshake on its way. Chained by the low bits of its index. */
+/* A handshake on its way. Chained by the low bits of its index.
+ *
+ *   [I] set before it is in a chain   [C] control thread   [U] control writes, others read under RCU
+ */
 struct reservation {
-	struct reservation *next;
-	uint32_t index;
-	void *owner;
+	struct reservation *next; /* [U] */
+	uint32_t index;           /* [I] */
+	void *owner;              /* [I] for control */
+	struct rcu_head retired;  /* [C] */
 };
 
 /*   [I] set before the threads start   [C] control thread   [U] control writes, others read under RCU
@@ -32,7 +36,7 @@ struct index_table {
 	struct cds_lfht *keypairs;         /* [U] */
 	unsigned bucket_mask;              /* [I] */
 	size_t keypair_count;              /* [C] */
-	struct reservation *reservation[]; /* [C] bucket_mask + 1 chains */
+	struct reservation *reservation[]; /* [U] bucket_mask + 1 chains */
 };
 
 struct index_table *index_create(unsigned peers)
@@ -136,7 +140,7 @@ int index_reserve(struct index_table *table, void *handshake_owner, uint32_t *re
 	} while (*at || index_lookup(table, r->index));
 	r->owner = handshake_owner;
 	r->next = NULL;
-	*at = r;
+	rcu_assign_pointer(*at, r);
 	*ret_index = r->index;
 	return 0;
 }
@@ -150,6 +154,26 @@ void *index_handshake_owner(struct index_table *table, uint32_t index)
 	return r ? r->owner : NULL;
 }
 
+enum index_use index_use(struct index_table *table, uint32_t index)
+{
+	const struct reservation *r;
+
+	rcu_read_lock();
+	r = rcu_dereference(table->reservation[index & table->bucket_mask]);
+	while (r && r->index != index)
+		r = rcu_dereference(r->next);
+	rcu_read_unlock();
+	if (r)
+		return INDEX_RESERVED;
+	/* A reservation that becomes a keypair is in this table before it leaves the other. */
+	return index_lookup(table, index) ? INDEX_KEYPAIR : INDEX_FREE;
+}
+
+static void free_reservation(struct rcu_head *head)
+{
+	free(caa_container_of(head, struct reservation, retired));
+}
+
 void index_release(struct index_table *table, uint32_t index)
 {
 	thread_assert_role(THREAD_CONTROL);
@@ -159,8 +183,8 @@ void index_release(struct index_table *table, uint32_t index)
 
 	if (!r)
 		return;
-	*at = r->next;
-	free(r);
+	rcu_assign_pointer(*at, r->next);
+	call_rcu(&r->retired, free_reservation);
 }
 
 int index_insert(struct index_table *table, struct keypair *kp)

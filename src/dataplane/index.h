@@ -4,15 +4,17 @@
  * Every message to us but an initiation names one of our indices. There are two tables, because two
  * threads ask different questions. Transport data looks for a keypair, in a hash table of liburcu
  * whose nodes sit in the keypairs themselves: one pointer less per batch than with entries between.
- * A response or a cookie reply looks for the handshake that reserved the index; only control reads
- * and writes those. An index is random and never in both tables or twice in one.
+ * A response or a cookie reply looks for the handshake that reserved the index; only control knows whose
+ * those are, others whether there is one. An index is random and never twice in a table, and in both only
+ * for the moment in which the reservation becomes a keypair.
  *
  *   index_reserve()                 index_insert()              index_remove()
  *   drawn ----------> reserved -------------------> keypair ----------------> free
  *                        |  index_release()                                    ^
  *                        +-----------------------------------------------------+
  *
- * All functions but index_lookup() belong to the control thread, registered with RCU and online.
+ * All functions but index_lookup() and index_use() belong to the control thread, registered with RCU and
+ * online.
  */
 #ifndef DATAPLANE_INDEX_H
 #define DATAPLANE_INDEX_H
@@ -57,6 +59,15 @@ bool index_remove(struct index_table *table, struct keypair *kp);
  * or NULL. Any registered RCU thread, online.
  */
 struct keypair *index_lookup(struct index_table *table, uint32_t index);
+
+enum index_use {
+	INDEX_FREE,
+	INDEX_RESERVED, /* a handshake of ours waits for its response */
+	INDEX_KEYPAIR,
+};
+
+/* What @index stands for now. Any registered RCU thread, online. */
+enum index_use index_use(struct index_table *table, uint32_t index);
 
 /* Keypairs in the table. */
 size_t index_keypair_count(const struct index_table *table);

@@ -56,10 +56,13 @@ Test(index, reserved_index_leads_to_its_handshake_and_to_no_keypair)
 	cr_expect(eq(ptr, index_handshake_owner(table, a), &owner_a));
 	cr_expect(eq(ptr, index_handshake_owner(table, b), &owner_b));
 	cr_expect(eq(ptr, index_lookup(table, a), NULL));
+	cr_expect(eq(int, index_use(table, a), INDEX_RESERVED));
 
 	index_release(table, a);
 	index_release(table, a);
 	cr_expect(eq(ptr, index_handshake_owner(table, a), NULL));
+	cr_expect(eq(int, index_use(table, a), INDEX_FREE));
+	cr_expect(eq(int, index_use(table, b), INDEX_RESERVED));
 	cr_expect(eq(ptr, index_handshake_owner(table, b), &owner_b));
 }
 
@@ -75,6 +78,8 @@ Test(index, inserted_keypair_takes_the_place_of_its_reservation)
 	cr_expect(eq(ptr, index_lookup(table, index), kp));
 	cr_expect(eq(ptr, index_handshake_owner(table, index), NULL));
 	cr_expect(eq(ptr, index_lookup(table, index + 1), NULL));
+	cr_expect(eq(int, index_use(table, index), INDEX_KEYPAIR));
+	cr_expect(eq(int, index_use(table, index + 1), INDEX_FREE));
 	cr_expect(eq(sz, index_keypair_count(table), 1));
 	keypair_put(kp);
 }
@@ -179,6 +184,7 @@ enum {
 
 static uint32_t staying[STAYING];
 static struct keypair *staying_keypair[STAYING];
+static uint32_t reserved;
 static _Atomic uint32_t changing[CHANGING];
 static atomic_bool is_over;
 static pthread_barrier_t all_ready;
@@ -195,6 +201,9 @@ static void read_once(struct reader *r, unsigned i)
 	struct keypair *kp = index_lookup(table, index);
 
 	r->faults += index_lookup(table, staying[i % STAYING]) != staying_keypair[i % STAYING];
+	r->faults += index_use(table, staying[i % STAYING]) != INDEX_KEYPAIR;
+	r->faults += index_use(table, reserved) != INDEX_RESERVED;
+	index_use(table, index); /* whatever it is by now */
 	if (!kp)
 		return;
 	atomic_fetch_add_explicit(&r->found, 1, memory_order_relaxed);
@@ -219,6 +228,7 @@ static void read_until_over(void *arg)
 
 static void insert_staying(void)
 {
+	cr_assert(eq(int, index_reserve(table, &owner_a, &reserved), 0));
 	for (unsigned i = 0; i < STAYING; i++) {
 		cr_assert(eq(int, index_reserve(table, &owner_a, &staying[i]), 0));
 		staying_keypair[i] = create_keypair(staying[i]);
