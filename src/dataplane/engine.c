@@ -160,7 +160,7 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
-	engine->mailbox.fd = -1;
+	engine->mailbox.bell.fd = -1;
 	engine->watch.link = engine->link;
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		engine->link[i].watch = &engine->watch;
@@ -361,7 +361,7 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
 
 int engine_event_fd(const struct engine *engine)
 {
-	return engine->mailbox.fd;
+	return engine->mailbox.bell.fd;
 }
 
 void engine_wake_control(struct engine *engine)

@@ -3,10 +3,6 @@
 
 #include "dataplane/mailbox.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include "dataplane/peer.h"
 
 int mailbox_init(struct mailbox *box)
@@ -15,8 +11,7 @@ int mailbox_init(struct mailbox *box)
 	__cds_wfcq_init(&box->peer_head, &box->peer_tail);
 	__cds_wfcq_init(&box->notice_head, &box->notice_tail);
 	__cds_wfcq_init(&box->handshake_head, &box->handshake_tail);
-	box->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return box->fd < 0 ? -errno : 0;
+	return bell_init(&box->bell);
 }
 
 void mailbox_fini(struct mailbox *box)
@@ -25,31 +20,23 @@ void mailbox_fini(struct mailbox *box)
 	struct batch *b;
 	unsigned events;
 
-	if (box->fd < 0)
+	if (box->bell.fd < 0)
 		return;
 	while ((peer = mailbox_take_event(box, &events)))
 		dp_peer_put(peer);
 	while ((b = mailbox_take_notice(box)) || (b = mailbox_take_handshake(box)))
 		batch_free(b);
-	close(box->fd);
-	box->fd = -1;
+	bell_fini(&box->bell);
 }
 
 void mailbox_wake(struct mailbox *box)
 {
-	/* One system call for all that comes before control has looked. */
-	if (!atomic_exchange(&box->is_woken, true))
-		eventfd_write(box->fd, 1);
+	bell_ring(&box->bell);
 }
 
 void mailbox_begin(struct mailbox *box)
 {
-	uint64_t count;
-
-	if (read(box->fd, &count, sizeof count) < 0 && errno != EAGAIN)
-		return;
-	/* From here on whoever posts wakes us again; what was posted before is seen below. */
-	atomic_exchange(&box->is_woken, false);
+	bell_heard(&box->bell);
 }
 
 /* ---- events ---- */

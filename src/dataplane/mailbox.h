@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.h - what the threads of the data plane tell control: one descriptor, three queues, three words.
+/* mailbox.h - what the threads of the data plane tell control: one bell, three queues, three words.
  *
  *   events      a peer has news: bits in dp_peer.events; it is queued once whatever happens
  *   notices     frames that came in, or an address that moved: batches, bounded per peer and in all
  *   handshakes  messages that came among data: batches, bounded, since strangers can send them at will
  *
- * and what became of the TUN device. Nobody waits: what is beyond a bound is dropped and counted. Control is
- * woken by one system call for all that comes before it has looked.
+ * and what became of the TUN device. Nobody waits: what is beyond a bound is dropped and counted.
  *
  *   [I] set by mailbox_init()   [A] any thread   [C] control
  */
@@ -18,6 +17,7 @@
 #include <urcu/wfcqueue.h>
 
 #include "base/align.h"
+#include "base/bell.h"
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
@@ -36,13 +36,12 @@
 #define HANDSHAKES_MAX 16u
 
 struct mailbox {
-	int fd;                     /* [I] eventfd, wakes control; -1: none */
 	_Atomic int tun_error;      /* [A] with which the TUN device failed for good; 0: it works */
 	_Atomic int tun_read_error; /* [A] of a read that may not fail the next time; 0: none */
 	_Atomic bool has_refused_joined; /* [A] the TUN device refused packets joined for it */
 	bool is_refusal_told;            /* [C] of has_refused_joined */
 
-	_Alignas(CACHE_LINE) _Atomic bool is_woken;               /* [A] */
+	_Alignas(CACHE_LINE) struct bell bell;                    /* [A] wakes control */
 	struct cds_wfcq_tail peer_tail;                           /* [A] */
 	struct __cds_wfcq_head peer_head;                         /* [C] */
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail notice_tail;    /* [A] */
@@ -53,7 +52,9 @@ struct mailbox {
 	_Atomic unsigned handshakes;                              /* [A] waiting */
 };
 
-/* Returns 0 or a negative errno; mailbox_fini() is for both, and for one that has but @fd -1. */
+/* Returns 0 or a negative errno; mailbox_fini() is for both, and for one that has but
+ * @bell.fd -1.
+ */
 int mailbox_init(struct mailbox *box);
 
 /* Puts what was told and nobody came to. When no thread tells any more. */
@@ -68,7 +69,7 @@ void mailbox_tell(struct dp_peer *peer, unsigned events);
 void mailbox_post_notice(struct dp_thread *self, struct batch *b);
 void mailbox_post_handshake(struct dp_thread *self, struct batch *b);
 
-/* Makes the descriptor readable. */
+/* Wakes control. */
 void mailbox_wake(struct mailbox *box);
 
 /* The TUN device: it failed for good with errno @error; a read of it failed; it refused joined packets. */

@@ -57,7 +57,7 @@ Test(mailbox, events_of_a_peer_are_one_and_wake_once)
 	mailbox_tell(peer[0], PEER_EVENT_SIGNS);
 	mailbox_tell(peer[0], PEER_EVENT_ACTIVE);
 	mailbox_tell(peer[1], PEER_EVENT_CONFIRMED);
-	cr_assert(eq(int, (int)read(box->fd, &woken, sizeof woken), sizeof woken));
+	cr_assert(eq(int, (int)read(box->bell.fd, &woken, sizeof woken), sizeof woken));
 	cr_expect(eq(u64, woken, 1));
 	mailbox_begin(box);
 	cr_expect(eq(ptr, mailbox_take_event(box, &events), peer[0]));
@@ -68,7 +68,7 @@ Test(mailbox, events_of_a_peer_are_one_and_wake_once)
 	dp_peer_put(peer[0]);
 	dp_peer_put(peer[1]);
 	mailbox_tell(peer[0], PEER_EVENT_SIGNS);
-	cr_expect(rig_is_readable(box->fd, 0));
+	cr_expect(rig_is_readable(box->bell.fd, 0));
 }
 
 /* A peer has its places, all together have theirs, and what is taken makes room. */
@@ -119,5 +119,5 @@ Test(mailbox, what_became_of_the_device_is_told)
 	mailbox_tun_failed(box, ENODEV);
 	cr_expect(eq(int, mailbox_tun_error(box), ENODEV));
 	cr_expect(eq(int, mailbox_tun_error(box), ENODEV));
-	cr_expect(rig_is_readable(box->fd, 0));
+	cr_expect(rig_is_readable(box->bell.fd, 0));
 }

@@ -359,7 +359,7 @@ static void run_events(struct node *node)
 	struct engine *engine = node->control->engine;
 
 	work_finish(&engine->work, &engine->control);
-	while (atomic_load(&engine->mailbox.is_woken)) {
+	while (bell_is_rung(&engine->mailbox.bell)) {
 		notices_take(node->control, sim_now_ns());
 		work_finish(&engine->work, &engine->control);
 	}
