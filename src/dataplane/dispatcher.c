@@ -341,7 +341,7 @@ static void wait_for_packet(struct dispatcher *d)
 	d->self.now_ns = clock_boot_ns();
 	expire_staged(d);
 	for (unsigned i = 0; i < links; i++) {
-		if (fds[2 + i].revents)
+		if (fds[2 + i].revents || link_is_stopping(link[i]))
 			link_rx_stand_in(link[i]);
 	}
 	if (fds[1].revents)
@@ -376,6 +376,8 @@ void dispatcher_main(void *arg)
 		if (is_watch(d) && ++rounds >= ROUNDS_WITHOUT_WATCH)
 			watch_return_all(d->watch);
 	}
+	if (d->watch)
+		watch_end(d->watch);
 }
 
 int dispatcher_init(struct dispatcher *d)

@@ -212,11 +212,16 @@ static void fini_link(struct link *link)
 	fini_self(&link->rx);
 }
 
+/* Batches of a link that was stopped may be on their way still, so what its thread had is kept for the
+ * next link in its place.
+ */
 int engine_link_start(struct engine *engine, struct link *link, int cpu)
 {
+	bool is_first = !link->rx.cipher;
 	char name[16];
-	int r = init_self(engine, &link->rx, link->id, POOL_RX, TRAIN_BYTES);
+	int r = is_first ? init_self(engine, &link->rx, link->id, POOL_RX, TRAIN_BYTES) : 0;
 
+	atomic_store_explicit(&link->is_stopping, false, memory_order_relaxed);
 	loop_guard_add_port(&engine->loop_guard, endpoint_port(&link->bound));
 	if (!r)
 		r = link_rx_init(link);
@@ -224,9 +229,33 @@ int engine_link_start(struct engine *engine, struct link *link, int cpu)
 		snprintf(name, sizeof name, "vt-rx-%.9s", link->name);
 		r = thread_start(&link->thread, name, THREAD_RX, cpu, link_rx_main, link);
 	}
-	if (r)
+	if (r && is_first)
 		fini_link(link);
+	else if (r)
+		link_rx_fini(link);
 	return r;
+}
+
+/* Nobody receives from it afterwards. Offline. */
+static void stop_receiving(struct link *link)
+{
+	atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
+	eventfd_write(link->wake_fd, 1);
+	thread_join(&link->thread);
+	watch_await_return(link);
+	link_rx_fini(link);
+}
+
+void engine_link_stop(struct engine *engine, struct link *link)
+{
+	(void)engine;
+	if (!link->is_open)
+		return;
+	rcu_thread_offline();
+	stop_receiving(link);
+	synchronize_rcu(); /* who sends on it still has done so */
+	rcu_thread_online();
+	link_park(link);
 }
 
 /* The calling thread goes offline while it joins: the others may wait for a grace period. */
@@ -242,14 +271,8 @@ void engine_stop(struct engine *engine)
 		staging_clear(&d->staging); /* it holds references to peers */
 	}
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
-		struct link *link = &engine->link[i];
-
-		if (!link->is_open)
-			continue;
-		atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
-		eventfd_write(link->wake_fd, 1);
-		thread_join(&link->thread);
-		link_rx_fini(link);
+		if (engine->link[i].is_open)
+			stop_receiving(&engine->link[i]);
 	}
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		inbox_stop(&engine->work.worker[i].inbox);

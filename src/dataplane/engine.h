@@ -56,6 +56,12 @@ struct link *engine_link(struct engine *engine, unsigned id);
 /* Starts the RX thread of a link that is open. Returns 0 or a negative errno. */
 int engine_link_start(struct engine *engine, struct link *link, int cpu);
 
+/* Stops it, alone or while the others go on, and closes the link; what had come to it and was not yet
+ * received is lost. No path target names the link any more. Waits for the thread and for a grace
+ * period: a few milliseconds. Nothing to do for a link that is not open.
+ */
+void engine_link_stop(struct engine *engine, struct link *link);
+
 struct index_table *engine_index(struct engine *engine);
 
 /* Tells the dispatchers that packets staged for @peer may go now. */

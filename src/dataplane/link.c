@@ -186,7 +186,7 @@ static int open_sockets(struct link *link, const struct link_settings *set)
 	return open_unsteered(link, set);
 }
 
-int link_open(struct link *link, const struct link_settings *set)
+static int open_link(struct link *link, const struct link_settings *set)
 {
 	int r;
 
@@ -230,15 +230,29 @@ void link_read_drops(struct link *link)
 
 void link_close(struct link *link)
 {
-	if (!link->is_open)
+	if (!link->is_open && !link->is_parked)
 		return;
-	link_read_drops(link);
+	if (link->is_open) {
+		link_read_drops(link);
+		free(link->handshake_buffer);
+	}
 	socket_drops_restart(&link->data_drops);
 	socket_drops_restart(&link->handshake_drops);
-	free(link->handshake_buffer);
 	close(link->wake_fd);
 	close_pair(link);
+	link->is_open = link->is_parked = false;
+}
+
+/* The event counter takes the place of the sockets: it is there, and sends nothing. */
+void link_park(struct link *link)
+{
+	if (!link->is_open)
+		return;
+	dup3(link->wake_fd, link->data_fd, O_CLOEXEC);
+	dup3(link->wake_fd, link->handshake_fd, O_CLOEXEC);
+	free(link->handshake_buffer);
 	link->is_open = false;
+	link->is_parked = true;
 }
 
 /* @fd is @fresh from now on. What the kernel dropped at the old one stays counted. */
@@ -251,26 +265,93 @@ static int replace_socket(int fd, int fresh, struct socket_drops *drops)
 	return 0;
 }
 
+static int replace_sockets(struct link *link, const struct link *fresh)
+{
+	int r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
+
+	return r ? r
+	         : replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
+}
+
+/* Another pair of sockets, opened apart: not on the stack, which sanitizers align less than it wants. */
+static int open_apart(const struct link_settings *set, struct link **ret)
+{
+	struct link *fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);
+	int r;
+
+	if (!fresh)
+		return -ENOMEM;
+	memset(fresh, 0, sizeof *fresh);
+	r = open_link(fresh, set);
+	if (r)
+		free(fresh);
+	else
+		*ret = fresh;
+	return r;
+}
+
+static void close_apart(struct link *fresh)
+{
+	link_close(fresh);
+	free(fresh);
+}
+
+/* Another link may have the place by now: it counts from nothing. */
+static void begin_anew(struct link *link, struct link *fresh)
+{
+	counter_t *const counters[] = {&link->tx_packets, &link->tx_bytes, &link->rx_packets,
+	                               &link->rx_bytes, &link->tx_errors};
+	eventfd_t count;
+
+	for (unsigned i = 0; i < sizeof counters / sizeof counters[0]; i++)
+		atomic_store_explicit(counters[i], 0, memory_order_relaxed);
+	link->data_drops = link->handshake_drops = (struct socket_drops){0};
+	eventfd_read(link->wake_fd, &count);
+	link->bound = fresh->bound;
+	link->is_wildcard = fresh->is_wildcard;
+	link->is_steered = fresh->is_steered;
+	link->has_gro = fresh->has_gro;
+	link->ifindex = fresh->ifindex;
+	train_limit_set(&link->trains, (uint16_t)train_limit_max(&fresh->trains));
+	link->handshake_buffer = fresh->handshake_buffer;
+	fresh->handshake_buffer = NULL;
+	link->is_parked = false;
+	link->is_open = true;
+}
+
+static int open_parked(struct link *link, const struct link_settings *set)
+{
+	struct link *fresh;
+	int r = open_apart(set, &fresh);
+
+	if (r)
+		return r;
+	r = replace_sockets(link, fresh);
+	if (!r)
+		begin_anew(link, fresh);
+	close_apart(fresh);
+	return r;
+}
+
+int link_open(struct link *link, const struct link_settings *set)
+{
+	return link->is_parked ? open_parked(link, set) : open_link(link, set);
+}
+
 int link_follow_device(struct link *link, const struct link_settings *set)
 {
 	struct link_settings same_port = *set;
-	struct link *fresh; /* not on the stack, which sanitizers align less than it wants */
+	struct link *fresh;
 	int r;
 
 	if ((set->device ? if_nametoindex(set->device) : 0) == link->ifindex)
 		return 0;
-	fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);
-	if (!fresh)
-		return -ENOMEM;
-	memset(fresh, 0, sizeof *fresh);
 	same_port.bind = link->bound;
-	r = link_open(fresh, &same_port);
+	r = open_apart(&same_port, &fresh);
 	if (r)
-		goto out;
+		return r;
 	/* The RX thread may hold the old socket in poll(): it is woken and finds the new one. */
-	r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
-	if (!r)
-		r = replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
+	r = replace_sockets(link, fresh);
 	if (!r && eventfd_write(link->wake_fd, 1))
 		r = -errno;
 	if (!r) {
@@ -278,9 +359,7 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 		/* Another device may do what the one before could not. */
 		train_limit_set(&link->trains, (uint16_t)train_limit_max(&fresh->trains));
 	}
-	link_close(fresh);
-out:
-	free(fresh);
+	close_apart(fresh);
 	return r;
 }
 

@@ -54,6 +54,7 @@ struct link {
 	bool is_steered;           /* [L] false: all comes to the data socket */
 	bool has_gro;              /* [L] what is received may be a train */
 	bool is_open;              /* [C] */
+	bool is_parked;            /* [C] closed, but nobody else gets its descriptors */
 	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
 	struct socket_drops data_drops;      /* [C] what the kernel dropped at data_fd */
@@ -76,6 +77,12 @@ struct link {
 	counter_t tx_errors;                       /* [S] refused by the system */
 };
 
+/* Whoever receives lets go of it, for good. */
+static inline bool link_is_stopping(const struct link *link)
+{
+	return atomic_load_explicit(&link->is_stopping, memory_order_relaxed);
+}
+
 /* Opens and binds both sockets. Returns 0 or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, -ENODEV
  * for a device that is not there, ...). Control.
  */
@@ -86,7 +93,13 @@ int link_open(struct link *link, const struct link_settings *set);
  */
 void link_read_drops(struct link *link);
 
-/* After the RX thread ended and no path target names the link any more. Control. */
+/* When nobody receives from the link and no path target names it any more, both for a grace period.
+ * Its address is free, but batches on their way may still name it: what they send is refused by the
+ * system, for the descriptors stay its own until it is opened again. Control.
+ */
+void link_park(struct link *link);
+
+/* When nobody sends or receives any more; also for one that is parked or was never open. Control. */
 void link_close(struct link *link);
 
 /* For a link whose device came back: with the same index nothing has to be done, otherwise a new pair of

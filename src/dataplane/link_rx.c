@@ -293,7 +293,7 @@ void link_rx_stand_in(struct link *link)
 {
 	bool has_memory = link->reception->landing[0] || batch_pool_has_idle(&link->rx.pool);
 
-	if (!has_memory || receive(link) || load_is_high(&link->load))
+	if (!has_memory || receive(link) || load_is_high(&link->load) || link_is_stopping(link))
 		watch_return(link);
 }
 
@@ -345,7 +345,7 @@ void link_rx_main(void *arg)
 	uint64_t busy_ns = link->busy_poll_us * NS_PER_US;
 	bool more = true; /* what came before the thread was there */
 
-	while (!atomic_load_explicit(&link->is_stopping, memory_order_relaxed)) {
+	while (!link_is_stopping(link)) {
 		if (!more && (!busy_ns || clock_boot_ns() >= link->rx.now_ns + busy_ns))
 			rest(link);
 		more = !watch_has(link) && receive(link);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/watch.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include "dataplane/link.h"
@@ -57,4 +58,26 @@ void watch_return_all(struct watch *watch)
 
 	for (unsigned i = 0; i < len; i++)
 		watch_return(link[i]);
+}
+
+void watch_end(struct watch *watch)
+{
+	atomic_store(&watch->exists, false);
+	watch_return_all(watch);
+}
+
+/* To give a link back is to write to its wake_fd. The link may have been given to a watch that was
+ * about to end; then nobody has it.
+ */
+void watch_await_return(struct link *link)
+{
+	struct pollfd woken = {.fd = link->wake_fd, .events = POLLIN};
+	eventfd_t count;
+
+	while (watch_has(link) && atomic_load(&link->watch->exists)) {
+		watch_look_again(link);
+		poll(&woken, 1, -1);
+		eventfd_read(link->wake_fd, &count);
+	}
+	atomic_fetch_and(&link->watch->links, ~bit_of(link));
 }

@@ -8,8 +8,8 @@
  * receive, or when the dispatcher has its hands full.
  *
  * What belongs to reception (link.h: [R]) belongs to one of the two at any time; the bit of the link in
- * watch.links says to whom, and only the one who has it gives it away. With busy polling nobody sleeps, and
- * there is no watch.
+ * watch.links says to whom, and only the one who has it gives it away. A link that stops is given back at
+ * once. With busy polling nobody sleeps, and there is no watch.
  */
 #ifndef DATAPLANE_WATCH_H
 #define DATAPLANE_WATCH_H
@@ -48,5 +48,13 @@ void watch_return(struct link *link);
 
 /* The watch: all links are. It has no time for them, or will sleep for something else. */
 void watch_return_all(struct watch *watch);
+
+/* The watch ends: it has none and takes none any more. */
+void watch_end(struct watch *watch);
+
+/* Control, offline for RCU: the RX thread of a link that stops has ended; returns when the watch does
+ * not have the link either.
+ */
+void watch_await_return(struct link *link);
 
 #endif
