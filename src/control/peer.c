@@ -36,7 +36,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_PLAIN] = {send_no_lanes, settle, decide_plain, assume_up, tell_plain},
 	[NEWS_BONDED] = {order_packets, follow_nobody, doubt_paths, tell_bonded},
 	[NEWS_RESTARTED] = {tell_restarted, forget_remote_ids, doubt_paths},
-	[NEWS_GOODBYE] = {tell_goodbye, end_session, abandon_attempt, fail_paths, be_unreachable,
+	[NEWS_GOODBYE] = {tell_goodbye, leave_session, abandon_attempt, fail_paths, be_unreachable,
                           expect_return},
 	[NEWS_VERDICT_DUE] = {be_plain, refuse_data, publish_paths},
 

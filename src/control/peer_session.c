@@ -108,6 +108,25 @@ STEP(want_no_session)
 	atomic_store(&peer->dp->session_wanted, false);
 }
 
+/* Nothing of it can be sent with, and nobody waits for one that was asked for. */
+static void forget(struct peer *peer, const struct session_retired *retired)
+{
+	retire(peer, retired);
+	publish_key(peer, NULL);
+	want_no_session(peer, NULL);
+	frames_forget_owed(&peer->frames);
+}
+
+/* What it has begun since may be of its next life. */
+STEP(leave_session)
+{
+	struct session_retired retired;
+
+	(void)n;
+	session_leave(&peer->session, &retired);
+	forget(peer, &retired);
+}
+
 STEP(end_session)
 {
 	(void)n;
@@ -119,10 +138,7 @@ void peer_end_session(struct peer *peer)
 	struct session_retired retired;
 
 	session_end(&peer->session, &retired);
-	retire(peer, &retired);
-	publish_key(peer, NULL);
-	want_no_session(peer, NULL);
-	frames_forget_owed(&peer->frames);
+	forget(peer, &retired);
 }
 
 const char *peer_session_name(const struct peer *peer, uint64_t now_ns)

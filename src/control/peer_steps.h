@@ -18,6 +18,7 @@
 
 STEP(publish_key);     /* of the session in use, to the data plane */
 STEP(want_no_session); /* the data plane has one now, or will have none */
+STEP(leave_session);   /* wipes all keypairs but one that the peer has begun and not used yet */
 STEP(end_session);     /* wipes all keypairs; data is staged until there is a new one */
 
 /* ---- peer_verdict.c ---- */

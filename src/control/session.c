@@ -78,12 +78,17 @@ bool session_confirm(struct session *s, uint64_t now_ns, struct session_retired 
 	return true;
 }
 
-void session_end(struct session *s, struct session_retired *ret)
+void session_leave(struct session *s, struct session_retired *ret)
 {
 	ret->len = 0;
 	drop(&s->previous, ret);
-	drop(&s->next, ret);
 	drop(&s->current, ret);
+}
+
+void session_end(struct session *s, struct session_retired *ret)
+{
+	session_leave(s, ret);
+	drop(&s->next, ret);
 }
 
 bool session_is_newest(const struct session *s, const struct keypair *kp)

@@ -43,6 +43,9 @@ void session_add(struct session *s, struct keypair *kp, int64_t wall_s, uint64_t
 /* True when a first packet came under `next`, which is `current` now. */
 bool session_confirm(struct session *s, uint64_t now_ns, struct session_retired *ret);
 
+/* Lets go of all that were in use: `next`, which the peer has begun since, stays. */
+void session_leave(struct session *s, struct session_retired *ret);
+
 /* Lets go of all. */
 void session_end(struct session *s, struct session_retired *ret);
 

@@ -214,13 +214,12 @@ static inline bool rig_sent(struct peer_rig *rig, unsigned i, uint8_t type, void
 	return false;
 }
 
-/* A session as it stands after a handshake in which we had the given role, confirmed. */
-static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiator, bool marker,
-                                          unsigned link)
+/* A session right after a handshake in which we had the given role. */
+static inline struct keypair *rig_begin(struct peer_rig *rig, bool is_initiator, bool marker,
+                                        unsigned link)
 {
 	struct noise_handshake hs = {.remote_index = 77};
 	struct route route = rig_route(rig, link);
-	struct keypair *kp;
 
 	rig->peer->verdict.sent_marker = rig->peer->verdict.saw_marker = marker;
 	cr_assert(eq(int,
@@ -228,7 +227,15 @@ static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiato
 	             0));
 	cr_assert(
 		eq(int, peer_begin_session(rig->peer, &hs, is_initiator, &route, rig->now_ns), 0));
-	kp = is_initiator ? rig->peer->session.current : rig->peer->session.next;
+	return is_initiator ? rig->peer->session.current : rig->peer->session.next;
+}
+
+/* The same, confirmed. */
+static inline struct keypair *rig_session(struct peer_rig *rig, bool is_initiator, bool marker,
+                                          unsigned link)
+{
+	struct keypair *kp = rig_begin(rig, is_initiator, marker, link);
+
 	if (is_initiator) {
 		peer_hears(rig->peer, NEWS_SESSION_MADE,
 		           &(struct news){.now_ns = rig->now_ns, .is_initiator = true});

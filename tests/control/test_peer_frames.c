@@ -38,6 +38,20 @@ Test(peer_frames, late_goodbye_of_the_session_before_is_ignored)
 	cr_expect(eq(ptr, rig.peer->session.current, NULL));
 }
 
+Test(peer_frames, late_goodbye_leaves_the_session_that_the_peer_has_begun_since)
+{
+	struct keypair *before = bonded(), *begun = rig_begin(&rig, false, true, 0);
+	struct frame_goodbye bye = goodbye(boot_id);
+
+	rig_frame(&rig, before, 0, 0, FRAME_GOODBYE, &bye, sizeof bye);
+	cr_expect(eq(ptr, rig.peer->session.current, NULL));
+	cr_assert(eq(ptr, rig.peer->session.next, begun));
+	atomic_store(&begun->is_confirmed, true);
+	peer_service(rig.peer, rig.now_ns);
+	cr_expect(eq(ptr, rig.peer->session.current, begun));
+	cr_expect(not(rig.peer->is_unreachable));
+}
+
 Test(peer_frames, late_greeting_of_the_session_before_decides_nothing)
 {
 	struct keypair *before = bonded();

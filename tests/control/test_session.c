@@ -169,6 +169,17 @@ Test(session, keys_are_known_by_their_index_until_the_end)
 	cr_expect(let_go(b, c));
 }
 
+Test(session, one_that_was_begun_stays_when_the_others_are_left)
+{
+	struct keypair *used = add_confirmed(false, NOW), *begun = add(false, false, NOW + 1);
+
+	session_leave(&s, &retired);
+	cr_expect(let_go(used, NULL));
+	cr_expect(eq(ptr, s.next, begun));
+	cr_expect(session_has_keys(&s));
+	cr_expect(not(session_is_alive(&s, NOW + 2)));
+}
+
 Test(session, newest_tells_whether_the_peer_may_be_a_vtrunkd)
 {
 	cr_expect(not(session_maybe_bonded(&s)));
