@@ -146,7 +146,7 @@ static bool gather_path(struct facts_peer *all, const struct peer *peer, unsigne
 	snprintf(facts->link, sizeof facts->link, "%s", path->route.link->name);
 	facts->endpoint = path->route.remote;
 	facts->in_use = path->is_in_table;
-	facts->weight = peer->set.link_weight[path_link(&path->route)];
+	facts->weight = uplink_of(peer->uplinks, path->route.link)->weight;
 	facts->train_max_bytes = path_train_max(path, &peer->dp->path[id]);
 	gather_health(facts, &path->health, now_ns);
 	gather_path_traffic(facts, path, &peer->dp->path[id], now_ns);

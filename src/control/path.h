@@ -126,7 +126,7 @@ static inline bool path_is_configured(const struct path *path)
 	return path->endpoint >= 0;
 }
 
-/* Which of our links it is over, in the order of the configuration. */
+/* Which of our links it is over: its id. */
 static inline unsigned path_link(const struct route *route)
 {
 	return route->link->id / LINK_FAMILIES;

@@ -115,11 +115,8 @@ static void copy_settings(struct peer_settings *set, const struct desired *confi
 	                              .persistent_keepalive_ns =
 	                                      peer->persistent_keepalive * NS_PER_S,
 	                              .error_backoff_ns = config->error_backoff_ns,
-	                              .link_count = (unsigned)config->link_count,
 	                              .endpoint_count = (unsigned)peer->endpoint_count};
 	memcpy(set->public_key, peer->public_key, KEY_LEN);
-	for (size_t i = 0; i < config->link_count; i++)
-		set->link_weight[i] = config->links[i].weight;
 	if (peer->endpoint_count)
 		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
 }

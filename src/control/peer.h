@@ -38,8 +38,6 @@ struct peer_settings {
 	bool requires_bonding;            /* no data to and from a plain peer */
 	uint64_t persistent_keepalive_ns; /* 0: off */
 	uint64_t error_backoff_ns;        /* how long a path rests that the system refuses */
-	unsigned link_count;
-	uint32_t link_weight[LINKS_MAX];  /* in the order of the configuration */
 	unsigned endpoint_count;          /* 0: the peer has to come to us */
 	char endpoint[PEER_ENDPOINT_LEN]; /* the first, for people */
 };

@@ -280,7 +280,7 @@ struct path_choice peer_path_choice(const struct peer *peer)
 			.has_link = peer_path_can_leave(peer, path),
 			.rest_until_ns = path->rest_until_ns,
 			.heard_ns = counter_read(&peer->dp->path[i].heard_ns),
-			.weight = peer->set.link_weight[path_link(&path->route)],
+			.weight = uplink_of(peer->uplinks, path->route.link)->weight,
 			.health = &path->health};
 	}
 	return choice;

@@ -116,7 +116,7 @@ static void start(void)
 	peer.config = &config_peer;
 	peer.paths.followed = PATH_NONE;
 	peer.fx = control.fx;
-	peer.set.link_weight[0] = peer.set.link_weight[1] = 1;
+	peer.uplinks = &control.uplinks;
 	peer.dp = engine_create_peer(control.engine, &peer);
 	cr_assert(ne(ptr, peer.dp, NULL));
 }
@@ -204,7 +204,7 @@ static void fill_links(void)
 	strcpy(lte->reason, "open");
 	strcpy(control.uplinks.uplink[0].line.device, "wwan0");
 	control.uplinks.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
-	control.uplinks.uplink[0].weight = peer.set.link_weight[0] = 7;
+	control.uplinks.uplink[0].weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
 	train_limit_set(&link->trains, TRAIN_ANY);

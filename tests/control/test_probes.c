@@ -46,7 +46,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 		.fx = control.fx,
 		.config = &config_peer[i],
 		.name = "office",
-		.set = {.link_count = 1, .link_weight = {1}},
+		.uplinks = &control.uplinks,
 		.verdict = {.is = VERDICT_BONDED, .hello_ns = NEVER_NS, .due_ns = NEVER_NS},
 		.health_settings = {.interval_ns = NS_PER_S,
 	                            .timeout_ns = 5 * NS_PER_S,
