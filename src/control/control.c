@@ -173,8 +173,7 @@ static int add_link(struct reconciler *by, const struct change_list *list,
 {
 	struct starter *starter = caa_container_of(by, struct starter, by);
 
-	(void)list;
-	links_add(starter->control, change->new_link);
+	links_add(starter->control, list->to, change->new_link);
 	return 0;
 }
 
@@ -183,7 +182,7 @@ static int add_peer(struct reconciler *by, const struct change_list *list,
 {
 	struct control *control = caa_container_of(by, struct starter, by)->control;
 	struct peer **peer = &control->peers[control->peer_count];
-	int r = peer_create(control, change->new_peer, peer);
+	int r = peer_create(control, list->to, change->new_peer, peer);
 
 	if (r)
 		return r;
@@ -197,9 +196,8 @@ static int add_peer(struct reconciler *by, const struct change_list *list,
 }
 
 /* Links and peers, from nothing. */
-static int create_links_and_peers(struct control *control)
+static int create_links_and_peers(struct control *control, const struct desired *wanted)
 {
-	const struct desired *wanted = control->config;
 	struct starter starter = {.control = control};
 
 	starter.by.step[CHANGE_LINK_ADD] = add_link;
@@ -219,7 +217,7 @@ static int create_links_and_peers(struct control *control)
 	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 }
 
-static int publish_allowedips(struct control *control)
+static int publish_allowedips(struct control *control, const struct desired *wanted)
 {
 	struct allowedips_entry *entries;
 	struct allowedips *table;
@@ -237,7 +235,7 @@ static int publish_allowedips(struct control *control)
 			entries[n++] = (struct allowedips_entry){
 				.prefix = peer->config->allowed_ips[k], .peer = peer->dp};
 	}
-	n += link_scope_exclude(control->config, entries + n);
+	n += link_scope_exclude(wanted, entries + n);
 	table = allowedips_build(entries, n);
 	free(entries);
 	if (!table)
@@ -266,9 +264,9 @@ static int choose_cipher(const struct desired *config, enum cipher_library *ret)
 	return r;
 }
 
-static int create_engine(struct control *control, unsigned workers, const struct tun *tun)
+static int create_engine(struct control *control, const struct desired *config, unsigned workers,
+                         const struct tun *tun)
 {
-	const struct desired *config = control->config;
 	struct engine_settings set = {.tun = *tun,
 	                              .mtu = config->mtu,
 	                              .workers = workers,
@@ -293,12 +291,12 @@ static int create_engine(struct control *control, unsigned workers, const struct
 	return r;
 }
 
-static int create_identity(struct control *control)
+static int create_identity(struct control *control, const struct desired *config)
 {
 	control->identity = secret_alloc(sizeof *control->identity);
 	if (!control->identity)
 		return -ENOMEM;
-	noise_identity_init(control->identity, control->config->private_key);
+	noise_identity_init(control->identity, config->private_key);
 	random_bytes(control->boot_id, sizeof control->boot_id);
 	if (!secret_locked())
 		log_warning("memory for keys could not be locked and may reach swap: raise the "
@@ -320,9 +318,8 @@ static void tell_taken(const struct control *control, const char *directory, boo
  * be read-only, or not ours, or a daemon in another network namespace has the name. One that somebody
  * named may not.
  */
-static int create_front(struct control *control)
+static int create_front(struct control *control, const char *wanted)
 {
-	const char *wanted = control->config->run_dir;
 	const char *directory = wanted ? wanted : CTL_DIRECTORY;
 
 	if (!strcmp(directory, CONFIG_RUN_DIR_NONE)) {
@@ -347,9 +344,9 @@ static int create_front(struct control *control)
 	return err;
 }
 
-static int start_front(struct control *control)
+static int start_front(struct control *control, const struct desired *config)
 {
-	int r = create_front(control);
+	int r = create_front(control, config->run_dir);
 
 	if (r || !control->front)
 		return r;
@@ -372,28 +369,28 @@ static int watch_all(struct control *control, int signal_fd)
 }
 
 /* The steps after memory and descriptors are there; @ret_what names the one that failed. */
-static int start(struct control *control, unsigned workers, const struct tun *tun, int signal_fd,
-                 const char **ret_what)
+static int start(struct control *control, const struct desired *config, unsigned workers,
+                 const struct tun *tun, int signal_fd, const char **ret_what)
 {
 	int r;
 
 	*ret_what = "keys";
-	r = create_identity(control);
+	r = create_identity(control, config);
 	if (r)
 		return r;
 	*ret_what = "packet memory";
-	r = create_engine(control, workers, tun);
+	r = create_engine(control, config, workers, tun);
 	if (r)
 		return r;
 	messages_init(&control->messages, control->fx, control->identity, find_peer, control);
 	*ret_what = "peers";
-	r = create_links_and_peers(control);
+	r = create_links_and_peers(control, config);
 	if (!r)
-		r = publish_allowedips(control);
+		r = publish_allowedips(control, config);
 	if (r)
 		return r;
 	*ret_what = "the watch on network interfaces";
-	r = surroundings_init(control);
+	r = surroundings_init(control, config);
 	if (r)
 		return r;
 	*ret_what = "the resolver";
@@ -403,7 +400,7 @@ static int start(struct control *control, unsigned workers, const struct tun *tu
 	if (r)
 		return r;
 	*ret_what = "the control socket";
-	r = start_front(control);
+	r = start_front(control, config);
 	if (r)
 		return r;
 	*ret_what = "the links";
@@ -425,14 +422,14 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 		desired_free(config);
 		return r;
 	}
-	control->config = config;
+	control->running = config;
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
 	gate_init(&control->gate);
 	r = loop_init(&control->loop);
 	control->started_ns = control->loop.now_ns;
 	if (!r)
-		r = start(control, workers, tun, signal_fd, &what);
+		r = start(control, config, workers, tun, signal_fd, &what);
 	if (r) {
 		log_error("interface=%s: cannot start %s, %s", tun->name, what, strerror(-r));
 		control_destroy(control);
@@ -467,6 +464,6 @@ void control_destroy(struct control *control)
 	messages_fini(&control->messages);
 	secret_free(control->identity);
 	loop_fini(&control->loop);
-	desired_free(control->config);
+	desired_free(control->running);
 	free(control);
 }

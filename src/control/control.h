@@ -33,7 +33,7 @@ struct handshake_source {
 };
 
 struct control {
-	struct desired *config;
+	struct desired *running; /* what the last list of changes led to */
 	char interface[16];
 	struct engine *engine;
 	struct real_effects effects;

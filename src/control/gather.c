@@ -269,7 +269,7 @@ static bool gather_daemon(struct facts *facts, const struct control *control, ui
 	memcpy(facts->interface, control->interface, sizeof facts->interface);
 	facts->pid = getpid();
 	facts->uptime_s = seconds_since(control->started_ns, now_ns);
-	facts->mtu = control->config->mtu;
+	facts->mtu = engine_settings(control->engine)->mtu;
 	memcpy(facts->public_key, control->identity->public_key, KEY_LEN);
 	gather_engine(facts, control->engine);
 	facts->tun.kernel_drops = tun_drops(control->interface);

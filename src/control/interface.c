@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/desired.h"
+#include "control/interface_plan.h"
 #include "control/netif.h"
 #include "dataplane/engine.h"
 
@@ -37,7 +38,7 @@ static const char *open_hint(int err)
 /* What is being done to the device. */
 struct setup {
 	struct netif netif;
-	const struct desired *config;
+	const struct interface_plan *plan;
 	bool is_first;              /* it is made; else put back */
 	bool has_no_ipv6;           /* told so */
 	unsigned addresses, routes; /* that were not there */
@@ -61,13 +62,13 @@ static int without_ipv6(struct setup *s, const struct prefix *prefix, int r)
 
 static int add_addresses(struct setup *s)
 {
-	const struct desired *config = s->config;
+	const struct interface_plan *plan = s->plan;
 
-	for (size_t i = 0; i < config->address_count; i++) {
-		const struct prefix *address = &config->addresses[i];
-		bool has_far_end = config->destination.family == address->family;
+	for (size_t i = 0; i < plan->address_count; i++) {
+		const struct prefix *address = &plan->addresses[i];
+		bool has_far_end = plan->destination.family == address->family;
 		int r = netif_add_address(&s->netif, address,
-		                          has_far_end ? &config->destination : NULL);
+		                          has_far_end ? &plan->destination : NULL);
 
 		r = without_ipv6(s, address, r);
 		if (r < 0)
@@ -77,27 +78,12 @@ static int add_addresses(struct setup *s)
 	return 0;
 }
 
-/* Whether the kernel made the route to @prefix by itself, together with one of our addresses. */
-static bool comes_with_address(const struct desired *config, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < config->address_count; i++) {
-		struct prefix network = config->addresses[i];
-
-		if (config->destination.family == network.family)
-			memcpy(network.addr, config->destination.addr, sizeof network.addr);
-		prefix_mask(&network);
-		if (prefix_equal(&network, prefix))
-			return true;
-	}
-	return false;
-}
-
 static int add_route(struct setup *s, const struct prefix *prefix)
 {
 	char text[PREFIX_TEXT_LEN];
 	int r = without_ipv6(s, prefix, netif_add_route(&s->netif, prefix));
 
-	if (r == NETIF_EXISTS && s->is_first && !comes_with_address(s->config, prefix))
+	if (r == NETIF_EXISTS && s->is_first && !interface_plan_comes_by_itself(s->plan, prefix))
 		log_warning("interface=%s: a route to %s is there already and stays; what it "
 		            "covers may not enter the tunnel",
 		            s->netif.name, prefix_format(prefix, text));
@@ -107,22 +93,18 @@ static int add_route(struct setup *s, const struct prefix *prefix)
 
 static int add_routes(struct setup *s)
 {
-	for (size_t i = 0; i < s->config->peer_count; i++) {
-		const struct desired_peer *peer = &s->config->peers[i];
+	for (size_t i = 0; i < s->plan->route_count; i++) {
+		int r = add_route(s, &s->plan->routes[i]);
 
-		for (size_t k = 0; k < peer->allowed_ip_count; k++) {
-			int r = add_route(s, &peer->allowed_ips[k]);
-
-			if (r)
-				return r;
-		}
+		if (r)
+			return r;
 	}
 	return 0;
 }
 
-static int set_up(struct setup *s)
+static int set_up(struct setup *s, uint32_t mtu)
 {
-	int r = netif_set_mtu(&s->netif, s->config->mtu);
+	int r = netif_set_mtu(&s->netif, mtu);
 
 	if (!r && (r = netif_keep_quiet(&s->netif)) == NETIF_SKIPPED)
 		r = 0;
@@ -130,7 +112,7 @@ static int set_up(struct setup *s)
 		r = add_addresses(s);
 	if (!r)
 		r = netif_bring_up(&s->netif);
-	if (!r && s->config->routes_auto)
+	if (!r)
 		r = add_routes(s);
 	return r;
 }
@@ -150,42 +132,63 @@ static void log_offloads(const struct tun *tun, const struct desired *config)
 		            tun->name);
 }
 
-int interface_open(const struct desired *config, unsigned workers, struct tun *ret_tun)
+static int open_device(const struct desired *config, unsigned workers, struct tun *ret_tun)
 {
 	struct tun_settings set = {.name = config->interface,
 	                           .queue_len_pkts = QUEUE_PKTS,
 	                           .queues = engine_queues_for(workers),
 	                           .has_offloads = config->has_offloads};
-	struct setup setup = {.config = config, .is_first = true};
 	int r = tun_open(ret_tun, &set);
 
-	if (r) {
+	if (r)
 		log_error("interface=%s: cannot create the TUN device: %s%s",
 		          *config->interface ? config->interface : "auto", strerror(-r),
 		          open_hint(r));
-		return r;
-	}
-	r = netif_init(&setup.netif, ret_tun->name);
+	return r;
+}
+
+static int set_up_device(const struct interface_plan *plan, const struct desired *config,
+                         const char *name)
+{
+	struct setup setup = {.plan = plan, .is_first = true};
+	int r = netif_init(&setup.netif, name);
+
 	if (!r)
-		r = set_up(&setup);
-	if (r) {
-		log_error("interface=%s: cannot %s", ret_tun->name, netif_error(&setup.netif));
-		tun_close(ret_tun);
-	} else {
-		log_offloads(ret_tun, config);
-	}
+		r = set_up(&setup, config->mtu);
+	if (r)
+		log_error("interface=%s: cannot %s", name, netif_error(&setup.netif));
 	netif_fini(&setup.netif);
 	return r;
 }
 
-void interface_put_back(const struct desired *config, const char *name)
+int interface_open(const struct desired *config, unsigned workers, struct tun *ret_tun)
 {
-	struct setup setup = {.config = config};
+	struct interface_plan plan;
+	int r = open_device(config, workers, ret_tun);
+
+	if (r)
+		return r;
+	r = interface_plan_init(&plan, config);
+	if (r)
+		log_error("interface=%s: no memory for its routes", ret_tun->name);
+	else
+		r = set_up_device(&plan, config, ret_tun->name);
+	interface_plan_fini(&plan);
+	if (r)
+		tun_close(ret_tun);
+	else
+		log_offloads(ret_tun, config);
+	return r;
+}
+
+void interface_put_back(const struct interface_plan *plan, const char *name)
+{
+	struct setup setup = {.plan = plan};
 	int r = netif_init(&setup.netif, name);
 
 	if (!r)
 		r = add_addresses(&setup);
-	if (!r && config->routes_auto)
+	if (!r)
 		r = add_routes(&setup);
 	if (setup.addresses || setup.routes)
 		log_info("interface=%s: put back what it had lost: %u address%s, %u route%s", name,

@@ -11,6 +11,7 @@
 #define CONTROL_INTERFACE_H
 
 struct desired;
+struct interface_plan;
 struct tun;
 
 /* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need.
@@ -22,6 +23,6 @@ int interface_open(const struct desired *config, unsigned workers, struct tun *r
 /* Adds those addresses and routes that the device called @name has lost, and logs how many, or what
  * cannot be put back. It should be up. Control.
  */
-void interface_put_back(const struct desired *config, const char *name);
+void interface_put_back(const struct interface_plan *plan, const char *name);
 
 #endif

@@ -190,10 +190,11 @@ void links_init(struct control *control)
 	uplinks_init(&control->uplinks, &control->uplink_fx);
 }
 
-void links_add(struct control *control, const struct desired_link *link)
+void links_add(struct control *control, const struct desired *wanted,
+               const struct desired_link *link)
 {
 	unsigned id = control->uplinks.count;
-	struct uplink_settings set = settings_of(control->config, link, id);
+	struct uplink_settings set = settings_of(wanted, link, id);
 	struct link *links[LINK_FAMILIES];
 
 	for (unsigned k = 0; k < LINK_FAMILIES; k++)

@@ -12,12 +12,15 @@
 #include <stdint.h>
 
 struct control;
+struct desired;
 struct desired_link;
+
 /* None yet. The engine is there. */
 void links_init(struct control *control);
 
-/* One more, of which nothing is opened. It keeps no pointer to @link. */
-void links_add(struct control *control, const struct desired_link *link);
+/* One more, of which nothing is opened: @link of the state @wanted. It keeps no pointer to them. */
+void links_add(struct control *control, const struct desired *wanted,
+               const struct desired_link *link);
 
 /* The id of the one called @name; -1: there is none, or @name is "". */
 int links_find(const struct control *control, const char *name);

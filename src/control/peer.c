@@ -121,7 +121,8 @@ static void copy_settings(struct peer_settings *set, const struct desired *confi
 		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
 }
 
-int peer_create(struct control *control, const struct desired_peer *config, struct peer **ret)
+int peer_create(struct control *control, const struct desired *wanted,
+                const struct desired_peer *config, struct peer **ret)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
@@ -133,7 +134,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 	peer->uplinks = &control->uplinks;
 	peer->config = desired_peer_copy(config);
 	peer->identity = control->identity;
-	copy_settings(&peer->set, control->config, config);
+	copy_settings(&peer->set, wanted, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
@@ -142,7 +143,7 @@ int peer_create(struct control *control, const struct desired_peer *config, stru
 	paths_init(&peer->paths);
 	peer->sampled_ns = control->loop.now_ns;
 	verdict_init(&peer->verdict);
-	set_health(peer, control->config);
+	set_health(peer, wanted);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
 	peer->dp = engine_create_peer(control->engine, peer);
 	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);

@@ -76,7 +76,9 @@ struct peer {
 	uint64_t sampled_ns; /* when its rates were worked out */
 };
 
-int peer_create(struct control *control, const struct desired_peer *config, struct peer **ret);
+/* @config of the state @wanted, of which nothing is kept but copies. Returns 0 or -ENOMEM. */
+int peer_create(struct control *control, const struct desired *wanted,
+                const struct desired_peer *config, struct peer **ret);
 
 /* Retires its keypairs; NULL is allowed. */
 void peer_destroy(struct peer *peer);

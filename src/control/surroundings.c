@@ -18,7 +18,7 @@ static void on_put_back(struct deadline *d, uint64_t now_ns)
 	struct control *control = caa_container_of(d, struct control, surroundings.put_back);
 
 	own_device_put_back(&control->surroundings.own_device, now_ns);
-	interface_put_back(control->config, control->interface);
+	interface_put_back(&control->surroundings.plan, control->interface);
 	detours_refresh(&control->surroundings.detours);
 }
 
@@ -146,13 +146,15 @@ static void on_netif(struct event_source *source, uint32_t events, uint64_t now_
 	netif_monitor_read(&control->surroundings.monitor, netif_changed, control);
 }
 
-int surroundings_init(struct control *control)
+int surroundings_init(struct control *control, const struct desired *wanted)
 {
 	struct surroundings *around = &control->surroundings;
-	int r = detours_init(&around->detours, control->config, control->interface);
+	int r = detours_init(&around->detours, wanted, control->interface);
 
 	around->put_back.expired = on_put_back;
 	around->look_around.expired = on_look_around;
+	if (!r)
+		r = interface_plan_init(&around->plan, wanted);
 	if (!r)
 		r = netif_monitor_init(&around->monitor);
 	if (r)
@@ -164,5 +166,6 @@ int surroundings_init(struct control *control)
 void surroundings_fini(struct control *control)
 {
 	detours_fini(&control->surroundings.detours);
+	interface_plan_fini(&control->surroundings.plan);
 	netif_monitor_fini(&control->surroundings.monitor);
 }

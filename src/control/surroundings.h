@@ -13,12 +13,14 @@
 #define CONTROL_SURROUNDINGS_H
 
 #include "control/detour.h"
+#include "control/interface_plan.h"
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
 #include "control/routing_loop.h"
 
 struct control;
+struct desired;
 struct resolve_answer;
 
 /* All zero: not set up. */
@@ -26,6 +28,7 @@ struct surroundings {
 	struct netif_monitor monitor;
 	struct event_source source; /* the monitor's */
 	struct own_device own_device;
+	struct interface_plan plan; /* what it is to have */
 	struct deadline put_back; /* what our device has lost */
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
@@ -34,7 +37,7 @@ struct surroundings {
 };
 
 /* Watches from now on, for links and a TUN device that are there. Returns 0 or a negative errno. */
-int surroundings_init(struct control *control);
+int surroundings_init(struct control *control, const struct desired *wanted);
 
 /* Removes our host routes. Also after an init that failed, or none. */
 void surroundings_fini(struct control *control);

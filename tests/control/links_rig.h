@@ -6,11 +6,11 @@
 #include "control/control.h"
 #include "control/links.h"
 
-static inline void make_links(struct control *control)
+static inline void make_links(struct control *control, const struct desired *wanted)
 {
 	links_init(control);
-	for (size_t i = 0; i < control->config->link_count; i++)
-		links_add(control, &control->config->links[i]);
+	for (size_t i = 0; i < wanted->link_count; i++)
+		links_add(control, wanted, &wanted->links[i]);
 }
 
 #endif

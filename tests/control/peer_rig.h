@@ -114,7 +114,7 @@ static inline void rig_open_links(struct peer_rig *rig)
 		snprintf(rig->links[i].name, sizeof rig->links[i].name, "link-%u", i);
 		rig->links[i].weight = 1;
 	}
-	make_links(&rig->control);
+	make_links(&rig->control, &rig->config);
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig_open_link(rig, i);
 }
@@ -133,7 +133,6 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
 	*rig = (struct peer_rig){.now_ns = clock_boot_ns()};
-	rig->control.config = &rig->config;
 	rig->config = (struct desired){.error_backoff_ns = 5 * NS_PER_S,
 	                               .health_interval_ns = NS_PER_S,
 	                               .health_timeout_ns = 5 * NS_PER_S,
@@ -156,7 +155,8 @@ static inline void rig_open(struct peer_rig *rig)
 	rig->config_peer.endpoints = rig->endpoints;
 	rig->config_peer.endpoint_count = RIG_LINKS;
 	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
-	cr_assert(eq(int, peer_create(&rig->control, &rig->config_peer, &rig->peer), 0));
+	cr_assert(eq(int, peer_create(&rig->control, &rig->config, &rig->config_peer, &rig->peer),
+	             0));
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig->peer->endpoint[i].is_asked = true; /* and never answered: see rig_path() */
 	rig->peers[0] = rig->peer;

@@ -39,7 +39,7 @@ static struct desired config = {.links = links,
                                 .error_backoff_ns = 5 * NS_PER_S,
                                 .health_interval_ns = NS_PER_S,
                                 .health_timeout_ns = TIMEOUT_NS};
-static struct control control = {.config = &config};
+static struct control control;
 static struct peer *peer;
 static uint64_t now_ns;
 
@@ -93,8 +93,8 @@ static void start(void)
 	control.fx = &control.effects.fx;
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
-	make_links(&control);
-	cr_assert(eq(int, peer_create(&control, &config_peer, &peer), 0));
+	make_links(&control, &config);
+	cr_assert(eq(int, peer_create(&control, &config, &config_peer, &peer), 0));
 	control.peers = &peer;
 	control.peer_count = 1;
 }
@@ -197,7 +197,7 @@ Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
 {
 	lacks_ipv6 = links[0].both_families = true;
 	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
-	make_links(&control);
+	make_links(&control, &config);
 	cr_expect(eq(int, links_open(&control, now_ns), 0));
 	cr_expect(eq(int, control.uplinks.uplink[0].pair[0].state, UPLINK_UP));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_UP));
@@ -211,7 +211,7 @@ Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
 {
 	lacks_ipv6 = true;
 	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
-	make_links(&control);
+	make_links(&control, &config);
 	cr_expect(eq(int, links_open(&control, now_ns), 0));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_WAITING));
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),

@@ -95,7 +95,6 @@ static void start(void)
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
 	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;
-	control.config = &config;
 	control.identity = &identity;
 	control.peers = peers;
 	control.peer_count = 1;
@@ -110,7 +109,7 @@ static void start(void)
 	config.link_count = 2;
 	control.loop.now_ns = NOW;
 	gather_init(&control.gathering, &control, on_gathered, &control);
-	make_links(&control);
+	make_links(&control, &config);
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
 	peer.config = &config_peer;

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "config/desired.h"
+#include "control/interface_plan.h"
 #include "dataplane/tun.h"
 
 #define NAME "vt-test"
@@ -189,6 +190,8 @@ static void set_up(bool is_up)
 /* The kernel takes routes, and addresses of IPv6, from a device that is set down. */
 Test(interface, what_it_lost_is_put_back)
 {
+	struct interface_plan plan;
+
 	add_address("10.98.0.2/24");
 	add_address("fd98::2/64");
 	allow(0, "192.168.7.0/24");
@@ -198,12 +201,14 @@ Test(interface, what_it_lost_is_put_back)
 	set_up(true);
 	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 0));
 	cr_assert(not(has_address("fd98::2", NULL)));
+	cr_assert(eq(int, interface_plan_init(&plan, &config), 0));
 	for (unsigned i = 0; i < 2; i++) { /* the second time there is nothing to do */
-		interface_put_back(&config, NAME);
+		interface_put_back(&plan, NAME);
 		cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 1));
 		cr_expect(has_address("fd98::2", NULL));
 		cr_expect(has_address("10.98.0.2", NULL));
 	}
+	interface_plan_fini(&plan);
 	tun_close(&tun);
 }
 

@@ -23,7 +23,6 @@ static void setup(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
-	control.config = &config;
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
@@ -53,7 +52,7 @@ static struct link *sockets(unsigned link, int family)
 
 static void open_links(void)
 {
-	make_links(&control);
+	make_links(&control, &config);
 	cr_assert(eq(int, links_open(&control, control.loop.now_ns), 0));
 }
 
@@ -68,7 +67,7 @@ Test(links, settings_are_copied)
 	links[1].fwmark = 9;
 	config.cpus_rx.count = 2;
 	config.cpus_rx.cpu[1] = 5;
-	make_links(&control);
+	make_links(&control, &config);
 	memset(device, 0, sizeof device);
 	memset(links, 0, sizeof links);
 	cr_expect(eq(uint, control.uplinks.count, 2));

@@ -17,7 +17,6 @@ enum {
 
 static struct rig_end end;
 static struct control control;
-static struct desired config;
 static struct desired_peer config_peer[PEERS];
 static struct peer peer[PEERS], *peers[PEERS];
 static struct endpoint far_at[PATHS_MAX];
@@ -68,11 +67,8 @@ static void setup(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	set.hand_over = true;
 	rig_create_as(&end, set, 1, "127.0.0.1:0");
-	control = (struct control){.config = &config,
-	                           .engine = end.engine,
-	                           .peers = peers,
-	                           .peer_count = PEERS,
-	                           .uplinks.count = 1};
+	control = (struct control){
+		.engine = end.engine, .peers = peers, .peer_count = PEERS, .uplinks.count = 1};
 	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
 	                  control.uplinks.uplink);
 	control.fx = &control.effects.fx;

@@ -13,7 +13,7 @@ static void setup(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	rig_open(&rig);
 	strcpy(rig.control.interface, "vt-test");
-	cr_assert(eq(int, surroundings_init(&rig.control), 0));
+	cr_assert(eq(int, surroundings_init(&rig.control, &rig.config), 0));
 }
 
 static void teardown(void)

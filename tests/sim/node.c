@@ -150,14 +150,14 @@ static void make_engine(struct node *node, struct daemon *d)
 }
 
 /* The sockets are there, and stay. */
-static void open_links(struct control *control)
+static void open_links(struct control *control, const struct desired *config)
 {
 	links_init(control);
-	for (unsigned i = 0; i < control->config->link_count; i++) {
+	for (unsigned i = 0; i < config->link_count; i++) {
 		struct uplink_pair *pair = &control->uplinks.uplink[i].pair[0];
 
-		links_add(control, &control->config->links[i]);
-		memcpy(pair->link->name, control->config->links[i].name, NAME_LEN);
+		links_add(control, config, &config->links[i]);
+		memcpy(pair->link->name, config->links[i].name, NAME_LEN);
 		pair->is_wanted = true;
 		pair->state = UPLINK_UP;
 	}
@@ -181,7 +181,7 @@ static void create_peers(struct daemon *d)
 	if (deadline_reserve(&control->loop.deadlines, 64))
 		abort();
 	for (size_t i = 0; i < d->config.peer_count; i++) {
-		if (peer_create(control, &d->peer[i], &d->peers[i]))
+		if (peer_create(control, &d->config, &d->peer[i], &d->peers[i]))
 			abort();
 	}
 	control->peers = d->peers;
@@ -235,7 +235,6 @@ void node_start(struct node *node)
 	node->host.send = send_datagram;
 	d->node = node;
 	make_config(d, &node->config);
-	d->control.config = &d->config;
 	snprintf(d->control.interface, sizeof d->control.interface, "%s", node->name);
 	deadline_heap_init(&d->control.loop.deadlines);
 	d->control.loop.now_ns = sim_now_ns();
@@ -243,7 +242,7 @@ void node_start(struct node *node)
 	make_engine(node, d);
 	make_effects(&d->control);
 	messages_init(&d->control.messages, d->control.fx, d->control.identity, find_peer, d);
-	open_links(&d->control);
+	open_links(&d->control, &d->config);
 	create_peers(d);
 	publish_allowedips(node, d);
 	node->control = &d->control;
