@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* status.h - the members of the status object (ctl.h), each once, in their order.
  *
- * Every list names its members as X(name, type, unit, help). The daemon prints JSON from them
- * (control/facts.h). What is unknown or does not apply is null; counts are of the daemon's life,
- * except for paths, whose counts are of the path's; packets and bytes are UDP datagrams and their
- * payload: of links all, of paths and peers the authentic ones, copies in redundant mode included.
- *
- *   TEXT WORD            text; WORD of a fixed set or constant
- *   COUNT                whole number that only grows
- *   NUMBER               whole number
- *   REAL                 number with a fraction
- *   FLAG                 true or false
- *   ENDPOINT ENDPOINTS   "IP:PORT" or "[IPv6]:PORT"; ENDPOINTS with ", " between them
- *   KEY                  base64
- *   PREFIXES             array of "IP/LEN"
- *   OBJECT               object with a list of its own
- *   LIST                 array of such
- *   COUNTS               object: drop reason to COUNT
+ * Every list names its members as X(name, type, unit, help). Whoever prints goes by them: the
+ * daemon, whose facts lie in memory by these names (control/facts.h), into JSON, and `vtrunkd status`
+ * from that into text (cli/status_value.h). What is unknown or does not apply is null; counts are of
+ * the daemon's life, except for paths, whose counts are of the path's; packets and bytes are UDP
+ * datagrams and their payload: of links all, of paths and peers the authentic ones, copies in
+ * redundant mode included.
  */
 #ifndef VTRUNKD_STATUS_H
 #define VTRUNKD_STATUS_H
+
+/* In JSON. */
+enum status_type {
+	STATUS_TEXT,
+	STATUS_WORD,      /* text of a fixed set, or constant */
+	STATUS_COUNT,     /* whole number that only grows */
+	STATUS_NUMBER,    /* whole number */
+	STATUS_REAL,      /* number with a fraction */
+	STATUS_FLAG,      /* true or false */
+	STATUS_ENDPOINT,  /* text: "IP:PORT" or "[IPv6]:PORT" */
+	STATUS_ENDPOINTS, /* text: such with ", " between them */
+	STATUS_KEY,       /* text: base64 */
+	STATUS_PREFIXES,  /* array of "IP/LEN" */
+	STATUS_OBJECT,    /* object with a list of its own */
+	STATUS_LIST,      /* array of such */
+	STATUS_COUNTS,    /* object: drop reason to COUNT */
+};
 
 enum status_unit {
 	STATUS_NONE,
@@ -28,9 +35,10 @@ enum status_unit {
 	STATUS_MILLISECONDS,
 	STATUS_PACKETS,
 	STATUS_BYTES,
-	STATUS_BPS,     /* bits per second of UDP payload */
-	STATUS_PERCENT, /* 0 .. 100 */
-	STATUS_MARK,    /* 32 bits, for people hexadecimal */
+	STATUS_PACKET_BYTES, /* of one packet: people want the last digit */
+	STATUS_BPS,          /* bits per second of UDP payload */
+	STATUS_PERCENT,      /* 0 .. 100 */
+	STATUS_MARK,         /* 32 bits, for people hexadecimal */
 };
 
 #define STATUS_MEMBERS(X)                                                                        \
@@ -38,7 +46,7 @@ enum status_unit {
 	X(interface, TEXT, NONE, "name of the TUN device")                                       \
 	X(pid, NUMBER, NONE, "process id")                                                       \
 	X(uptime_s, REAL, SECONDS, "since the daemon started")                                   \
-	X(mtu, NUMBER, BYTES, "largest packet inside the tunnel")                                \
+	X(mtu, NUMBER, PACKET_BYTES, "largest packet inside the tunnel")                         \
 	X(public_key, KEY, NONE, "ours")                                                         \
 	X(workers, NUMBER, NONE, "crypto workers")                                               \
 	X(crypto, WORD, NONE, "library that seals and opens transport data: sodium or ipsec-mb") \
@@ -56,12 +64,18 @@ enum status_unit {
 	X(udp_offload, FLAG, NONE, "and of UDP")                                      \
 	X(kernel_drops, NUMBER, PACKETS, "to us, that the kernel dropped: its queue was full")
 
+/* Of a link, of a path. */
+#define STATUS_TRAFFIC_MEMBERS(X)                 \
+	X(tx_packets, COUNT, PACKETS, "sent")     \
+	X(tx_bytes, COUNT, BYTES, "sent")         \
+	X(rx_packets, COUNT, PACKETS, "received") \
+	X(rx_bytes, COUNT, BYTES, "received")
+
 #define STATUS_LINK_MEMBERS(X)                                                                     \
 	X(name, TEXT, NONE, "as configured")                                                       \
 	X(state, WORD, NONE,                                                                       \
 	  "up; waiting for a device or an address; resting after a failed send; of sockets of "    \
-	  "two "                                                                                   \
-	  "families the better one")                                                               \
+	  "two families the better one")                                                           \
 	X(since_s, REAL, SECONDS, "since the state began")                                         \
 	X(reason, TEXT, NONE, "why it has that state")                                             \
 	X(bind, ENDPOINTS, NONE, "the sockets have now, one of each family that is open")          \
@@ -70,10 +84,7 @@ enum status_unit {
 	X(weight, NUMBER, NONE, "as configured")                                                   \
 	X(train_max_bytes, NUMBER, BYTES,                                                          \
 	  "longest datagram that its device takes in trains, in any family; 0: each leaves alone") \
-	X(tx_packets, COUNT, PACKETS, "sent")                                                      \
-	X(tx_bytes, COUNT, BYTES, "sent")                                                          \
-	X(rx_packets, COUNT, PACKETS, "received")                                                  \
-	X(rx_bytes, COUNT, BYTES, "received")                                                      \
+	STATUS_TRAFFIC_MEMBERS(X)                                                                  \
 	X(tx_errors, COUNT, PACKETS, "datagrams the system refused to send")                       \
 	X(kernel_drops, COUNT, PACKETS,                                                            \
 	  "dropped by the kernel because the buffer of the data socket was full; datagrams, of "   \
@@ -122,10 +133,7 @@ enum status_unit {
 	X(loss_tx_percent, REAL, PERCENT, "away from us")                               \
 	X(loss_rx_percent, REAL, PERCENT, "towards us")                                 \
 	X(last_heard_s, REAL, SECONDS, "since anything authentic came on it")           \
-	X(tx_packets, COUNT, PACKETS, "sent")                                           \
-	X(tx_bytes, COUNT, BYTES, "sent")                                               \
-	X(rx_packets, COUNT, PACKETS, "received")                                       \
-	X(rx_bytes, COUNT, BYTES, "received")                                           \
+	STATUS_TRAFFIC_MEMBERS(X)                                                       \
 	X(tx_bps, NUMBER, BPS, "sent, over about the last second")                      \
 	X(rx_bps, NUMBER, BPS, "received, over about the last second")
 

@@ -39,9 +39,14 @@ typedef uint64_t as_COUNTS[DROP_REASON_COUNT];
 #define IS_AS(in, name, as) __builtin_types_compatible_p(__typeof__(((struct in *)0)->name), as)
 
 #define MEMBER(in, name, type, unit, help) \
-	{#name, FACT_##type, STATUS_##unit, help, offsetof(struct in, name), TABLE_OF_##type(name)},
+	{#name,                            \
+	 STATUS_##type,                    \
+	 STATUS_##unit,                    \
+	 help,                             \
+	 offsetof(struct in, name),        \
+	 TABLE_OF_##type(name)},
 #define CHECK(in, name, type) \
-	_Static_assert(FACT_##type == FACT_OBJECT || IS_AS(in, name, as_##type), #in "." #name);
+	_Static_assert(STATUS_##type == STATUS_OBJECT || IS_AS(in, name, as_##type), #in "." #name);
 
 #define TUN_MEMBER(...)  MEMBER(facts_tun, __VA_ARGS__)
 #define POOL_MEMBER(...) MEMBER(facts_pool, __VA_ARGS__)

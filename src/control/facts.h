@@ -27,27 +27,10 @@
 #define FACT_UNKNOWN    INT64_MIN
 #define FACT_REASON_LEN 128u /* bytes */
 
-/* How a member lies in memory. */
-enum fact_type {
-	FACT_TEXT,      /* char[] */
-	FACT_WORD,      /* const char * */
-	FACT_COUNT,     /* uint64_t */
-	FACT_NUMBER,    /* int64_t */
-	FACT_REAL,      /* double */
-	FACT_FLAG,      /* bool */
-	FACT_ENDPOINT,  /* struct endpoint */
-	FACT_ENDPOINTS, /* struct endpoint[LINK_FAMILIES] */
-	FACT_KEY,       /* uint8_t[KEY_LEN] */
-	FACT_PREFIXES,  /* struct prefix_list */
-	FACT_OBJECT,    /* a struct in its place */
-	FACT_LIST,      /* struct fact_list */
-	FACT_COUNTS,    /* uint64_t[DROP_REASON_COUNT] */
-};
-
 /* One line of the lists of vtrunkd/status.h. */
 struct fact_member {
 	const char *name; /* NULL: the end of the table */
-	enum fact_type type;
+	enum status_type type; /* as what it lies in memory: the as_ types of facts.c */
 	enum status_unit unit;
 	const char *help;
 	size_t offset;                    /* in the struct that the table describes */

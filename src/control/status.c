@@ -84,43 +84,43 @@ static void print_list(struct json_text *out, const struct fact_member *member,
 static void print_value(struct json_text *out, const struct fact_member *member, const void *at)
 {
 	switch (member->type) {
-	case FACT_TEXT:
+	case STATUS_TEXT:
 		json_text_string(out, at);
 		break;
-	case FACT_WORD:
+	case STATUS_WORD:
 		json_text_string(out, *(const char *const *)at);
 		break;
-	case FACT_COUNT:
+	case STATUS_COUNT:
 		json_text_integer(out, (int64_t) * (const uint64_t *)at);
 		break;
-	case FACT_NUMBER:
+	case STATUS_NUMBER:
 		print_number(out, *(const int64_t *)at);
 		break;
-	case FACT_REAL:
+	case STATUS_REAL:
 		json_text_real(out, *(const double *)at);
 		break;
-	case FACT_FLAG:
+	case STATUS_FLAG:
 		json_text_raw(out, *(const bool *)at ? "true" : "false");
 		break;
-	case FACT_ENDPOINT:
+	case STATUS_ENDPOINT:
 		print_endpoint(out, at);
 		break;
-	case FACT_ENDPOINTS:
+	case STATUS_ENDPOINTS:
 		print_endpoints(out, at);
 		break;
-	case FACT_KEY:
+	case STATUS_KEY:
 		print_key(out, at);
 		break;
-	case FACT_PREFIXES:
+	case STATUS_PREFIXES:
 		print_prefixes(out, at);
 		break;
-	case FACT_COUNTS:
+	case STATUS_COUNTS:
 		print_counts(out, at);
 		break;
-	case FACT_OBJECT:
+	case STATUS_OBJECT:
 		print_object(out, member->member, at);
 		break;
-	case FACT_LIST:
+	case STATUS_LIST:
 		print_list(out, member->member, at);
 		break;
 	}
@@ -173,7 +173,7 @@ static void step(struct status_printer *printer, struct json_text *out)
 	}
 	json_text_raw(out, member == facts_members ? "{" : "");
 	json_text_name(out, member->name, member == facts_members);
-	if (member->type == FACT_LIST) {
+	if (member->type == STATUS_LIST) {
 		json_text_raw(out, "[");
 		printer->is_in_list = true;
 		printer->item = ((const struct fact_list *)at)->first;

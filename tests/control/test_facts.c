@@ -15,8 +15,8 @@ static void expect_described(const struct fact_member *members)
 			          m->name);
 		for (const struct fact_member *other = members; other < m; other++)
 			cr_expect(strcmp(m->name, other->name) != 0, "%s twice", m->name);
-		cr_expect(
-			eq(int, m->type == FACT_OBJECT || m->type == FACT_LIST, m->member != NULL));
+		cr_expect(eq(int, m->type == STATUS_OBJECT || m->type == STATUS_LIST,
+		             m->member != NULL));
 		if (m->member)
 			expect_described(m->member);
 	}
