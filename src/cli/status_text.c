@@ -1,231 +1,134 @@
 /* SPDX-License-Identifier: MIT */
-/* Every value goes through one of the text_ functions: JSON in, what a person reads out, "-" for what
- * is not known. They return a struct so that a call can stand where its text is wanted.
- */
+/* Every value goes through cli/status_value.h, which knows its unit; here is what stands where. */
 #include "cli/status_text.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "cli/status_value.h"
 #include "cli/text_table.h"
 
-struct text {
-	char s[48];
+#define COLUMNS_MAX 17u
+
+/* Of a table with a row for each object of a list. */
+struct column {
+	const char *title;
+	enum status_member member;
+	/* In the place of the member's value, where it says more than that. */
+	const char *(*cell)(const json_t *object, char room[static STATUS_VALUE_LEN]);
 };
-
-static const struct text unknown = {"-"};
-
-static const char *text_string(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "-";
-}
-
-static struct text text_count(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	struct text t = unknown;
-
-	if (json_is_integer(value))
-		snprintf(t.s, sizeof t.s, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	return t;
-}
-
-static struct text text_hex(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	struct text t = unknown;
-
-	if (json_is_integer(value))
-		snprintf(t.s, sizeof t.s, "%#" PRIx64, (uint64_t)json_integer_value(value));
-	return t;
-}
-
-static struct text text_number(const json_t *object, const char *key, int digits, const char *unit)
-{
-	const json_t *value = json_object_get(object, key);
-	struct text t = unknown;
-
-	if (json_is_number(value))
-		snprintf(t.s, sizeof t.s, "%.*f%s", digits, json_number_value(value), unit);
-	return t;
-}
-
-static struct text text_yes(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_boolean(value))
-		return unknown;
-	return json_is_true(value) ? (struct text){"yes"} : (struct text){"no"};
-}
-
-/* @value in the largest unit that leaves it at 1 or above. */
-static struct text text_scaled(const json_t *value, double step, const char *const *units,
-                               unsigned unit_count)
-{
-	struct text t = unknown;
-	double v = json_number_value(value);
-	unsigned unit = 0;
-
-	if (!json_is_number(value))
-		return t;
-	for (; v >= step && unit + 1 < unit_count; unit++)
-		v /= step;
-	snprintf(t.s, sizeof t.s, "%.*f %s", unit ? 2 : 0, v, units[unit]);
-	return t;
-}
-
-static struct text text_bytes(const json_t *object, const char *key)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-
-	return text_scaled(json_object_get(object, key), 1024, units, 6);
-}
-
-static struct text text_rate(const json_t *object, const char *key)
-{
-	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
-
-	return text_scaled(json_object_get(object, key), 1000, units, 4);
-}
-
-/* The two greatest units that are not zero: "3d 4h", "5m 12s", "7s". */
-static struct text text_of_seconds(double seconds)
-{
-	static const struct {
-		uint64_t seconds;
-		char unit;
-	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	uint64_t left = seconds > 0 && seconds < 1e15 ? seconds : 0;
-	struct text t = {"0s"};
-	unsigned i = 0;
-
-	while (i < 3 && left < units[i].seconds)
-		i++;
-	uint64_t high = left / units[i].seconds;
-	uint64_t low = i < 3 ? left % units[i].seconds / units[i + 1].seconds : 0;
-
-	if (low)
-		snprintf(t.s, sizeof t.s, "%" PRIu64 "%c %" PRIu64 "%c", high, units[i].unit, low,
-		         units[i + 1].unit);
-	else
-		snprintf(t.s, sizeof t.s, "%" PRIu64 "%c", high, units[i].unit);
-	return t;
-}
-
-static struct text text_duration(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_number(value) ? text_of_seconds(json_number_value(value)) : unknown;
-}
 
 static const char *offload_name(const json_t *tun)
 {
-	if (json_is_true(json_object_get(tun, "udp_offload")))
+	if (json_is_true(status_get(tun, TUN_udp_offload)))
 		return "TCP and UDP";
-	return json_is_true(json_object_get(tun, "tcp_offload")) ? "TCP" : "nothing";
+	return json_is_true(status_get(tun, TUN_tcp_offload)) ? "TCP" : "nothing";
 }
 
 static void print_interface(FILE *out, const json_t *status)
 {
-	const json_t *pool = json_object_get(status, "pool");
-	const json_t *tun = json_object_get(status, "tun");
+	const json_t *pool = status_get(status, STATUS_pool);
+	const json_t *tun = status_get(status, STATUS_tun);
 
-	fprintf(out, "interface: %s\n", text_string(status, "interface"));
-	fprintf(out, "  public key: %s\n", text_string(status, "public_key"));
-	fprintf(out, "  version: %s, process %s, up %s\n", text_string(status, "version"),
-	        text_count(status, "pid").s, text_duration(status, "uptime_s").s);
-	fprintf(out, "  mtu: %s, workers: %s, crypto: %s\n", text_count(status, "mtu").s,
-	        text_count(status, "workers").s, text_string(status, "crypto"));
+	fprintf(out, "interface: %s\n", STATUS_VALUE(status, STATUS_interface));
+	fprintf(out, "  public key: %s\n", STATUS_VALUE(status, STATUS_public_key));
+	fprintf(out, "  version: %s, process %s, up %s\n", STATUS_VALUE(status, STATUS_version),
+	        STATUS_VALUE(status, STATUS_pid), STATUS_VALUE(status, STATUS_uptime_s));
+	fprintf(out, "  mtu: %s, workers: %s, crypto: %s\n", STATUS_VALUE(status, STATUS_mtu),
+	        STATUS_VALUE(status, STATUS_workers), STATUS_VALUE(status, STATUS_crypto));
 	if (json_is_object(tun))
 		fprintf(out, "  tun: %s queue%s, offload of %s, dropped by the kernel: %s\n",
-		        text_count(tun, "queues").s,
-		        json_integer_value(json_object_get(tun, "queues")) == 1 ? "" : "s",
-		        offload_name(tun), text_count(tun, "kernel_drops").s);
+		        STATUS_VALUE(tun, TUN_queues),
+		        status_integer(tun, TUN_queues) == 1 ? "" : "s", offload_name(tun),
+		        STATUS_VALUE(tun, TUN_kernel_drops));
 	if (json_is_object(pool))
 		fprintf(out, "  packet buffers: %s batches, up to %s\n",
-		        text_count(pool, "batches").s, text_bytes(pool, "bytes").s);
+		        STATUS_VALUE(pool, POOL_batches), STATUS_VALUE(pool, POOL_bytes));
+}
+
+static void print_table(FILE *out, const struct column *columns, unsigned count, unsigned indent,
+                        const json_t *objects)
+{
+	const char *titles[COLUMNS_MAX];
+	const json_t *object;
+	size_t i;
+
+	for (unsigned c = 0; c < count; c++)
+		titles[c] = columns[c].title;
+	struct text_table *table = text_table_create(titles, count);
+	json_array_foreach(objects, i, object)
+	{
+		for (const struct column *c = columns; c < columns + count; c++) {
+			char room[STATUS_VALUE_LEN];
+
+			text_table_add(table, c->cell ? c->cell(object, room)
+			                              : status_value(object, c->member, room));
+		}
+	}
+	text_table_print(table, indent, out);
+	text_table_destroy(table);
 }
 
 /* By the kernel: data and, where there are any, handshake messages. */
-static struct text text_link_drops(const json_t *link)
+static const char *link_drops(const json_t *link, char room[static STATUS_VALUE_LEN])
 {
-	struct text data = text_count(link, "kernel_drops"), both;
-	json_int_t handshakes = json_integer_value(json_object_get(link, "handshake_kernel_drops"));
+	const char *data = STATUS_VALUE(link, LINK_kernel_drops);
+	int64_t handshakes = status_integer(link, LINK_handshake_kernel_drops);
 
-	if (handshakes <= 0)
-		return data;
-	snprintf(both.s, sizeof both.s, "%.20s + %" JSON_INTEGER_FORMAT, data.s, handshakes);
-	return both;
+	if (handshakes > 0)
+		snprintf(room, STATUS_VALUE_LEN, "%.20s + %lld", data, (long long)handshakes);
+	else
+		snprintf(room, STATUS_VALUE_LEN, "%s", data);
+	return room;
 }
 
 static void print_links(FILE *out, const json_t *links)
 {
-	static const char *const titles[] = {"NAME",     "STATE",  "SINCE",   "BIND",
-	                                     "DEVICE",   "FWMARK", "WEIGHT",  "SENT",
-	                                     "RECEIVED", "ERRORS", "DROPPED", "REASON"};
-	struct text_table *table = text_table_create(titles, 12);
-	const json_t *link;
-	size_t i;
+	static const struct column columns[] = {
+		{"NAME", LINK_name},
+		{"STATE", LINK_state},
+		{"SINCE", LINK_since_s},
+		{"BIND", LINK_bind},
+		{"DEVICE", LINK_device},
+		{"FWMARK", LINK_fwmark},
+		{"WEIGHT", LINK_weight},
+		{"SENT", LINK_tx_bytes},
+		{"RECEIVED", LINK_rx_bytes},
+		{"ERRORS", LINK_tx_errors},
+		{"DROPPED", LINK_kernel_drops, link_drops},
+		{"REASON", LINK_reason},
+	};
 
-	json_array_foreach(links, i, link)
-	{
-		text_table_add(table, text_string(link, "name"));
-		text_table_add(table, text_string(link, "state"));
-		text_table_add(table, text_duration(link, "since_s").s);
-		text_table_add(table, text_string(link, "bind"));
-		text_table_add(table, text_string(link, "device"));
-		text_table_add(table, text_hex(link, "fwmark").s);
-		text_table_add(table, text_count(link, "weight").s);
-		text_table_add(table, text_bytes(link, "tx_bytes").s);
-		text_table_add(table, text_bytes(link, "rx_bytes").s);
-		text_table_add(table, text_count(link, "tx_errors").s);
-		text_table_add(table, text_link_drops(link).s);
-		text_table_add(table, text_string(link, "reason"));
-	}
 	fputs("\nlinks:\n", out);
-	text_table_print(table, 2, out);
-	text_table_destroy(table);
+	print_table(out, columns, sizeof columns / sizeof *columns, 2, links);
 }
 
 static void print_paths(FILE *out, const json_t *paths)
 {
-	static const char *const titles[] = {
-		"ID",       "LINK",    "ENDPOINT", "STATE",    "SINCE",   "IN USE",
-		"WEIGHT",   "RTT",     "JITTER",   "LOSS OUT", "LOSS IN", "HEARD",
-		"RATE OUT", "RATE IN", "SENT",     "RECEIVED", "REASON"};
-	struct text_table *table = text_table_create(titles, 17);
-	const json_t *path;
-	size_t i;
+	static const struct column columns[] = {
+		{"ID", PATH_id},
+		{"LINK", PATH_link},
+		{"ENDPOINT", PATH_endpoint},
+		{"STATE", PATH_state},
+		{"SINCE", PATH_since_s},
+		{"IN USE", PATH_in_use},
+		{"WEIGHT", PATH_weight},
+		{"RTT", PATH_rtt_ms},
+		{"JITTER", PATH_jitter_ms},
+		{"LOSS OUT", PATH_loss_tx_percent},
+		{"LOSS IN", PATH_loss_rx_percent},
+		{"HEARD", PATH_last_heard_s},
+		{"RATE OUT", PATH_tx_bps},
+		{"RATE IN", PATH_rx_bps},
+		{"SENT", PATH_tx_bytes},
+		{"RECEIVED", PATH_rx_bytes},
+		{"REASON", PATH_reason},
+	};
 
-	json_array_foreach(paths, i, path)
-	{
-		text_table_add(table, text_count(path, "id").s);
-		text_table_add(table, text_string(path, "link"));
-		text_table_add(table, text_string(path, "endpoint"));
-		text_table_add(table, text_string(path, "state"));
-		text_table_add(table, text_duration(path, "since_s").s);
-		text_table_add(table, text_yes(path, "in_use").s);
-		text_table_add(table, text_count(path, "weight").s);
-		text_table_add(table, text_number(path, "rtt_ms", 1, " ms").s);
-		text_table_add(table, text_number(path, "jitter_ms", 1, " ms").s);
-		text_table_add(table, text_number(path, "loss_tx_percent", 1, " %").s);
-		text_table_add(table, text_number(path, "loss_rx_percent", 1, " %").s);
-		text_table_add(table, text_duration(path, "last_heard_s").s);
-		text_table_add(table, text_rate(path, "tx_bps").s);
-		text_table_add(table, text_rate(path, "rx_bps").s);
-		text_table_add(table, text_bytes(path, "tx_bytes").s);
-		text_table_add(table, text_bytes(path, "rx_bytes").s);
-		text_table_add(table, text_string(path, "reason"));
-	}
+	_Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "the widest table");
 	fputs("  paths:\n", out);
-	text_table_print(table, 4, out);
-	text_table_destroy(table);
+	print_table(out, columns, sizeof columns / sizeof *columns, 4, paths);
 }
 
 static void print_notes(FILE *out, const json_t *paths)
@@ -235,35 +138,36 @@ static void print_notes(FILE *out, const json_t *paths)
 
 	json_array_foreach(paths, i, path)
 	{
-		if (json_is_string(json_object_get(path, "note")))
-			fprintf(out, "    path %s: %s\n", text_count(path, "id").s,
-			        text_string(path, "note"));
+		if (json_is_string(status_get(path, PATH_note)))
+			fprintf(out, "    path %s: %s\n", STATUS_VALUE(path, PATH_id),
+			        STATUS_VALUE(path, PATH_note));
 	}
 }
 
 static void print_session(FILE *out, const json_t *peer, time_t now)
 {
-	const char *session = text_string(peer, "session");
-	const json_t *last = json_object_get(peer, "last_handshake");
+	const char *session = STATUS_VALUE(peer, PEER_session);
+	char age[STATUS_VALUE_LEN];
+	const json_t *last = status_get(peer, PEER_last_handshake);
 
 	fprintf(out, "  session: %s", session);
 	if (!strcmp(session, "established"))
-		fprintf(out, " %s ago as %s", text_duration(peer, "session_age_s").s,
-		        text_string(peer, "session_role"));
-	fprintf(out, ", handshakes: %s", text_count(peer, "handshakes").s);
+		fprintf(out, " %s ago as %s", STATUS_VALUE(peer, PEER_session_age_s),
+		        STATUS_VALUE(peer, PEER_session_role));
+	fprintf(out, ", handshakes: %s", STATUS_VALUE(peer, PEER_handshakes));
 	if (json_is_number(last))
 		fprintf(out, ", latest %s ago",
-		        text_of_seconds(difftime(now, json_number_value(last))).s);
+		        status_duration(difftime(now, json_number_value(last)), age));
 	fputc('\n', out);
-	if (json_integer_value(json_object_get(peer, "unanswered_initiations")) > 0)
+	if (status_integer(peer, PEER_unanswered_initiations) > 0)
 		fprintf(out, "  no answer to %s handshake initiations\n",
-		        text_count(peer, "unanswered_initiations").s);
-	if (json_integer_value(json_object_get(peer, "stale_initiations")) > 0)
+		        STATUS_VALUE(peer, PEER_unanswered_initiations));
+	if (status_integer(peer, PEER_stale_initiations) > 0)
 		fprintf(out,
 		        "  refused: %s handshake initiations of an older time, the peer's clock "
 		        "seems %s behind\n",
-		        text_count(peer, "stale_initiations").s,
-		        text_duration(peer, "clock_behind_s").s);
+		        STATUS_VALUE(peer, PEER_stale_initiations),
+		        STATUS_VALUE(peer, PEER_clock_behind_s));
 }
 
 static void print_allowed_ips(FILE *out, const json_t *prefixes)
@@ -280,20 +184,20 @@ static void print_allowed_ips(FILE *out, const json_t *prefixes)
 
 static void print_peer(FILE *out, const json_t *peer, time_t now)
 {
-	const json_t *paths = json_object_get(peer, "paths");
+	const json_t *paths = status_get(peer, PEER_paths);
 
-	fprintf(out, "\npeer: %s\n", text_string(peer, "name"));
-	fprintf(out, "  public key: %s\n", text_string(peer, "public_key"));
-	fprintf(out, "  mode: %s, bonding: %s\n", text_string(peer, "mode"),
-	        text_string(peer, "bonding"));
+	fprintf(out, "\npeer: %s\n", STATUS_VALUE(peer, PEER_name));
+	fprintf(out, "  public key: %s\n", STATUS_VALUE(peer, PEER_public_key));
+	fprintf(out, "  mode: %s, bonding: %s\n", STATUS_VALUE(peer, PEER_mode),
+	        STATUS_VALUE(peer, PEER_bonding));
 	print_session(out, peer, now);
-	fprintf(out, "  endpoint: %s\n", text_string(peer, "endpoint"));
-	print_allowed_ips(out, json_object_get(peer, "allowed_ips"));
-	fprintf(out, "  transfer: %s received, %s sent\n", text_bytes(peer, "rx_bytes").s,
-	        text_bytes(peer, "tx_bytes").s);
-	if (json_integer_value(json_object_get(peer, "staged_packets")) > 0)
+	fprintf(out, "  endpoint: %s\n", STATUS_VALUE(peer, PEER_endpoint));
+	print_allowed_ips(out, status_get(peer, PEER_allowed_ips));
+	fprintf(out, "  transfer: %s received, %s sent\n", STATUS_VALUE(peer, PEER_rx_bytes),
+	        STATUS_VALUE(peer, PEER_tx_bytes));
+	if (status_integer(peer, PEER_staged_packets) > 0)
 		fprintf(out, "  waiting for a session: %s packets\n",
-		        text_count(peer, "staged_packets").s);
+		        STATUS_VALUE(peer, PEER_staged_packets));
 	if (json_array_size(paths))
 		print_paths(out, paths);
 	print_notes(out, paths);
@@ -304,6 +208,7 @@ static void print_drops(FILE *out, json_t *drops)
 {
 	static const char *const titles[] = {"REASON", "PACKETS"};
 	struct text_table *table;
+	char packets[STATUS_VALUE_LEN];
 	const char *reason;
 	const json_t *count;
 	bool has_any = false;
@@ -317,7 +222,9 @@ static void print_drops(FILE *out, json_t *drops)
 		if (json_integer_value(count) <= 0)
 			continue;
 		text_table_add(table, reason);
-		text_table_add(table, text_count(drops, reason).s);
+		snprintf(packets, sizeof packets, "%" JSON_INTEGER_FORMAT,
+		         json_integer_value(count));
+		text_table_add(table, packets);
 	}
 	fputs("\ndrops:\n", out);
 	text_table_print(table, 2, out);
@@ -326,7 +233,7 @@ static void print_drops(FILE *out, json_t *drops)
 
 static void print_lost_lines(FILE *out, const json_t *status)
 {
-	json_int_t lost = json_integer_value(json_object_get(status, "log_lines_lost"));
+	json_int_t lost = status_integer(status, STATUS_log_lines_lost);
 
 	if (lost > 0)
 		fprintf(out, "\nlog: %lld lines lost, nobody took them in time\n", (long long)lost);
@@ -334,14 +241,14 @@ static void print_lost_lines(FILE *out, const json_t *status)
 
 void status_print(FILE *out, const json_t *status, time_t now)
 {
-	const json_t *links = json_object_get(status, "links");
+	const json_t *links = status_get(status, STATUS_links);
 	const json_t *peer;
 	size_t i;
 
 	print_interface(out, status);
 	if (json_array_size(links))
 		print_links(out, links);
-	json_array_foreach(json_object_get(status, "peers"), i, peer) print_peer(out, peer, now);
-	print_drops(out, json_object_get(status, "drops"));
+	json_array_foreach(status_get(status, STATUS_peers), i, peer) print_peer(out, peer, now);
+	print_drops(out, status_get(status, STATUS_drops));
 	print_lost_lines(out, status);
 }
