@@ -269,23 +269,52 @@ static void add_peers(struct diff *d)
 	}
 }
 
+size_t desired_end_len(const struct desired *from)
+{
+	return from->peer_count + from->link_count;
+}
+
+struct change desired_end_step(const struct desired *from, size_t i)
+{
+	size_t left = desired_end_len(from) - 1 - i;
+
+	if (left < from->link_count)
+		return (struct change){CHANGE_LINK_REMOVE, .old_link = &from->links[left]};
+	return (struct change){CHANGE_PEER_REMOVE,
+	                       .old_peer = &from->peers[left - from->link_count]};
+}
+
+static void list_end(struct diff *d)
+{
+	for (size_t i = 0; i < desired_end_len(d->from); i++)
+		add(d, desired_end_step(d->from, i));
+}
+
+static void compare(struct diff *d)
+{
+	d->old_peers = sort_peers(d->from, &d->old_count);
+	d->new_peers = sort_peers(d->to, &d->new_count);
+	d->is_out_of_memory = (d->old_count && !d->old_peers) || (d->new_count && !d->new_peers);
+	if (!d->is_out_of_memory) {
+		compare_settings(d);
+		remove_peers(d);
+		remove_links(d);
+		add_links(d);
+		add_peers(d);
+	}
+	free(d->old_peers);
+	free(d->new_peers);
+}
+
 int desired_diff(const struct desired *from, const struct desired *to, struct change_list *ret)
 {
 	struct diff d = {.from = from, .to = to, .list = ret};
 
 	*ret = (struct change_list){.from = from, .to = to};
-	d.old_peers = sort_peers(from, &d.old_count);
-	d.new_peers = sort_peers(to, &d.new_count);
-	d.is_out_of_memory = (d.old_count && !d.old_peers) || (d.new_count && !d.new_peers);
-	if (!d.is_out_of_memory) {
-		compare_settings(&d);
-		remove_peers(&d);
-		remove_links(&d);
-		add_links(&d);
-		add_peers(&d);
-	}
-	free(d.old_peers);
-	free(d.new_peers);
+	if (to)
+		compare(&d);
+	else
+		list_end(&d);
 	return d.is_out_of_memory ? -ENOMEM : 0;
 }
 

@@ -35,3 +35,15 @@ int reconcile(struct reconciler *by, const struct desired *from, const struct de
 	change_list_fini(&list);
 	return r;
 }
+
+void reconcile_to_nothing(struct reconciler *by, const struct desired *from)
+{
+	const struct change_list list = {.from = from};
+
+	for (size_t i = 0; i < desired_end_len(from); i++) {
+		const struct change change = desired_end_step(from, i);
+
+		if (by->step[change.kind])
+			by->step[change.kind](by, &list, &change);
+	}
+}

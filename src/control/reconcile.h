@@ -28,4 +28,9 @@ struct reconciler {
  */
 int reconcile(struct reconciler *by, const struct desired *from, const struct desired *to);
 
+/* Leads from @from to nothing: a start backwards. It needs no memory, and goes on when a step fails; one
+ * that nobody can do is left out.
+ */
+void reconcile_to_nothing(struct reconciler *by, const struct desired *from);
+
 #endif

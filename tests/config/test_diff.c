@@ -89,6 +89,25 @@ Test(diff, to_nothing_is_from_nothing_backwards)
 	end();
 }
 
+/* One by one, without a list. */
+Test(diff, end_is_the_way_to_nothing)
+{
+	compare(desired_of(LINKS, A "," B "," C), NULL);
+	cr_assert(eq(sz, list.count, 5));
+	cr_assert(eq(sz, desired_end_len(from), list.count));
+	for (size_t i = 0; i < list.count; i++) {
+		struct change change = desired_end_step(from, i);
+
+		cr_expect(eq(int, change.kind, list.changes[i].kind));
+		cr_expect(eq(ptr, (void *)change.old_link, (void *)list.changes[i].old_link));
+		cr_expect(eq(ptr, (void *)change.old_peer, (void *)list.changes[i].old_peer));
+	}
+	cr_expect(eq(int, list.changes[0].kind, CHANGE_PEER_REMOVE));
+	cr_expect(eq(ptr, (void *)list.changes[0].old_peer, &from->peers[2]));
+	cr_expect(eq(ptr, (void *)list.changes[4].old_link, &from->links[0]));
+	end();
+}
+
 Test(diff, peer_is_known_by_its_key_and_not_by_its_name)
 {
 	compare(desired_of(LINKS, A),

@@ -39,6 +39,13 @@ static int add_peer(struct reconciler *by, const struct change_list *list,
 	return note(by, "peer", change->new_peer->name);
 }
 
+static int remove_link(struct reconciler *by, const struct change_list *list,
+                       const struct change *change)
+{
+	(void)list;
+	return note(by, "no link", change->old_link->name);
+}
+
 static int remove_peer(struct reconciler *by, const struct change_list *list,
                        const struct change *change)
 {
@@ -99,4 +106,20 @@ Test(reconcile, step_that_fails_ends_it)
 	recorder.fails_at = "p0";
 	cr_expect(eq(int, reconcile(&recorder.by, NULL, &both), -EADDRINUSE));
 	cr_expect(eq(str, recorder.done, (char *)"link l0, link l1"));
+}
+
+Test(reconcile, end_is_the_start_backwards)
+{
+	recorder.by.step[CHANGE_PEER_REMOVE] = remove_peer;
+	recorder.by.step[CHANGE_LINK_REMOVE] = remove_link;
+	reconcile_to_nothing(&recorder.by, &both);
+	cr_expect(eq(str, recorder.done, (char *)"no peer p1, no peer p0, no link l1, no link l0"));
+}
+
+Test(reconcile, end_goes_on_behind_a_step_that_fails_or_nobody_can_do)
+{
+	recorder.by.step[CHANGE_PEER_REMOVE] = remove_peer;
+	recorder.fails_at = "p1";
+	reconcile_to_nothing(&recorder.by, &both);
+	cr_expect(eq(str, recorder.done, (char *)"no peer p0"));
 }
