@@ -143,23 +143,11 @@ int control_run(struct control *control)
 
 /* ---- start ---- */
 
-static int compare_keys(const void *a, const void *b)
-{
-	const struct peer *const *left = a, *const *right = b;
-
-	return memcmp((*left)->config->public_key, (*right)->config->public_key, KEY_LEN);
-}
-
 static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
-	struct control *control = arg;
-	struct desired_peer wanted_config;
-	struct peer wanted = {.config = &wanted_config}, *pointer = &wanted, **found;
+	const struct control *control = arg;
 
-	memcpy(wanted_config.public_key, key, KEY_LEN);
-	found = bsearch(&pointer, control->peers_by_key, control->peer_count, sizeof *found,
-	                compare_keys);
-	return found ? *found : NULL;
+	return key_index_find(&control->by_key, key);
 }
 
 /* What a start does, one operation after the other. */
@@ -191,7 +179,8 @@ static int add_peer(struct reconciler *by, const struct change_list *list,
 
 		endpoint->link = links_find(control, desired_endpoint_link(list->to, endpoint));
 	}
-	control->peers_by_key[control->peer_count++] = *peer;
+	key_index_add(&control->by_key, (*peer)->set.public_key, *peer);
+	control->peer_count++;
 	return 0;
 }
 
@@ -203,15 +192,12 @@ static int create_links_and_peers(struct control *control, const struct desired 
 	starter.by.step[CHANGE_LINK_ADD] = add_link;
 	starter.by.step[CHANGE_PEER_ADD] = add_peer;
 	control->peers = calloc(wanted->peer_count, sizeof *control->peers);
-	control->peers_by_key = calloc(wanted->peer_count, sizeof *control->peers_by_key);
-	if (!control->peers || !control->peers_by_key)
+	if (!control->peers || key_index_reserve(&control->by_key, wanted->peer_count))
 		return -ENOMEM;
 	links_init(control);
 	int r = reconcile(&starter.by, NULL, wanted);
 	if (r)
 		return r;
-	qsort(control->peers_by_key, control->peer_count, sizeof *control->peers_by_key,
-	      compare_keys);
 	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
 	return deadline_reserve(&control->loop.deadlines,
 	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
@@ -459,7 +445,7 @@ void control_destroy(struct control *control)
 	for (size_t i = 0; i < control->peer_count; i++)
 		peer_destroy(control->peers[i]);
 	free(control->peers);
-	free(control->peers_by_key);
+	key_index_fini(&control->by_key);
 	engine_destroy(control->engine);
 	messages_fini(&control->messages);
 	secret_free(control->identity);

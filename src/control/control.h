@@ -15,6 +15,7 @@
 #include "control/front.h"
 #include "control/gate.h"
 #include "control/gather.h"
+#include "control/key_index.h"
 #include "control/loop.h"
 #include "control/messages.h"
 #include "control/peer.h"
@@ -47,8 +48,8 @@ struct control {
 	struct uplinks uplinks;
 	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
 	struct handshake_source handshakes[LINK_PAIRS_MAX];
-	struct peer **peers;        /* in the order in which they were added */
-	struct peer **peers_by_key; /* sorted by public key */
+	struct peer **peers; /* in the order in which they were added */
+	struct key_index by_key;
 	size_t peer_count;
 	uint32_t next_peer_id;
 
