@@ -108,12 +108,12 @@ class UdpStream(Stream):
 
     def wait_sent(self, more, timeout=30):
         """Returns when @more datagrams were sent from now on."""
-        goal = self.sent + more
+        goal = self.sent + 1 + more  # one may have left already and not be counted yet
         wait_until(f"{more} datagrams sent", lambda: self.sent >= goal, timeout, 0.01)
 
     def wait_flowing(self, timeout=15):
         """Returns when a datagram sent from now on has arrived."""
-        goal = self.sent
+        goal = self.sent + 1  # the one before may have left already and not be counted yet
         wait_until("datagrams arrive", lambda: self.newest >= goal, timeout, 0.01)
 
     def finish(self, grace=3.0):
