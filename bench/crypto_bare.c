@@ -47,8 +47,8 @@ static bool sodium_open(struct bare *bare, const uint8_t *key, const struct ciph
 
 #ifdef HAVE_IPSEC_MB
 
-/* As the library's manual does it: the next free job filled in, submitted with its arguments checked,
- * flushed when it does not come back.
+/* As the library's manual does it: the next free job filled in, submitted with its arguments
+ * checked, flushed when it does not come back.
  */
 static bool run_job(IMB_MGR *manager, IMB_CIPHER_DIRECTION direction, const uint8_t *key,
                     const struct cipher_job *message, uint32_t len, uint8_t *ret_tag)

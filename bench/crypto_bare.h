@@ -15,8 +15,8 @@ struct bare;
 struct bare *bare_create(enum cipher_library library);
 void bare_destroy(struct bare *bare); /* NULL is allowed */
 
-/* As cipher_seal() and cipher_open(), but for the wiping of what is not authentic. intel-ipsec-mb leaves
- * the comparison of tags to its caller: that is part of bare_open().
+/* As cipher_seal() and cipher_open(), but for the wiping of what is not authentic. intel-ipsec-mb
+ * leaves the comparison of tags to its caller: that is part of bare_open().
  */
 void bare_seal(struct bare *bare, const uint8_t key[static KEY_LEN], const struct cipher_job *jobs,
                unsigned len);

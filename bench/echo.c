@@ -104,8 +104,8 @@ static bool stamp_of(struct msghdr *msg, uint64_t *ret_ns)
 	return false;
 }
 
-/* Takes one packet from the socket. True with a round trip time if it answers a request of ours for the
- * first time; *@ret_is_empty if there was none.
+/* Takes one packet from the socket. True with a round trip time if it answers a request of ours for
+ * the first time; *@ret_is_empty if there was none.
  */
 static bool take_reply(struct asker *asker, double *ret_rtt_us, bool *ret_is_empty)
 {

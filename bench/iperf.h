@@ -30,20 +30,22 @@ struct iperf_result {
 	double all_bytes; /* carried with the warm-up */
 };
 
-/* Starts both, the client when the server listens. Returns 0, a negative errno of starting, -ETIMEDOUT,
- * -EINTR or -EREMOTEIO (the server ended). On failure nothing runs.
+/* Starts both, the client when the server listens. Returns 0, a negative errno of starting,
+ * -ETIMEDOUT, -EINTR or -EREMOTEIO (the server ended). On failure nothing runs.
  */
 int iperf_start(const struct iperf_spec *spec, struct iperf *ret);
 
-/* Waits for the end, at most a few seconds more than the test lasts. Returns 0, -EINTR, -ETIMEDOUT or
- * -EREMOTEIO (iperf3 failed; it said why in the log of the testbed). Nothing runs afterwards.
+/* Waits for the end, at most a few seconds more than the test lasts. Returns 0, -EINTR, -ETIMEDOUT
+ * or -EREMOTEIO (iperf3 failed; it said why in the log of the testbed). Nothing runs afterwards.
  */
 int iperf_finish(struct iperf *iperf, const struct iperf_spec *spec, struct iperf_result *ret);
 
 /* Ends both without a result. */
 void iperf_stop(struct iperf *iperf);
 
-/* The result in the JSON that iperf3 prints. False, with the reason in @ret_error, when there is none. */
+/* The result in the JSON that iperf3 prints. False, with the reason in @ret_error, when there is
+ * none.
+ */
 bool iperf_parse(const char *json, struct iperf_result *ret,
                  char ret_error[static IPERF_ERROR_LEN]);
 

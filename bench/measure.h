@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* measure.h - how long a piece of work takes, as a median of many samples.
  *
- * The work is first repeated until a sample lasts about MEASURE_SAMPLE_NS, which also warms caches and
- * branch predictors up. Then samples are taken until the time is used up. Tasks measured together take
- * turns sample by sample, so that a machine that gets slower or busier harms all of them alike.
+ * The work is first repeated until a sample lasts about MEASURE_SAMPLE_NS, which also warms caches
+ * and branch predictors up. Then samples are taken until the time is used up. Tasks measured
+ * together take turns sample by sample, so that a machine that gets slower or busier harms all of
+ * them alike.
  */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
@@ -17,8 +18,8 @@
 #define MEASURE_SAMPLES_MAX 1000u
 #define MEASURE_TASKS_MAX   8u /* measured together */
 
-/* Repeats the work @repetitions times (above 0) and returns the nanoseconds that counts: so it can leave
- * out what prepares the work.
+/* Repeats the work @repetitions times (above 0) and returns the nanoseconds that counts: so it can
+ * leave out what prepares the work.
  */
 typedef uint64_t (*measure_fn)(void *arg, uint64_t repetitions);
 
@@ -34,14 +35,16 @@ struct spread {
 	double median, p10, p90;
 };
 
-/* Fills in the samples of @count tasks (1 .. MEASURE_TASKS_MAX), about @time_s seconds for each task. */
+/* Fills in the samples of @count tasks (1 .. MEASURE_TASKS_MAX), about @time_s seconds for each
+ * task.
+ */
 void measure(struct measure_task *tasks, unsigned count, double time_s);
 
 /* The nanoseconds per repetition, divided by @units per repetition (packets of a batch, ...). */
 struct spread measure_spread(const struct measure_task *task, double units);
 
-/* The median over the rounds of @a's time divided by @b's; both were measured together, and so noise
- * that meets both does not count.
+/* The median over the rounds of @a's time divided by @b's; both were measured together, and so
+ * noise that meets both does not count.
  */
 double measure_ratio(const struct measure_task *a, const struct measure_task *b);
 

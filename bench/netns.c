@@ -39,8 +39,8 @@ int netns_create(struct netns *ns, const char *role, int errors)
 	return netns_ip(ns, "link set lo up\n", errors);
 }
 
-/* By hand, as `ip netns delete` does it: no child, hence nothing that could be interrupted. Also right when
- * `ip netns add` was stopped half-way.
+/* By hand, as `ip netns delete` does it: no child, hence nothing that could be interrupted. Also
+ * right when `ip netns add` was stopped half-way.
  */
 void netns_destroy(struct netns *ns)
 {

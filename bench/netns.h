@@ -9,8 +9,8 @@ struct netns {
 	int fd;
 };
 
-/* Makes it, with its loopback device up. Messages of `ip` go to descriptor @errors. Returns 0 or a negative
- * errno, -EREMOTEIO when `ip` failed.
+/* Makes it, with its loopback device up. Messages of `ip` go to descriptor @errors. Returns 0 or a
+ * negative errno, -EREMOTEIO when `ip` failed.
  */
 int netns_create(struct netns *ns, const char *role, int errors);
 
@@ -20,7 +20,9 @@ void netns_destroy(struct netns *ns);
 /* The calling process (a child) lives in @ns from now on. Returns 0 or a negative errno. */
 int netns_enter(const struct netns *ns);
 
-/* A close-on-exec socket in @ns, to be used from where we are. Returns the descriptor or a negative errno. */
+/* A close-on-exec socket in @ns, to be used from where we are. Returns the descriptor or a negative
+ * errno.
+ */
 int netns_socket(const struct netns *ns, int family, int type, int protocol);
 
 /* Lines of `ip -batch`, in @ns. Returns as netns_create(). */

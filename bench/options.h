@@ -20,7 +20,8 @@ struct option_list {
 	unsigned len;
 };
 
-/* What an option sets: exactly one of @flag, @number, @text and @list. It holds the default before. */
+/* What an option sets: exactly one of @flag, @number, @text and @list. It holds the default before.
+ */
 struct option_spec {
 	const char *name;     /* without the dashes */
 	const char *argument; /* "PERCENT"; of a flag NULL */
@@ -47,8 +48,8 @@ struct common_options {
 	double time_s;    /* to be set to the default before; 0: the subcommand has no --time */
 };
 
-/* @common is NULL for a subcommand that measures nothing. Returns OPTIONS_RUN, or the exit status to
- * end with: 0 after --help, VTBENCH_USAGE after a message.
+/* @common is NULL for a subcommand that measures nothing. Returns OPTIONS_RUN, or the exit status
+ * to end with: 0 after --help, VTBENCH_USAGE after a message.
  */
 int options_parse(const struct options_command *command, struct common_options *common, int argc,
                   char **argv);

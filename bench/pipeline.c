@@ -23,7 +23,8 @@
 #define LOAD_ENOUGH   0.95            /* of the load wanted: else a note tells */
 #define GIVE_UP_NS    (20 * NS_PER_S) /* for what must end of itself */
 
-/* Never more packets on their way than half of those that may wait for their turn at the receiver. */
+/* Never more packets on their way than half of those that may wait for their turn at the receiver.
+ */
 #define WINDOW_MAX 2048u
 
 /* What a datagram costs of a socket's buffer besides its bytes rounded up to a power of two: struct
@@ -72,8 +73,8 @@ static uint64_t deadline_ns(double seconds)
 
 /* ---- set up ---- */
 
-/* Packets on their way: what half of the smallest buffer takes. The other half is for what the kernel
- * counts as used after it was read.
+/* Packets on their way: what half of the smallest buffer takes. The other half is for what the
+ * kernel counts as used after it was read.
  */
 static unsigned window_for(const struct rig *rig, unsigned size)
 {

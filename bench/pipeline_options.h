@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline_options.h - what `vtbench pipeline` is to measure: every combination of lists of values. */
+/* pipeline_options.h - what `vtbench pipeline` is to measure: every combination of lists of values.
+ */
 #ifndef BENCH_PIPELINE_OPTIONS_H
 #define BENCH_PIPELINE_OPTIONS_H
 
@@ -22,7 +23,9 @@ enum pipeline_parameter {
 };
 
 #define PIPELINE_VALUES_MAX 16u
-#define PIPELINE_AUTO       UINT32_MAX /* of queues, hand-over and super-packets: as the others suggest */
+
+/* Of queues, hand-over and super-packets: as the others suggest. */
+#define PIPELINE_AUTO UINT32_MAX
 
 struct pipeline_list {
 	unsigned value[PIPELINE_VALUES_MAX];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.c - `vtbench queue`: batches handed from one or more threads to another, as the engine does.
+/* queue.c - `vtbench queue`: batches handed from one or more threads to another, as the engine
+ * does.
  *
- * A producer takes a batch from its own pool, fills in the packets and pushes it; the taker looks at
- * every packet and gives the batch back. An empty pool makes the producer sleep, an empty inbox the
- * taker, unless it is told to stay awake.
+ * A producer takes a batch from its own pool, fills in the packets and pushes it; the taker looks
+ * at every packet and gives the batch back. An empty pool makes the producer sleep, an empty inbox
+ * the taker, unless it is told to stay awake.
  */
 #include "base/rcu.h"
 
@@ -40,7 +41,8 @@ struct producer {
 	struct queue_work *work;
 };
 
-/*   [I] set before the threads start   [P] each by its producer   [T] by the taker, read at the end */
+/*   [I] set before the threads start   [P] each by its producer   [T] by the taker, read at the end
+ */
 struct queue_work {
 	struct inbox inbox;
 	struct producer producer[PRODUCERS_MAX]; /* [P] */

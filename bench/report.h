@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* report.h - figures of a benchmark: a table on a terminal, JSON for machines, a plot, a comparison.
+/* report.h - figures of a benchmark: a table on a terminal, JSON for machines, a plot, a
+ * comparison.
  *
- * A report is a list of rows. Labels tell the rows apart (library, size, flows); metrics are what was
- * measured. Rows are printed as they come, so that a long run shows its progress. One thread.
+ * A report is a list of rows. Labels tell the rows apart (library, size, flows); metrics are what
+ * was measured. Rows are printed as they come, so that a long run shows its progress. One thread.
  */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
@@ -22,8 +23,8 @@ struct report_metric {
 
 struct report;
 
-/* @labels ends with NULL, @metrics with a name of NULL. They must outlive the report. The process ends
- * with a message when there is no memory: a benchmark cannot go on without.
+/* @labels ends with NULL, @metrics with a name of NULL. They must outlive the report. The process
+ * ends with a message when there is no memory: a benchmark cannot go on without.
  */
 struct report *report_create(const char *benchmark, const char *const *labels,
                              const struct report_metric *metrics);
@@ -39,17 +40,18 @@ void report_add(struct report *r, const char *const *label_values, const double 
  */
 void report_progress(struct report *r, unsigned done, unsigned all, const char *what);
 
-/* A line of prose below the table and in the list "notes" of the JSON (what was left out and why). */
+/* A line of prose below the table and in the list "notes" of the JSON (what was left out and why).
+ */
 void report_note(struct report *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes all rows as JSON to @path ("-": standard output), with the version, time, kernel, CPU model
- * and count. Returns 0 or a negative errno.
+/* Writes all rows as JSON to @path ("-": standard output), with the version, time, kernel, CPU
+ * model and count. Returns 0 or a negative errno.
  */
 int report_write_json(const struct report *r, const char *path);
 
-/* Draws metric @metric over label @x, a line for each set of the other labels, into @path (ends in .png or
- * .svg) through gnuplot. Where labels @x are no numbers they stand side by side, without lines. Returns
- * 0, or a negative errno after saying why on standard error.
+/* Draws metric @metric over label @x, a line for each set of the other labels, into @path (ends in
+ * .png or .svg) through gnuplot. Where labels @x are no numbers they stand side by side, without
+ * lines. Returns 0, or a negative errno after saying why on standard error.
  */
 int report_plot(const struct report *r, const char *x, const char *metric, const char *path);
 

@@ -17,7 +17,9 @@
 #include "bench/report_private.h"
 
 #define SERIES_NAME_LEN 256u
-/* An axis is logarithmic where the greatest value is so many times the least one: x, and y over names. */
+/* An axis is logarithmic where the greatest value is so many times the least one: x, and y over
+ * names.
+ */
 #define LOG_FROM_X 16.0
 #define LOG_FROM_Y 100.0
 

@@ -95,7 +95,8 @@ static int create_engine(struct rig *rig, enum rig_role role)
 
 /* ---- peers ---- */
 
-/* Peer @i of an engine: the other end is 10.0.0.1 or 10.0.0.2, idle ones are 10.1.0.0 and onwards. */
+/* Peer @i of an engine: the other end is 10.0.0.1 or 10.0.0.2, idle ones are 10.1.0.0 and onwards.
+ */
 static void peer_address(enum rig_role role, unsigned i, uint8_t ret[static 4])
 {
 	if (i == 0)

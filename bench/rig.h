@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* rig.h - two real engines in this process, joined by UDP over loopback; needs no root.
  *
- * Pairs of local sockets that keep packets apart stand for the queues of the TUN devices, which have
- * all the offloads of Linux 6.2: a struct virtio_net_hdr before each packet, super-packets of TCP and
- * UDP. The session of the two is as a handshake between two vtrunkd leaves it: bonded in mode aggregate, a
- * path per link, all of one weight. Idle peers are plain WireGuard; they are published in the same way,
- * and nothing goes to them.
+ * Pairs of local sockets that keep packets apart stand for the queues of the TUN devices, which
+ * have all the offloads of Linux 6.2: a struct virtio_net_hdr before each packet, super-packets of
+ * TCP and UDP. The session of the two is as a handshake between two vtrunkd leaves it: bonded in
+ * mode aggregate, a path per link, all of one weight. Idle peers are plain WireGuard; they are
+ * published in the same way, and nothing goes to them.
  *
- * The thread that creates the rig is its control thread, registered with RCU and online; it must call
- * rig_serve() whenever it has nothing else to do. All functions are for that thread.
+ * The thread that creates the rig is its control thread, registered with RCU and online; it must
+ * call rig_serve() whenever it has nothing else to do. All functions are for that thread.
  */
 #ifndef BENCH_RIG_H
 #define BENCH_RIG_H
@@ -48,8 +48,8 @@ struct rig {
 	uint16_t probe_seq;
 };
 
-/* Fills in @rig, both engines running. Returns 0, or a negative errno; the rig is to be destroyed in
- * any case.
+/* Fills in @rig, both engines running. Returns 0, or a negative errno; the rig is to be destroyed
+ * in any case.
  */
 int rig_create(struct rig *rig, const struct rig_settings *set);
 

@@ -197,8 +197,8 @@ static int send_initiation(struct status_bench *bench, uint32_t index)
 	return send(bench->fd, &msg, sizeof msg, 0) < 0 ? -errno : 0;
 }
 
-/* The response, or the demand for a cookie by a daemon that thinks it is under load: either says that
- * it is there.
+/* The response, or the demand for a cookie by a daemon that thinks it is under load: either says
+ * that it is there.
  */
 static bool is_answer(const uint8_t *msg, ssize_t len, uint32_t index)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* testbed.h - two hosts on this machine, joined directly by up to TESTBED_LINKS_MAX unlimited links.
+/* testbed.h - two hosts on this machine, joined directly by up to TESTBED_LINKS_MAX unlimited
+ * links.
  *
  *	client 10.77.<i>.1 ==== veth pair i ==== 10.77.<i>.2 server        i = 1 ..
  *

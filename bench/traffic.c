@@ -161,13 +161,16 @@ static bool send_packets(const struct traffic *t, struct flow *f, unsigned segme
 
 /* ---- source ---- */
 
-/* Sleeps until at most @most packets are on their way. When nothing arrives any more they are lost. */
+/* Sleeps until at most @most packets are on their way. When nothing arrives any more they are lost.
+ */
 static void await_credit(struct traffic *t, uint64_t most)
 {
 	uint64_t sent = atomic_load_explicit(&t->sent, memory_order_relaxed) - t->written_off;
 	uint64_t received;
 
-	/* Sequentially consistent: either the sink sees what we wait for or we see what it received. */
+	/* Sequentially consistent: either the sink sees what we wait for or we see what it
+	 * received.
+	 */
 	while (sent > most && (received = atomic_load(&t->received)) < sent - most) {
 		atomic_store(&t->wake_at, sent - most);
 		if (atomic_load(&t->received) >= sent - most || await_fd(t->credit_fd, STALL_MS))
@@ -189,8 +192,8 @@ static bool has_credit(const struct traffic *t, unsigned packets)
 	return back >= sent || sent - back + packets <= t->set.window_pkts;
 }
 
-/* Sleeps until the next packets are due by @t->rate, at most @packets, and tells when those after them
- * are.
+/* Sleeps until the next packets are due by @t->rate, at most @packets, and tells when those after
+ * them are.
  */
 static void await_turn(const struct traffic *t, unsigned packets, uint64_t *due_ns)
 {

@@ -6,11 +6,12 @@
  *                                      ┘                      └─ arrival times ──► pings
  *
  * All packets are TCP segments of IPv4, as a kernel with offloads hands them over: checksums left
- * undone, either packet by packet or many segments in one super-packet. The TCP sequence number tells
- * the sink what must come next in each flow; a flow stays on one queue. What is on its way is bounded: a
- * source with no credit left sleeps until half of it came back.
+ * undone, either packet by packet or many segments in one super-packet. The TCP sequence number
+ * tells the sink what must come next in each flow; a flow stays on one queue. What is on its way is
+ * bounded: a source with no credit left sleeps until half of it came back.
  *
- * The threads are not registered with RCU. All functions are for the thread that created the traffic.
+ * The threads are not registered with RCU. All functions are for the thread that created the
+ * traffic.
  */
 #ifndef BENCH_TRAFFIC_H
 #define BENCH_TRAFFIC_H
@@ -42,13 +43,15 @@ int traffic_create(const struct traffic_settings *set, struct traffic **ret);
 /* Ends the sink; nobody may write to the receiver's device any more. NULL is allowed. */
 void traffic_destroy(struct traffic *t);
 
-/* Starts to send, @rate packets per second (0: as fast as possible). Returns 0 or a negative errno. */
+/* Starts to send, @rate packets per second (0: as fast as possible). Returns 0 or a negative errno.
+ */
 int traffic_start(struct traffic *t, double rate);
 
 /* Asks the source to end, which it does when everything has arrived or is found to be lost. */
 void traffic_finish(struct traffic *t);
 
-/* Waits for it. With @by_force the sender's device is closed first: it takes no packets any more. */
+/* Waits for it. With @by_force the sender's device is closed first: it takes no packets any more.
+ */
 void traffic_join(struct traffic *t, bool by_force);
 
 /* Starts to measure at least @samples round trips, and for @time_ns: a lone packet of a flow of its
@@ -56,8 +59,8 @@ void traffic_join(struct traffic *t, bool by_force);
  */
 int traffic_ping(struct traffic *t, unsigned samples, uint64_t time_ns);
 
-/* Waits for their end. Returns how many samples there are, in microseconds from the write to the read, at
- * *@ret_us until the next traffic_ping().
+/* Waits for their end. Returns how many samples there are, in microseconds from the write to the
+ * read, at *@ret_us until the next traffic_ping().
  */
 unsigned traffic_join_pings(struct traffic *t, double **ret_us);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.c - `vtbench tunnel`: whole tunnels between two namespaces, beside other programs in the same run.
+/* tunnel.c - `vtbench tunnel`: whole tunnels between two namespaces, beside other programs in the
+ * same run.
  *
- * For each test, for each run, the variants take turns: a tunnel is made, measured once and removed. So the
- * machine's moods meet all variants alike, and ratios are of neighbours in time.
+ * For each test, for each run, the variants take turns: a tunnel is made, measured once and
+ * removed. So the machine's moods meet all variants alike, and ratios are of neighbours in time.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel_pair.h - the two ends of a tunnel through a testbed, made by one of the measured programs. */
+/* tunnel_pair.h - the two ends of a tunnel through a testbed, made by one of the measured programs.
+ */
 #ifndef BENCH_TUNNEL_PAIR_H
 #define BENCH_TUNNEL_PAIR_H
 
@@ -27,10 +28,10 @@ struct tunnel_pair {
 	char address[SIDES][TESTBED_ADDRESS_LEN]; /* what the measured traffic uses */
 };
 
-/* Starts both ends and waits until the server answers an echo request through the tunnel, and for vtrunkd
- * until every path is up. What the programs say goes to the testbed's log. Returns 0, -EINTR, -ETIMEDOUT (no
- * tunnel within 15 seconds), -ECHILD (an end gave up), -EREMOTEIO (a command failed) or another negative
- * errno. On failure nothing is left running.
+/* Starts both ends and waits until the server answers an echo request through the tunnel, and for
+ * vtrunkd until every path is up. What the programs say goes to the testbed's log. Returns 0,
+ * -EINTR, -ETIMEDOUT (no tunnel within 15 seconds), -ECHILD (an end gave up), -EREMOTEIO (a command
+ * failed) or another negative errno. On failure nothing is left running.
  */
 int tunnel_pair_start(const struct testbed *bed, const struct variant *variant,
                       const struct tunnel_programs *programs, struct tunnel_pair *ret);

@@ -20,7 +20,8 @@
 
 /* ---- TCP ---- */
 
-/* Processor time and bytes both are of the whole test, warm-up included: they cover the same time. */
+/* Processor time and bytes both are of the whole test, warm-up included: they cover the same time.
+ */
 static int measure_tcp(const struct tunnel_pair *pair, unsigned seconds, unsigned flows,
                        bool is_reverse, struct figures *row)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel_test.h - what is measured through a tunnel that stands: rate, small packets, round trips, idling.
+/* tunnel_test.h - what is measured through a tunnel that stands: rate, small packets, round trips,
+ * idling.
  *
  * A test runs for a while and gives one or two rows of figures.
  */
@@ -13,8 +14,8 @@
 #define TUNNEL_TEST_COUNT    8u
 #define TUNNEL_TEST_ROWS_MAX 2u
 
-/* NAN where a test does not measure it. Processor time is of both ends of the tunnel, in user and system
- * mode, and of nothing else: load generators and the kernel's own threads are not in it.
+/* NAN where a test does not measure it. Processor time is of both ends of the tunnel, in user and
+ * system mode, and of nothing else: load generators and the kernel's own threads are not in it.
  */
 enum figure {
 	FIGURE_GBPS,              /* 10^9 bits per second of TCP payload received */
@@ -43,14 +44,14 @@ struct tunnel_test {
 
 extern const struct tunnel_test tunnel_tests[TUNNEL_TEST_COUNT];
 
-/* Sets all figures of @rows (TUNNEL_TEST_ROWS_MAX). Returns 0, or a negative errno as the traffic's own
- * functions; then rows may be set in part.
+/* Sets all figures of @rows (TUNNEL_TEST_ROWS_MAX). Returns 0, or a negative errno as the traffic's
+ * own functions; then rows may be set in part.
  */
 int tunnel_test_run(const struct tunnel_test *test, const struct tunnel_pair *pair,
                     unsigned seconds, struct figures *rows);
 
-/* Which tests the list @text ("tcp1,idle"; NULL: all) names, by their position. False after a line on
- * standard error.
+/* Which tests the list @text ("tcp1,idle"; NULL: all) names, by their position. False after a line
+ * on standard error.
  */
 bool tunnel_tests_select(const char *text, bool ret_selected[static TUNNEL_TEST_COUNT]);
 

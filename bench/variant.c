@@ -33,8 +33,8 @@ static json_t *value_of(const char *text)
 	return value ? value : json_string(text);
 }
 
-/* Sets @path, whose parts dots separate; makes the objects on the way. False when something else is there
- * already, or without memory.
+/* Sets @path, whose parts dots separate; makes the objects on the way. False when something else is
+ * there already, or without memory.
  */
 static bool set_at(json_t *object, const char *path, size_t len, json_t *value)
 {
@@ -160,7 +160,9 @@ int variant_parse_other(const char *text, FILE *messages, struct variant *ret)
 	return 0;
 }
 
-/* Copies up to a colon without backslash or the end. Returns where the part ends, @out is terminated. */
+/* Copies up to a colon without backslash or the end. Returns where the part ends, @out is
+ * terminated.
+ */
 static const char *copy_part(const char *in, char *out)
 {
 	for (; *in && *in != ':'; in++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* variant.h - what is measured beside what: vtrunkd in several configurations, and other programs. */
+/* variant.h - what is measured beside what: vtrunkd in several configurations, and other programs.
+ */
 #ifndef BENCH_VARIANT_H
 #define BENCH_VARIANT_H
 
@@ -31,8 +32,8 @@ struct variant {
  * variant_fini().
  */
 
-/* "NAME" or "NAME:KEY=VALUE,KEY=VALUE": vtrunkd with @settings (borrowed) and then these. Besides settings
- * there are the keys links (default: @links) and vtrunkd (a path).
+/* "NAME" or "NAME:KEY=VALUE,KEY=VALUE": vtrunkd with @settings (borrowed) and then these. Besides
+ * settings there are the keys links (default: @links) and vtrunkd (a path).
  */
 int variant_parse(const char *text, unsigned links, const json_t *settings, FILE *messages,
                   struct variant *ret);
@@ -40,10 +41,13 @@ int variant_parse(const char *text, unsigned links, const json_t *settings, FILE
 /* "wireguard-go" or "none". */
 int variant_parse_other(const char *text, FILE *messages, struct variant *ret);
 
-/* "NAME:CLIENT_COMMAND:SERVER_COMMAND", split at blanks; a backslash takes a colon's meaning away. */
+/* "NAME:CLIENT_COMMAND:SERVER_COMMAND", split at blanks; a backslash takes a colon's meaning away.
+ */
 int variant_parse_exec(const char *text, FILE *messages, struct variant *ret);
 
-/* Adds "SECTION.KEY=VALUE" to @settings. VALUE is JSON where it can be (2, true, [0, 1]), else text. */
+/* Adds "SECTION.KEY=VALUE" to @settings. VALUE is JSON where it can be (2, true, [0, 1]), else
+ * text.
+ */
 int variant_add_setting(json_t *settings, const char *text, FILE *messages);
 
 void variant_fini(struct variant *v);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vtbench.h - the subcommands of vtbench.
  *
- * Each has a file of its own and a line in the table of vtbench.c. It is called with its own name as
- * argv[0] and returns an exit status; it initializes what it needs (crypto_ready.h, RCU) itself.
+ * Each has a file of its own and a line in the table of vtbench.c. It is called with its own name
+ * as argv[0] and returns an exit status; it initializes what it needs (crypto_ready.h, RCU) itself.
  */
 #ifndef BENCH_VTBENCH_H
 #define BENCH_VTBENCH_H

@@ -22,7 +22,7 @@
 #define MAX_TIMER_HANDSHAKES    (REKEY_ATTEMPT_TIME / REKEY_TIMEOUT)
 #define TIMER_JITTER_NS         (333 * NS_PER_MS) /* the most that is added to a retry, at random */
 #define COOKIE_SECRET_TIME      (120 * NS_PER_S)  /* life of the secret behind our cookies */
-#define COOKIE_LATENCY          (5 * NS_PER_S) /* a cookie is used this much shorter than it lives */
+#define COOKIE_LATENCY          (5 * NS_PER_S)  /* so much shorter than it lives a cookie is used */
 #define INITIATIONS_PER_PEER_NS (NS_PER_S / 50) /* least distance of two accepted initiations */
 
 /* A lane's counter is 56 bits wide, so the whitepaper's 2^60 and 2^64 - 2^13 - 1 become these. A

@@ -2,11 +2,11 @@
 /* status.h - the members of the status object (ctl.h), each once, in their order.
  *
  * Every list names its members as X(name, type, unit, help). Whoever prints goes by them: the
- * daemon, whose facts lie in memory by these names (control/facts.h), into JSON, and `vtrunkd status`
- * from that into text (cli/status_value.h). What is unknown or does not apply is null; counts are of
- * the daemon's life, except for paths, whose counts are of the path's; packets and bytes are UDP
- * datagrams and their payload: of links all, of paths and peers the authentic ones, copies in
- * redundant mode included.
+ * daemon, whose facts lie in memory by these names (control/facts.h), into JSON, and `vtrunkd
+ * status` from that into text (cli/status_value.h). What is unknown or does not apply is null;
+ * counts are of the daemon's life, except for paths, whose counts are of the path's; packets and
+ * bytes are UDP datagrams and their payload: of links all, of paths and peers the authentic ones,
+ * copies in redundant mode included.
  */
 #ifndef VTRUNKD_STATUS_H
 #define VTRUNKD_STATUS_H

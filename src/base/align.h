@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Bytes that processors pass among each other as one: what different threads write stands apart by so
- * much. On some ARM processors it is 128; that costs speed there, not correctness.
+/* Bytes that processors pass among each other as one: what different threads write stands apart by
+ * so much. On some ARM processors it is 128; that costs speed there, not correctness.
  */
 #define CACHE_LINE 64
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* bucket.h - how much of something may happen: so much at once, and so much per time.
  *
- * A token bucket in one number: when it will be full again. What is taken has a worth in time, that in
- * which it comes back; what the bucket holds when full, the room, is a time as well. So "at most 20
- * per second, 5 at once" are tokens worth 50 ms in a room of 250 ms.
+ * A token bucket in one number: when it will be full again. What is taken has a worth in time, that
+ * in which it comes back; what the bucket holds when full, the room, is a time as well. So "at most
+ * 20 per second, 5 at once" are tokens worth 50 ms in a room of 250 ms.
  *
- * Time as argument; it may stand still, and where it goes back nothing is gained. One thread at a time.
+ * Time as argument; it may stand still, and where it goes back nothing is gained. One thread at a
+ * time.
  */
 #ifndef BASE_BUCKET_H
 #define BASE_BUCKET_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ip.h - the few fields of IP and TCP headers that several places read or set (RFC 791, 8200, 9293). */
+/* ip.h - the few fields of IP and TCP headers that several places read or set (RFC 791, 8200,
+ * 9293).
+ */
 #ifndef BASE_IP_H
 #define BASE_IP_H
 
@@ -22,8 +24,9 @@ static inline bool ip_is_v4(const uint8_t *packet)
 	return packet[0] >> 4 == IPVERSION;
 }
 
-/* The length that the header claims of the packet within the @len bytes at @packet, padding behind it not
- * counted; 0 when there is no whole IP packet. Options and extension headers are not looked at.
+/* The length that the header claims of the packet within the @len bytes at @packet, padding behind
+ * it not counted; 0 when there is no whole IP packet. Options and extension headers are not looked
+ * at.
  */
 size_t ip_packet_len(const uint8_t *packet, size_t len);
 
@@ -32,7 +35,9 @@ size_t ip_packet_len(const uint8_t *packet, size_t len);
  */
 bool ip_stays_on_link(const uint8_t *packet);
 
-/* Makes @len the length of the whole packet. @header_len: of the IPv4 header, whose checksum is made anew. */
+/* Makes @len the length of the whole packet. @header_len: of the IPv4 header, whose checksum is
+ * made anew.
+ */
 void ip_set_len(uint8_t *packet, size_t len, size_t header_len);
 
 #endif

@@ -55,7 +55,8 @@ static atomic_bool is_stopping;        /* end when nothing is left */
 static atomic_bool is_given_up;        /* end now */
 static counter_t failed;               /* lines that could not be written */
 
-/* systemd names the device and inode of the stream it reads; redirected elsewhere, it is not ours. */
+/* systemd names the device and inode of the stream it reads; redirected elsewhere, it is not ours.
+ */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* reference.h - how many hold an object that several threads share.
  *
- * Zero is final: who finds an object in a table whose last holder has let go is refused. So an object is
- * freed after a grace period by whoever gave the last reference back, and looked up under RCU meanwhile.
- * All calls from any thread, beside each other.
+ * Zero is final: who finds an object in a table whose last holder has let go is refused. So an
+ * object is freed after a grace period by whoever gave the last reference back, and looked up under
+ * RCU meanwhile. All calls from any thread, beside each other.
  */
 #ifndef BASE_REFERENCE_H
 #define BASE_REFERENCE_H
@@ -22,9 +22,9 @@ static inline void reference_init(struct reference *ref)
 	atomic_init(&ref->held, 1);
 }
 
-/* Takes another one. False when the last is gone already, which it cannot be while the caller holds one.
- * Relaxed: a reference orders nothing, what it guards was published through RCU or handed over by the
- * caller's own reference.
+/* Takes another one. False when the last is gone already, which it cannot be while the caller holds
+ * one. Relaxed: a reference orders nothing, what it guards was published through RCU or handed over
+ * by the caller's own reference.
  */
 static inline bool reference_get(struct reference *ref)
 {
@@ -38,8 +38,8 @@ static inline bool reference_get(struct reference *ref)
 	return true;
 }
 
-/* Gives one back. True for the last: the caller sees to the end of the object. Release: what this holder did
- * to the object comes before its end; acquire, in the last holder, is the partner.
+/* Gives one back. True for the last: the caller sees to the end of the object. Release: what this
+ * holder did to the object comes before its end; acquire, in the last holder, is the partner.
  */
 static inline bool reference_put(struct reference *ref)
 {

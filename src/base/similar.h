@@ -15,8 +15,8 @@
 /* How far @b is from @a; SIMILAR_NONE when one of them has more than 40 letters. */
 unsigned similar_distance(const char *a, const char *b);
 
-/* True when @known may be meant by @given and is nearer than @*best, which then is its distance: ask
- * for each word that is known and keep the last one that gave true. Short words forgive less.
+/* True when @known may be meant by @given and is nearer than @*best, which then is its distance:
+ * ask for each word that is known and keep the last one that gave true. Short words forgive less.
  */
 bool similar_is_nearer(const char *given, const char *known, unsigned *best);
 

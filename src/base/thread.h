@@ -38,8 +38,8 @@ int thread_start(struct thread *t, const char *name, enum thread_role role, int 
 void thread_join(struct thread *t);
 
 /* For the thread that is already running: main() becomes the control thread. Named, pinned and
- * registered with RCU like a new one, but for its signals. Once per thread, before it starts others;
- * 0, or a negative errno and nothing done.
+ * registered with RCU like a new one, but for its signals. Once per thread, before it starts
+ * others; 0, or a negative errno and nothing done.
  */
 int thread_adopt(const char *name, enum thread_role role, int cpu);
 
@@ -48,7 +48,8 @@ enum thread_role thread_role(void);
 /* Debug builds check it; tests run without a role and may call anything. */
 #define thread_assert_role(role) assert(thread_role() == (role) || thread_role() == THREAD_NONE)
 
-/* Processors this process may run on, at least 1; how the caller itself is pinned does not matter. */
+/* Processors this process may run on, at least 1; how the caller itself is pinned does not matter.
+ */
 unsigned thread_cpu_count(void);
 
 #endif

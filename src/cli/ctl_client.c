@@ -169,8 +169,8 @@ static int filter_sockets(const struct dirent *entry)
 	return is_socket_name(entry->d_name);
 }
 
-/* Nobody listens at this socket any more: a daemon that was killed left it. One that is too busy to take
- * us, or that we may not ask, lives.
+/* Nobody listens at this socket any more: a daemon that was killed left it. One that is too busy to
+ * take us, or that we may not ask, lives.
  */
 static bool is_stale(const char *directory, const char *name)
 {

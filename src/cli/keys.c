@@ -79,8 +79,8 @@ int keys_write_preshared(int out, FILE *messages)
 	return status;
 }
 
-/* All of @in as text. Returns 0 or a negative errno; -EMSGSIZE when it is too long for a key, -EINVAL
- * when it holds a zero byte.
+/* All of @in as text. Returns 0 or a negative errno; -EMSGSIZE when it is too long for a key,
+ * -EINVAL when it holds a zero byte.
  */
 static int read_input(int in, char text[static INPUT_MAX])
 {

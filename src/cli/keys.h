@@ -14,8 +14,8 @@ int genkey_main(int argc, char **argv);
 int pubkey_main(int argc, char **argv);
 int genpsk_main(int argc, char **argv);
 
-/* What they do, on descriptors of the caller's choice. crypto_init() must have succeeded. All return
- * an exit status and write one line to @messages when it is not 0.
+/* What they do, on descriptors of the caller's choice. crypto_init() must have succeeded. All
+ * return an exit status and write one line to @messages when it is not 0.
  */
 
 /* A private key, clamped. Warns when @out is a file that everybody may read. */

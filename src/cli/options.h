@@ -22,8 +22,8 @@ struct option_spec {
 	int value;
 };
 
-/* Reads the options of @argv, whose words are argv[optind] and on then. getopt's messages begin with
- * @program, which takes the place of argv[0]. False after one of them.
+/* Reads the options of @argv, whose words are argv[optind] and on then. getopt's messages begin
+ * with @program, which takes the place of argv[0]. False after one of them.
  */
 bool options_parse(const struct option_spec *known, const char *program, int argc, char **argv);
 

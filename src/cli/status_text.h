@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Writes the interface, a table of links, each peer with a table of its paths, and the drops. Members
- * that are missing, null or of another type show as "-" or not at all. @now is Unix time, for the age
- * of handshakes.
+/* Writes the interface, a table of links, each peer with a table of its paths, and the drops.
+ * Members that are missing, null or of another type show as "-" or not at all. @now is Unix time,
+ * for the age of handshakes.
  */
 void status_print(FILE *out, const json_t *status, time_t now);
 

@@ -37,11 +37,11 @@
 #define SOME_IPS "the addresses that the peer has inside the tunnel"
 
 #define TEXT(which, text) .kind = CONFIG_TEXT, .form = CONFIG_FORM_##which, .allowed = text
-#define KEY               .kind = CONFIG_TEXT | CONFIG_SECRET, .form = CONFIG_FORM_KEY, .allowed = A_KEY
 #define PUBLIC_KEY        TEXT(KEY, A_KEY), .cure = THEIR_KEY
 #define MODES                                                                                  \
 	.kind = CONFIG_WORD, WORDS("aggregate", "bonding", "bonded", "redundant", "failover"), \
 	.meanings = mode_meanings
+#define KEY       .kind = CONFIG_TEXT | CONFIG_SECRET, .form = CONFIG_FORM_KEY, .allowed = A_KEY
 #define KEEPALIVE .kind = CONFIG_INTEGER, .min = 0, .max = 65535
 
 /* Where libcyaml puts the value. */

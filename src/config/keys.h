@@ -4,8 +4,8 @@
  * A key is described here and nowhere else: its place, what it may hold, where libcyaml puts it,
  * what to say about it. Checks and messages (walk.h), the schema of libcyaml (load.h), the man page
  * (page.h) and comments of starter files (starter.h) come from it. A scalar may be of several kinds
- * at once ("auto or a whole number"). The table is constant and needs no other room, so that the man
- * page's writer can be built for the machine that builds.
+ * at once ("auto or a whole number"). The table is constant and needs no other room, so that the
+ * man page's writer can be built for the machine that builds.
  */
 #ifndef CONFIG_KEYS_H
 #define CONFIG_KEYS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* node.h - a value of a configuration file: text, list or mapping, and its place in the file.
  *
- * A file is a tree of them, which tree.h reads. Checks mark what they refuse, so that later ones can
- * ask for what is given and good: one mistake, one message. Depth is bounded while reading, so
+ * A file is a tree of them, which tree.h reads. Checks mark what they refuse, so that later ones
+ * can ask for what is given and good: one mistake, one message. Depth is bounded while reading, so
  * everything that walks a tree may recurse. One thread.
  */
 #ifndef CONFIG_NODE_H

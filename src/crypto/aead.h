@@ -48,10 +48,10 @@ void secret_wipe(void *at, size_t len);
 
 #define SECRET_STACK_LEN (64u << 10) /* bytes: deeper than any reader of keys goes; not tuned */
 
-/* Wipes SECRET_STACK_LEN bytes of stack below the caller's frame. Wiping one's own variables does not
- * reach what others left there: copying goes through vector registers, and whoever saves those - the
- * dynamic linker at the first call of a function of a library, the kernel around a signal handler -
- * writes what was copied last to the stack.
+/* Wipes SECRET_STACK_LEN bytes of stack below the caller's frame. Wiping one's own variables does
+ * not reach what others left there: copying goes through vector registers, and whoever saves those
+ * - the dynamic linker at the first call of a function of a library, the kernel around a signal
+ * handler - writes what was copied last to the stack.
  */
 void secret_wipe_stack(void);
 

@@ -32,8 +32,8 @@ int cipher_choose(enum cipher_library wanted, enum cipher_library *ret);
 /* What one thread carries along to use a library; not shared between threads. */
 struct cipher;
 
-/* @library is one that cipher_choose() gave, never CIPHER_AUTO. NULL without memory or when it is not
- * available.
+/* @library is one that cipher_choose() gave, never CIPHER_AUTO. NULL without memory or when it is
+ * not available.
  */
 struct cipher *cipher_create(enum cipher_library library);
 /* NULL is allowed. Leaves no key behind. */

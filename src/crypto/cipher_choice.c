@@ -36,8 +36,9 @@ static bool gives(struct cipher *cipher, const uint8_t *text, const uint8_t *sea
 	       memcmp(data, text, len) == 0;
 }
 
-/* RFC 8439, appendix A.5: key, nonce and the first 69 bytes of plaintext and ciphertext. The RFC has
- * no vector without additional data, so the tag was computed with OpenSSL and again with libsodium.
+/* RFC 8439, appendix A.5: key, nonce and the first 69 bytes of plaintext and ciphertext. The RFC
+ * has no vector without additional data, so the tag was computed with OpenSSL and again with
+ * libsodium.
  */
 static bool vector_is_right(struct cipher *cipher)
 {
@@ -71,8 +72,8 @@ static bool lengths_are_right(struct cipher *cipher, const uint8_t text[static A
 	return true;
 }
 
-/* True when the opened batch is the text, but for the message at @forged, which is refused and holds
- * none of it.
+/* True when the opened batch is the text, but for the message at @forged, which is refused and
+ * holds none of it.
  */
 static bool batch_is_right(const struct cipher_job jobs[static BATCH_LEN], unsigned forged,
                            const uint8_t text[static ANSWER_MAX])

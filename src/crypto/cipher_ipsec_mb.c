@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* intel-ipsec-mb behind cipher.h.
  *
- * Its job interface: a job is filled in the manager's ring, submitted, and comes back when done. For
- * ChaCha20-Poly1305 it comes back at once, so a batch is a plain loop with one nonce and one tag;
- * would a later version hold jobs back, the flush makes it finish. The burst interface and the
- * direct calls (start, update, finish) are not faster. What all jobs of a batch share is copied from
- * a template. The library's check of each job's arguments is left out: ours are right by
+ * Its job interface: a job is filled in the manager's ring, submitted, and comes back when done.
+ * For ChaCha20-Poly1305 it comes back at once, so a batch is a plain loop with one nonce and one
+ * tag; would a later version hold jobs back, the flush makes it finish. The burst interface and the
+ * direct calls (start, update, finish) are not faster. What all jobs of a batch share is copied
+ * from a template. The library's check of each job's arguments is left out: ours are right by
  * construction.
  */
 #include <assert.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cipher_job.h - the words that cipher.h shares with the libraries behind it: which one, what message. */
+/* cipher_job.h - the words that cipher.h shares with the libraries behind it: which one, what
+ * message.
+ */
 #ifndef CRYPTO_CIPHER_JOB_H
 #define CRYPTO_CIPHER_JOB_H
 

@@ -28,8 +28,8 @@ static bool is_answer(const uint8_t *got, size_t len, const char *hex)
 	return from_hex(want, hex) == len && memcmp(got, want, len) == 0;
 }
 
-/* RFC 7693, appendix B. It has none for keyed hashing of "abc": that one was computed with CPython's
- * hashlib, key 00 01 .. 1f.
+/* RFC 7693, appendix B. It has none for keyed hashing of "abc": that one was computed with
+ * CPython's hashlib, key 00 01 .. 1f.
  */
 static bool blake2s_answers(void)
 {

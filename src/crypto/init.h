@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* init.h - the one call that readies the room: random numbers, libsodium, and answers that are known.
+/* init.h - the one call that readies the room: random numbers, libsodium, and answers that are
+ * known.
  *
  * Nothing else of the room may be used before it, nor after it failed.
  */

@@ -56,7 +56,8 @@ bool keypair_get(struct keypair *kp)
 
 int keypair_accept_lanes(struct keypair *kp)
 {
-	/* Nothing of it is touched before counters get there, so a peer at rest needs none of it. */
+	/* Nothing of it is touched before counters get there, so a peer at rest needs none of it.
+	 */
 	void *bits =
 		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

@@ -56,8 +56,8 @@ void noise_identity_init(struct noise_identity *self, const uint8_t private_key[
 void noise_remote_init(struct noise_remote *remote, const struct noise_identity *self,
                        const uint8_t public_key[static KEY_LEN], const uint8_t *preshared_key);
 
-/* Fills @msg but for its MACs. @ephemeral is a fresh random private key. Returns 0, or -EKEYREJECTED
- * when the peer's key is of low order.
+/* Fills @msg but for its MACs. @ephemeral is a fresh random private key. Returns 0, or
+ * -EKEYREJECTED when the peer's key is of low order.
  */
 int noise_create_initiation(struct noise_handshake *hs, const struct noise_identity *self,
                             const struct noise_remote *remote,
@@ -65,8 +65,8 @@ int noise_create_initiation(struct noise_handshake *hs, const struct noise_ident
                             const uint8_t timestamp[static TAI64N_LEN], uint32_t local_index,
                             struct message_initiation *msg);
 
-/* First half: decrypts the sender's static key. Costs one DH. Returns 0, -EKEYREJECTED (low order) or
- * -EBADMSG (not for us, or forged).
+/* First half: decrypts the sender's static key. Costs one DH. Returns 0, -EKEYREJECTED (low order)
+ * or -EBADMSG (not for us, or forged).
  */
 int noise_open_initiation(struct noise_initiation *ret, const struct noise_identity *self,
                           const struct message_initiation *msg);
@@ -83,8 +83,8 @@ int noise_create_response(struct noise_handshake *hs, const struct noise_remote 
                           const uint8_t ephemeral[static KEY_LEN], uint32_t local_index,
                           struct message_response *msg);
 
-/* @hs as created; unchanged unless 0 is returned, so that a forged response harms nothing. Returns 0,
- * -EKEYREJECTED or -EBADMSG.
+/* @hs as created; unchanged unless 0 is returned, so that a forged response harms nothing. Returns
+ * 0, -EKEYREJECTED or -EBADMSG.
  */
 int noise_consume_response(struct noise_handshake *hs, const struct noise_identity *self,
                            const struct noise_remote *remote, const struct message_response *msg);

@@ -24,7 +24,8 @@ void replay_init(struct replay_window *win, uint64_t *storage, uint32_t words)
 	*win = (struct replay_window){.seen = storage, .words = words};
 }
 
-/* Makes @counter, which is not below @next, the newest. A jump over the whole ring clears it once. */
+/* Makes @counter, which is not below @next, the newest. A jump over the whole ring clears it once.
+ */
 static void advance(struct replay_window *win, uint64_t counter)
 {
 	uint64_t from = win->next ? (win->next - 1) / WORD_BITS : 0;

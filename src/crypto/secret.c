@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks of cells come from mmap() and are never given back: the arena stays as large as it once had
- * to be. A free cell is all zero but for the link to the next one.
+/* Chunks of cells come from mmap() and are never given back: the arena stays as large as it once
+ * had to be. A free cell is all zero but for the link to the next one.
  */
 #include "crypto/secret.h"
 

@@ -530,8 +530,8 @@ Test(log, writer_keeps_the_order_and_writes_what_was_said_before_the_stop)
 	cr_expect(eq(u64, log_lost(), 0));
 }
 
-/* Lines @first to @count - 1 in order; where some are missing a line tells how many, @lost in all. Which are
- * missing depends on when the writer begins to take them.
+/* Lines @first to @count - 1 in order; where some are missing a line tells how many, @lost in all.
+ * Which are missing depends on when the writer begins to take them.
  */
 static void expect_all_lines(unsigned first, unsigned count, uint64_t lost)
 {
@@ -605,8 +605,9 @@ static void take_two_lines(void *arg)
 		*(unsigned *)arg += read(pipe_read, text, sizeof text) > 0;
 }
 
-/* The pipe holds one line, so that the writer, which has found the ring empty, waits for room to tell
- * of those that were lost. What is said then is no news to it when it gets on, unless it looks again.
+/* The pipe holds one line, so that the writer, which has found the ring empty, waits for room to
+ * tell of those that were lost. What is said then is no news to it when it gets on, unless it looks
+ * again.
  */
 Test(log, what_is_said_while_lost_lines_are_told_is_flushed)
 {

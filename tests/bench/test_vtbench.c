@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The program itself, from the outside: VTBENCH names it. Figures are looked at only for being figures. */
+/* The program itself, from the outside: VTBENCH names it. Figures are looked at only for being
+ * figures.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>

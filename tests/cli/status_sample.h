@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* status_sample.h - a status object with something of everything, and how it is printed for people. */
+/* status_sample.h - a status object with something of everything, and how it is printed for people.
+ */
 #ifndef TESTS_CLI_STATUS_SAMPLE_H
 #define TESTS_CLI_STATUS_SAMPLE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cross_rig.h - a document whose values are good by themselves, for one part of the checks across them.
+/* cross_rig.h - a document whose values are good by themselves, for one part of the checks across
+ * them.
  *
  * Only the sections that a text has are walked, so that nothing is missing which the part does not
  * look at.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* node_rig.h - a text as a tree of nodes with a report, and the messages of one part of the checks. */
+/* node_rig.h - a text as a tree of nodes with a report, and the messages of one part of the checks.
+ */
 #ifndef TESTS_CONFIG_NODE_RIG_H
 #define TESTS_CONFIG_NODE_RIG_H
 

@@ -168,8 +168,9 @@ static bool memory_holds(const unsigned char *masked, size_t len)
 	return is_found;
 }
 
-/* Writes a good file with the same fresh secret in many places, far from its start, so that whatever
- * is not wiped is unlikely to be overwritten by chance. Leaves only the masked text of the secret.
+/* Writes a good file with the same fresh secret in many places, far from its start, so that
+ * whatever is not wiped is unlikely to be overwritten by chance. Leaves only the masked text of the
+ * secret.
  */
 static void write_masked(unsigned char masked[static KEY_TEXT_LEN - 1])
 {

@@ -78,8 +78,8 @@ Test(aead, seals_and_opens_the_vector_of_the_xchacha_draft)
 	}
 }
 
-/* One sealed message. No byte of the text is zero or 0xa5, the two values a refused buffer may hold:
- * cleared or untouched.
+/* One sealed message. No byte of the text is zero or 0xa5, the two values a refused buffer may
+ * hold: cleared or untouched.
  */
 struct sealed {
 	uint8_t key[KEY_LEN];
@@ -386,8 +386,8 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static uintptr_t 
 	return at;
 }
 
-/* How many pieces of 16 bytes of it are there: single bytes of an address may look like it. The kernel looks:
- * to us it is no memory any more.
+/* How many pieces of 16 bytes of it are there: single bytes of an address may look like it. The
+ * kernel looks: to us it is no memory any more.
  */
 static size_t litter_left(uintptr_t at)
 {

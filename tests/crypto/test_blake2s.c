@@ -133,7 +133,8 @@ static void selftest_sequence(uint8_t *out, size_t len, uint32_t seed)
 	}
 }
 
-/* The appendix hashes every hash, of four lengths and keyed or not; so this is the oracle's test. */
+/* The appendix hashes every hash, of four lengths and keyed or not; so this is the oracle's test.
+ */
 Test(blake2s, oracle_passes_the_self_test_of_rfc_7693)
 {
 	static const size_t out_lens[] = {16, 20, 28, 32}, in_lens[] = {0, 3, 64, 65, 255, 1024};

@@ -68,7 +68,8 @@ static bool slot_is_intact(const struct slot *slot, size_t len)
 	return true;
 }
 
-/* No byte of a text is zero or has its high bit: neither a wiped byte nor a guard looks like one. */
+/* No byte of a text is zero or has its high bit: neither a wiped byte nor a guard looks like one.
+ */
 static void make_text(struct test_random *random, uint8_t *out, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

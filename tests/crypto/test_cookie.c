@@ -184,8 +184,8 @@ Test(cookie, one_wrong_bit_spoils_mac1_or_mac2)
 	cr_assert(eq(int, check(&p, start_ns), COOKIE_MAC2_GOOD));
 }
 
-/* Before a secret was drawn it is all zero, and so everybody's. A host that has just booted must not
- * take that for a young secret.
+/* Before a secret was drawn it is all zero, and so everybody's. A host that has just booted must
+ * not take that for a young secret.
  */
 Test(cookie, cookie_of_a_zero_secret_is_not_taken)
 {

@@ -216,7 +216,8 @@ Test(noise, one_wrong_bit_before_mac2_is_refused_by_mac1)
 	}
 }
 
-/* Everybody who knows the responder's public key can make MAC1. The sealed parts must hold alone. */
+/* Everybody who knows the responder's public key can make MAC1. The sealed parts must hold alone.
+ */
 Test(noise, one_wrong_bit_in_an_initiation_is_refused_and_changes_nothing)
 {
 	struct exchange x = exchange_of(&noise_vectors[1]);

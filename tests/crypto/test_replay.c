@@ -104,8 +104,8 @@ static void oracle_widen(uint32_t old_bits, uint32_t bits)
 	oracle.lateness = REPLAY_LATENESS(bits);
 }
 
-/* Mostly the next ones, some lost, many late, some about the edge of the window, now and then a jump
- * beyond it. Relative to the newest of the stretch, and inside it.
+/* Mostly the next ones, some lost, many late, some about the edge of the window, now and then a
+ * jump beyond it. Relative to the newest of the stretch, and inside it.
  */
 static uint64_t draw(uint32_t bits)
 {

@@ -22,7 +22,9 @@ static void init_crypto(void)
 
 TestSuite(secret, .init = init_crypto);
 
-/* The sanitizers' runtimes make mlock() do nothing and say yes: tests of locking are not built there. */
+/* The sanitizers' runtimes make mlock() do nothing and say yes: tests of locking are not built
+ * there.
+ */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_LOCK 0
 #else

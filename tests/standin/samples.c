@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that end in every way there is; check-standin knows how. Those that are to fail are named so. */
+/* Tests that end in every way there is; check-standin knows how. Those that are to fail are named
+ * so.
+ */
 #include "criterion/new/assert.h"
 #include "criterion/parameterized.h"
 #include "criterion/redirect.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The runner behind criterion.h of this directory: each test in a process of its own, results as TAP.
+/* The runner behind criterion.h of this directory: each test in a process of its own, results as
+ * TAP.
  *
- * A test has passed when its process ends by itself with PASSED, which is not 0: exit(0) in the code under
- * test is no success.
+ * A test has passed when its process ends by itself with PASSED, which is not 0: exit(0) in the
+ * code under test is no success.
  */
 #include "criterion/new/assert.h"
 #include "criterion/redirect.h"

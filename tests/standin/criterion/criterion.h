@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* criterion.h - what our tests use of Criterion, for machines that it does not exist for.
  *
- * Debian has no Criterion for armhf and s390x, and it starts each test as a program of its own, which a
- * cross build under qemu-user cannot. Here each test is a fork of the runner (standin.c). With Criterion
- * the tests are built against that: it says more, and this is to be no framework.
+ * Debian has no Criterion for armhf and s390x, and it starts each test as a program of its own,
+ * which a cross build under qemu-user cannot. Here each test is a fork of the runner (standin.c).
+ * With Criterion the tests are built against that: it says more, and this is to be no framework.
  */
 #ifndef STANDIN_CRITERION_H
 #define STANDIN_CRITERION_H
