@@ -46,8 +46,14 @@ unsigned watch_list(struct watch *watch, struct link *ret[])
 	uint32_t mask = atomic_load_explicit(&watch->links, memory_order_acquire);
 	unsigned len = 0;
 
-	for (; mask; mask &= mask - 1)
-		ret[len++] = &watch->link[__builtin_ctz(mask)];
+	for (; mask; mask &= mask - 1) {
+		struct link *link = &watch->link[__builtin_ctz(mask)];
+
+		if (link_is_stopping(link))
+			watch_return(link);
+		else
+			ret[len++] = link;
+	}
 	return len;
 }
 

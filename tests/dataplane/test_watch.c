@@ -168,6 +168,20 @@ Test(watch, dispatcher_with_its_hands_full_returns_all_links)
 	}
 }
 
+/* The word of it may have been taken for another's before the watch had the link. */
+Test(watch, link_that_stops_is_given_back_instead_of_listed)
+{
+	struct link *list[LINK_PAIRS_MAX];
+
+	for (unsigned i = 0; i < LINKS; i++)
+		watch_give(link_of(i));
+	atomic_store(&link_of(1)->is_stopping, true);
+	cr_expect(eq(uint, watch_list(link_of(0)->watch, list), 1));
+	cr_expect(eq(ptr, list[0], link_of(0)));
+	cr_expect(not(watch_has(link_of(1))));
+	cr_expect(watch_has(link_of(0)));
+}
+
 /* All that waits in the socket when a thread begins is its own. */
 Test(watch, what_came_before_the_start_is_received_in_order)
 {
