@@ -40,8 +40,8 @@ void watch_give(struct link *link);
 /* RX thread: the socket of a link that the watch has is another one now. */
 void watch_look_again(struct link *link);
 
-/* The watch: the links it has, at most LINK_PAIRS_MAX, into @ret. Returns how many. Those that stop are
- * given back: who tells of that may do so before they are looked at, so look before each sleep.
+/* The watch: the links it has, at most LINK_PAIRS_MAX, into @ret. Returns how many. Those that stop
+ * are given back: who tells of that may do so before they are looked at, so look before each sleep.
  */
 unsigned watch_list(struct watch *watch, struct link *ret[]);
 
