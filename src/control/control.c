@@ -174,10 +174,10 @@ static int add_peer(struct reconciler *by, const struct change_list *list,
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < (*peer)->config->endpoint_count; i++) {
-		struct desired_endpoint *endpoint = &(*peer)->config->endpoints[i];
+	for (size_t i = 0; i < change->new_peer->endpoint_count; i++) {
+		const char *link = desired_endpoint_link(list->to, &change->new_peer->endpoints[i]);
 
-		endpoint->link = links_find(control, desired_endpoint_link(list->to, endpoint));
+		(*peer)->endpoints.known[i].link = links_find(control, link);
 	}
 	key_index_add(&control->by_key, (*peer)->set.public_key, *peer);
 	control->peer_count++;

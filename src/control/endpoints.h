@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoints.h - from the configured endpoints of a peer to paths: names are resolved, and each link
- * that an endpoint is meant for gets a path to one of its addresses.
+/* endpoints.h - the configured endpoints of a peer: when a name is asked for, which addresses are
+ * known, and which of them a path over a link leads to.
  *
  * Each path takes the first address that its link can reach, so one name may give IPv6 to one link
  * and IPv4 to another. It keeps the address as long as it is answered there; then it tries the
- * next, and after the last the first again: at each retry of a handshake, in a bonded session when
- * it falls or has not been proved for health_check_timeout, and when the system refuses to send
- * there.
+ * next, and after the last the first again. What stands in the places of the peer's paths is handed
+ * in as facts, what is to be done about them is the caller's (peer_endpoints.h): nothing is led
+ * anywhere here and nobody is asked.
  *
- * All functions: control thread.
+ * Time as argument. One thread (control): the system is asked for routes.
  */
 #ifndef CONTROL_ENDPOINTS_H
 #define CONTROL_ENDPOINTS_H
@@ -16,7 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/desired.h"
 #include "control/resolve.h"
+#include "control/uplink.h"
+#include "dataplane/route.h"
+#include "sched/health.h"
 #include "vtrunkd/limits.h"
 
 /* An endpoint of which no address is known is asked for again after this, and after the second one
@@ -25,11 +29,10 @@
 #define ENDPOINT_ASK_SOON_NS  (5 * NS_PER_S)
 #define ENDPOINT_ASK_AGAIN_NS (30 * NS_PER_S)
 
-struct path;
-struct peer;
-
 /* What is known of one configured endpoint. */
-struct peer_endpoint {
+struct known_endpoint {
+	char *text;     /* "HOST:PORT" */
+	int link;       /* id of the uplink that it is meant for; -1: of each that can reach it */
 	unsigned count; /* addresses of the last good answer; 0: none yet */
 	struct endpoint address[RESOLVE_ENDPOINTS_MAX];
 	bool is_asked;     /* an answer is still to come */
@@ -37,41 +40,103 @@ struct peer_endpoint {
 	uint64_t asked_ns; /* when it was asked for last; 0: never */
 };
 
-/* Makes room in @peer for what is learnt of its endpoints. Returns 0 or -ENOMEM. */
-int endpoints_init(struct peer *peer);
-void endpoints_fini(struct peer *peer);
+/* All zero: none. */
+struct endpoints {
+	struct known_endpoint *known; /* in the order of the configuration */
+	unsigned count;
+};
 
-/* Asks for the addresses of those endpoints of @peer that are due: of all at first, then at most
- * every 30 s of one that is not answered on a link, whatever works on others. The answers lead to
- * endpoints_answered(). Returns when it wants to be asked again.
+/* What stands in one of the places of the peer's paths. */
+struct endpoint_path {
+	const struct route *route; /* NULL: nothing */
+	int endpoint;              /* whose address that is; -1: learnt from the peer */
+	bool has_target;           /* it leads there, else it is a candidate */
+	bool is_answered;
+	bool can_leave; /* the sockets of its link are there to send on */
+};
+
+struct endpoint_facts {
+	struct endpoint_path path[PATHS_MAX];
+	bool is_at_one_place; /* a plain peer with a session: other paths are not answered anyway */
+	bool is_silent;       /* the second initiation in a row is on its way */
+};
+
+/* Copies @wanted, whose links are ids of uplinks. Returns 0 or -ENOMEM, with nothing kept. */
+int endpoints_init(struct endpoints *endpoints, const struct desired_endpoint *wanted,
+                   size_t count);
+void endpoints_fini(struct endpoints *endpoints);
+
+/* How many addresses are known of endpoint @e, any number. */
+unsigned endpoints_addresses(const struct endpoints *endpoints, int e);
+
+/* Whether endpoint @e is meant for that link. */
+bool endpoints_is_for(const struct endpoints *endpoints, unsigned e, unsigned uplink);
+
+/* Sets in @ret the families of the numeric endpoints that link @uplink is to reach. True when any
+ * endpoint is meant for it.
  */
-uint64_t endpoints_service(struct peer *peer, uint64_t now_ns);
+bool endpoints_families(const struct endpoints *endpoints, unsigned uplink,
+                        bool ret[LINK_FAMILIES]);
 
-/* Which peer an answer is for: its id. */
-static inline uint32_t endpoints_peer_id(const struct resolve_answer *answer)
-{
-	return (uint32_t)(answer->id >> 32);
-}
+/* ---- which address ---- */
 
-/* An answer of the resolver to a question of this peer. */
-void endpoints_answered(struct peer *peer, const struct resolve_answer *answer, uint64_t now_ns);
+#define ENDPOINT_NEW_PATH -1
 
-/* Routes, addresses or devices of the system have changed: paths of @peer that are not answered
- * look for an address that can be reached now.
+/* The address that a path of endpoint @e over @uplink has to lead to from now on; NULL: all is
+ * well, or there is none. @ret_place: its place, ENDPOINT_NEW_PATH when it is to be made.
  */
-void endpoints_network_changed(struct peer *peer, uint64_t now_ns);
+const struct endpoint *endpoints_choose(const struct endpoints *endpoints, unsigned e,
+                                        const struct uplink *uplink,
+                                        const struct endpoint_facts *facts, int *ret_place);
 
-/* The next initiation is about to be sent: those of @peer's paths where the one before was not
- * answered, or could not be sent, try their next addresses.
+/* The address behind that of the path in @place, which is over @uplink, round the list of those
+ * that the link can reach; NULL: there is no other, or the path is no configured one.
  */
-void endpoints_retry(struct peer *peer, uint64_t now_ns);
+const struct endpoint *endpoints_next(const struct endpoints *endpoints, unsigned place,
+                                      const struct uplink *uplink,
+                                      const struct endpoint_facts *facts);
 
-/* Looks after a path of a bonded session; returns when it wants to be asked again. */
-uint64_t endpoints_service_path(struct peer *peer, struct path *path, uint64_t now_ns);
-
-/* The system refused to send on @path. True when it leads to another address now, and need not
- * rest; false when there is none that was not refused in this round.
+/* When a path of a bonded session that leads to an address of endpoint @e, any number, is to try
+ * the next: at once (0) when it falls, after @timeout_ns when it has not been proved. NEVER_NS: it
+ * stays.
  */
-bool endpoints_refused(struct peer *peer, struct path *path, uint64_t now_ns);
+uint64_t endpoints_leave_at(const struct endpoints *endpoints, int e,
+                            const struct path_health *health, uint64_t timeout_ns);
+
+/* ---- names ---- */
+
+/* When to ask for the addresses of endpoint @e: of each at first, then at most every 30 s of one
+ * that is not answered on a link, whatever works on others. NEVER_NS: not now.
+ */
+uint64_t endpoints_ask_at(const struct endpoints *endpoints, unsigned e,
+                          const struct uplinks *uplinks, const struct endpoint_facts *facts);
+
+/* What is to be asked of the resolver. */
+struct endpoint_question {
+	char host[RESOLVE_HOST_LEN];
+	uint16_t port;
+};
+
+enum endpoints_asked {
+	ENDPOINTS_KNOWN,   /* it has a numeric address, which is its own answer */
+	ENDPOINTS_LOOK_UP, /* @ret is for the resolver, whose answer goes to endpoints_take() */
+	ENDPOINTS_NO_NAME, /* it has a name that no resolver takes, so nothing is asked */
+};
+
+/* Endpoint @e is asked for now. */
+enum endpoints_asked endpoints_ask(struct endpoints *endpoints, unsigned e, uint64_t now_ns,
+                                   struct endpoint_question *ret);
+
+/* The resolver could not be asked: without memory, say. The next time is due. */
+void endpoints_not_asked(struct endpoints *endpoints, unsigned e);
+
+enum endpoints_learnt {
+	ENDPOINTS_LEARNT,       /* which addresses it has now */
+	ENDPOINTS_FAILED,       /* the first of failures in a row, none is known */
+	ENDPOINTS_KEPT,         /* the same, and those of the last good answer stay */
+	ENDPOINTS_FAILED_AGAIN, /* one more */
+};
+enum endpoints_learnt endpoints_take(struct endpoints *endpoints, unsigned e,
+                                     const struct resolve_answer *answer);
 
 #endif

@@ -210,28 +210,14 @@ int links_find(const struct control *control, const char *name)
 	return -1;
 }
 
-/* The families of the numeric endpoints that link @id is to reach. One that is meant for nothing waits
- * to be contacted, over IPv4.
- */
+/* One that no endpoint is meant for waits to be contacted, over IPv4. */
 static void families_of_endpoints(const struct control *control, unsigned id,
                                   bool ret[LINK_FAMILIES])
 {
 	bool has_endpoint = false;
 
-	for (size_t i = 0; i < control->peer_count; i++) {
-		const struct desired_peer *peer = control->peers[i]->config;
-
-		for (size_t k = 0; k < peer->endpoint_count; k++) {
-			const struct desired_endpoint *e = &peer->endpoints[k];
-			struct endpoint ep;
-
-			if (e->link >= 0 && (unsigned)e->link != id)
-				continue;
-			has_endpoint = true;
-			if (endpoint_parse(e->address, 0, &ep) == 0)
-				ret[endpoint_family(&ep) == AF_INET6] = true;
-		}
-	}
+	for (size_t i = 0; i < control->peer_count; i++)
+		has_endpoint |= endpoints_families(&control->peers[i]->endpoints, id, ret);
 	ret[0] |= !has_endpoint;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "control/endpoints.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
@@ -65,6 +65,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_PATH_RESTS] = {rest_path, tell_path_rests, publish_paths},
 	[NEWS_PATH_SHARES] = {tell_path_shares},
 	[NEWS_SOURCE_STALE] = {tell_source, forget_source},
+	[NEWS_ADDRESS_FOUND] = {look_there},
 	[NEWS_NO_ADDRESS] = {tell_no_address},
 	[NEWS_NAME_FAILED] = {tell_addresses_kept},
 	[NEWS_NO_PATH] = {tell_no_path},
@@ -149,7 +150,8 @@ int peer_create(struct control *control, const struct desired *wanted,
 	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||
-	    !peer->config || endpoints_init(peer)) {
+	    !peer->config ||
+	    endpoints_init(&peer->endpoints, config->endpoints, config->endpoint_count)) {
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
@@ -174,7 +176,7 @@ void peer_destroy(struct peer *peer)
 	}
 	handshake_fini(&peer->handshake);
 	secret_free(peer->remote);
-	endpoints_fini(peer);
+	endpoints_fini(&peer->endpoints);
 	desired_peer_free(peer->config);
 	free(peer);
 }
@@ -206,7 +208,7 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	 */
 	peer_take_signs(peer, now_ns);
 	/* First: it may begin a handshake, with deadlines of its own. */
-	next = endpoints_service(peer, now_ns);
+	next = peer_endpoints_service(peer, now_ns);
 	peer_extend_initiation(peer, now_ns);
 	due = peer_verdict_service(peer, now_ns);
 	next = due < next ? due : next;

@@ -13,6 +13,7 @@
 #include "config/desired.h"
 #include "control/answered.h"
 #include "control/effects.h"
+#include "control/endpoints.h"
 #include "control/frames.h"
 #include "control/handshake.h"
 #include "control/paths.h"
@@ -26,7 +27,6 @@
 #include "sched/health.h"
 
 struct control;
-struct peer_endpoint;
 
 #define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
 
@@ -71,7 +71,7 @@ struct peer {
 
 	struct paths paths;
 	bool is_unreachable;            /* told so in the log */
-	struct peer_endpoint *endpoint; /* one for each in the configuration, see endpoints.h */
+	struct endpoints endpoints;
 	struct health_settings health_settings;
 	uint64_t sampled_ns; /* when its rates were worked out */
 };
@@ -119,6 +119,7 @@ enum peer_news {
 	NEWS_PATH_RESTS,     /* refused again and again */
 	NEWS_PATH_SHARES,    /* a line with another one, it seems */
 	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
+	NEWS_ADDRESS_FOUND,  /* an endpoint leads to where it did not before */
 	NEWS_NO_ADDRESS,     /* of an endpoint, as its name could not be resolved */
 	NEWS_NAME_FAILED,    /* the same, of one with addresses known from before */
 	NEWS_NO_PATH,        /* the last one that could carry data is gone */

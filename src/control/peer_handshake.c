@@ -313,6 +313,13 @@ STEP(abandon_attempt)
 	handshake_abandon(&peer->handshake);
 }
 
+STEP(look_there)
+{
+	if (!session_is_alive(&peer->session, n->now_ns) && !peer->session.next &&
+	    !peer->handshake.is_pending)
+		peer_initiate(peer, false, n->now_ns);
+}
+
 STEP(expect_return)
 {
 	if (peer->set.endpoint_count)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 
-#include "control/endpoints.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 #include "control/peer_steps.h"
@@ -43,7 +43,7 @@ void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t
 		return;
 	is_final = path_count_refusal(
 		path, counter_read(&peer->dp->path[path_id(&peer->paths, path)].tx_packets));
-	if (is_final && endpoints_refused(peer, path, now_ns)) {
+	if (is_final && peer_leave_refused(peer, path, now_ns)) {
 		path->refusals = 0;
 		return;
 	}

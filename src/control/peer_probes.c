@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_probes.h"
 
-#include "control/endpoints.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 #include "control/peer_steps.h"
@@ -48,7 +48,7 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 	}
 	if (health_tick(&path->health, &peer->health_settings, now_ns))
 		peer_hears(peer, NEWS_PATH_CHANGED, &(struct news){.now_ns = now_ns, .path = path});
-	other_ns = endpoints_service_path(peer, path, now_ns);
+	other_ns = peer_service_address(peer, path, now_ns);
 	if (path->health.probe_at_ns <= now_ns && !send_probe(peer, path, now_ns))
 		return now_ns + MEMORY_RETRY_NS;
 	due_ns = health_deadline_ns(&path->health, &peer->health_settings);

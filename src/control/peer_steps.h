@@ -39,6 +39,7 @@ STEP(note_heard);
 STEP(be_reachable);
 STEP(be_unreachable);
 STEP(abandon_attempt);
+STEP(look_there);    /* where an address was found, unless there is a session or may be soon */
 STEP(expect_return); /* of a peer that stopped, if it is ours to reach */
 
 /* ---- peer_timers.c ---- */

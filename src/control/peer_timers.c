@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_timers.h"
 
-#include "control/endpoints.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/peer_steps.h"
 #include "control/peer_told.h"
@@ -95,7 +95,7 @@ STEP(retry)
 
 	if (hs->attempts == UNANSWERED_TOLD && hs->is_pending && !peer->is_unreachable)
 		peer_hears(peer, NEWS_UNANSWERED, n);
-	endpoints_retry(peer, n->now_ns);
+	peer_try_next_addresses(peer, n->now_ns);
 	if (hs->attempts >= MAX_TIMER_HANDSHAKES)
 		peer_hears(peer, NEWS_GAVE_UP, n);
 	else

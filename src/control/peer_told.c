@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/key_text.h"
-#include "control/endpoints.h"
 
 #define CLOCK_TEXT_LEN 32u
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "control/control.h"
-#include "control/endpoints.h"
+#include "control/peer_endpoints.h"
 #include "control/uplink.h"
 #include "crypto/aead.h"
 #include "dataplane/engine.h"
@@ -55,7 +55,7 @@ static void link_refused(struct effects *fx, const struct link *link, int error,
 {
 	uplink_refused(uplink_of(&control(fx)->uplinks, link), link, error, now_ns);
 	for (size_t i = 0; i < control(fx)->peer_count; i++)
-		endpoints_network_changed(control(fx)->peers[i], now_ns);
+		peer_place_again(control(fx)->peers[i], now_ns);
 }
 
 static int resolve(struct effects *fx, uint64_t id, const char *host, uint16_t port)

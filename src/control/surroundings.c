@@ -6,8 +6,8 @@
 #include <sys/epoll.h>
 
 #include "control/control.h"
-#include "control/endpoints.h"
 #include "control/interface.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_links.h"
 #include "dataplane/statistics.h"
 
@@ -49,7 +49,7 @@ void surroundings_changed(struct control *control, const struct netif_event *eve
 		own_device_changed(control, event, now_ns);
 	uplinks_netif_event(&control->uplinks, event, now_ns);
 	for (size_t i = 0; i < control->peer_count; i++)
-		endpoints_network_changed(control->peers[i], now_ns);
+		peer_place_again(control->peers[i], now_ns);
 	deadline_set(&control->loop.deadlines, &around->look_around,
 	             around->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
 }
@@ -77,11 +77,11 @@ static struct peer *find_peer_by_id(const struct control *control, uint32_t id)
 void surroundings_answered(struct control *control, const struct resolve_answer *answer,
                            uint64_t now_ns)
 {
-	struct peer *peer = find_peer_by_id(control, endpoints_peer_id(answer));
+	struct peer *peer = find_peer_by_id(control, peer_id_of_answer(answer));
 
 	if (!peer)
 		return;
-	endpoints_answered(peer, answer, now_ns);
+	peer_take_addresses(peer, answer, now_ns);
 	peer_service(peer, now_ns);
 }
 

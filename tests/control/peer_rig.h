@@ -20,8 +20,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "control/control.h"
-#include "control/endpoints.h"
 #include "control/links.h"
+#include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
 #include "control/peer_links.h"
@@ -158,7 +158,8 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, peer_create(&rig->control, &rig->config, &rig->config_peer, &rig->peer),
 	             0));
 	for (unsigned i = 0; i < RIG_LINKS; i++)
-		rig->peer->endpoint[i].is_asked = true; /* and never answered: see rig_path() */
+		rig->peer->endpoints.known[i].is_asked =
+			true; /* and never answered: see rig_path() */
 	rig->peers[0] = rig->peer;
 	rig->control.peers = rig->peers;
 	rig->control.peer_count = 1;

@@ -1,78 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* Each test runs in a network namespace of its own, where 127.0.0.0/8 is all that can be reached. A
- * peer has two endpoints that are host names; the test plays the resolver.
+/* Endpoints without a peer: two links, and places of paths that the test fills. Each test runs in a
+ * network namespace of its own, where 127.0.0.0/8 is all that can be reached.
  */
 #include "control/endpoints.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/rcu.h"
-#include "control/control.h"
-#include "control/links.h"
 #include "control/netif.h"
-#include "control/peer_handshake.h"
-#include "control/peer_paths.h"
-#include "crypto/aead.h"
-#include "crypto/init.h"
-#include "crypto/secret.h"
-#include "links_rig.h"
 
+#define NOW        (1000 * NS_PER_S)
 #define TIMEOUT_NS (5 * NS_PER_S)
 
-static struct desired_link links[] = {{.name = "lte", .weight = 1}};
-static char first[] = "first.test:7", second[] = "second.test:7";
-static struct desired_endpoint names[] = {{.link = -1, .address = first},
-                                          {.link = -1, .address = second}};
-static struct desired_peer config_peer = {
-	.name = "office", .endpoints = names, .endpoint_count = 2};
-static struct desired config = {.links = links,
-                                .link_count = 1,
-                                .peers = &config_peer,
-                                .peer_count = 1,
-                                .error_backoff_ns = 5 * NS_PER_S,
-                                .health_interval_ns = NS_PER_S,
-                                .health_timeout_ns = TIMEOUT_NS};
-static struct control control;
-static struct peer *peer;
-static uint64_t now_ns;
+static char first[] = "first.test:7", second[] = "second.test:8", numeric[] = "127.0.0.9:9",
+	    no_name[] = "no-port";
+static struct desired_endpoint wanted[] = {{.link = -1, .address = first},
+                                           {.link = 1, .address = second},
+                                           {.link = 0, .address = numeric},
+                                           {.link = 0, .address = no_name}};
+static struct endpoints endpoints;
+static struct link sockets[2 * LINK_FAMILIES];
+static struct uplinks uplinks;
+static struct uplink_effects no_effects;
+static struct endpoint_facts facts;
+static struct route routes[PATHS_MAX];
 
-/* A kernel that was started with ipv6.disable=1. */
-static bool lacks_ipv6;
-
-int socket(int family, int type, int protocol)
+static void add_link(const char *name)
 {
-	int (*real)(int, int, int);
+	struct uplink_settings set = {.weight = 1};
+	struct link *pair[LINK_FAMILIES];
 
-	if (family == AF_INET6 && lacks_ipv6) {
-		errno = EAFNOSUPPORT;
-		return -1;
+	strcpy(set.name, name);
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		pair[i] = &sockets[uplinks.count * LINK_FAMILIES + i];
+		pair[i]->id = uplinks.count * LINK_FAMILIES + i;
 	}
-	*(void **)&real = dlsym(RTLD_NEXT, "socket");
-	return real(family, type, protocol);
-}
-
-static void make_keys(void)
-{
-	uint8_t private_key[KEY_LEN] = {1};
-
-	dh_clamp(private_key);
-	control.identity = secret_alloc(sizeof *control.identity);
-	noise_identity_init(control.identity, private_key);
-	private_key[1] = 1;
-	dh_public(config_peer.public_key, private_key);
+	uplinks_add(&uplinks, &set, pair, NOW);
 }
 
 static void start(void)
 {
-	struct engine_settings set = {
-		.tun = {.queues = 1}, .mtu = 1420, .workers = 1, .cipher = CIPHER_SODIUM};
 	struct netif lo;
 
 	if (geteuid() != 0)
@@ -82,324 +54,316 @@ static void start(void)
 	cr_assert(eq(int, netif_init(&lo, "lo"), 0));
 	cr_assert(eq(int, netif_bring_up(&lo), 0));
 	netif_fini(&lo);
-	cr_assert(eq(int, crypto_init(), 0));
-	rcu_register_thread();
-	make_keys();
-	cr_assert(eq(int, loop_init(&control.loop), 0));
-	now_ns = control.loop.now_ns;
-	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
-	cr_assert(eq(int, resolve_create(&control.resolver), 0));
-	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
-	make_links(&control, &config);
-	cr_assert(eq(int, peer_create(&control, &config, &config_peer, &peer), 0));
-	control.peers = &peer;
-	control.peer_count = 1;
+	uplinks_init(&uplinks, &no_effects);
+	add_link("dsl");
+	add_link("lte");
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		facts.path[i].endpoint = -1;
+	cr_assert(eq(int, endpoints_init(&endpoints, wanted, 4), 0));
 }
 
 static void stop(void)
 {
-	if (!control.engine)
-		return;
-	engine_stop(control.engine);
-	resolve_destroy(control.resolver);
-	peer_destroy(peer);
-	engine_destroy(control.engine);
-	secret_free(control.identity);
-	loop_fini(&control.loop);
-	rcu_unregister_thread();
+	endpoints_fini(&endpoints);
 }
 
 TestSuite(endpoints, .init = start, .fini = stop);
 
-/* The addresses of endpoint @e, up to NULL. */
-static void answer(unsigned e, ...)
+static struct endpoint address(const char *text)
 {
-	struct resolve_answer a = {.id = e};
+	struct endpoint ep;
+
+	cr_assert(eq(int, endpoint_parse(text, 0, &ep), 0), "%s", text);
+	return ep;
+}
+
+/* The addresses of endpoint @e, up to NULL. */
+static void learn(unsigned e, ...)
+{
+	struct resolve_answer a = {0};
 	const char *text;
 	va_list args;
 
 	va_start(args, e);
 	while ((text = va_arg(args, const char *)))
-		cr_assert(eq(int, endpoint_parse(text, 0, &a.endpoints[a.count++]), 0));
+		a.endpoints[a.count++] = address(text);
 	va_end(args);
-	endpoints_answered(peer, &a, now_ns);
-	peer_service(peer, now_ns);
+	cr_assert(eq(int, endpoints_take(&endpoints, e, &a), ENDPOINTS_LEARNT));
 }
 
-static struct path *path_of(unsigned e)
+static enum endpoints_learnt fail(unsigned e)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (path_is_used(&peer->paths.slot[i]) && peer->paths.slot[i].endpoint == (int)e)
-			return &peer->paths.slot[i];
-	}
-	return NULL;
+	struct resolve_answer a = {.error = -EAGAIN, .text = "test"};
+
+	return endpoints_take(&endpoints, e, &a);
 }
 
-static const char *address_of(unsigned e)
+/* A path of endpoint @e, -1 for one learnt from the peer, over link @uplink. */
+static struct endpoint_path *path_in(unsigned place, int e, unsigned uplink, const char *to)
+{
+	struct endpoint remote = address(to);
+
+	routes[place] = (struct route){
+		.link = uplinks.uplink[uplink].pair[endpoint_family(&remote) == AF_INET6].link,
+		.remote = remote};
+	facts.path[place] = (struct endpoint_path){
+		.route = &routes[place], .endpoint = e, .has_target = true, .can_leave = true};
+	return &facts.path[place];
+}
+
+static const char *text_of(const struct endpoint *ep)
 {
 	static char text[ENDPOINT_TEXT_LEN];
 
-	return path_of(e) ? endpoint_format(&path_of(e)->route.remote, text) : "none";
+	return ep ? endpoint_format(ep, text) : "none";
 }
 
-#define EXPECT_AT(e, wanted) cr_expect(eq(str, (char *)address_of(e), (char *)(wanted)))
+static int chosen_place;
 
-static void begin_session(enum bonding_verdict verdict)
+static const char *choice(unsigned e, unsigned uplink)
 {
-	handshake_abandon(&peer->handshake);
-	peer->session.current = keypair_create(true, 1, 2, now_ns);
-	peer->verdict.is = verdict;
-	peer_follow(peer, path_of(0), now_ns);
+	return text_of(
+		endpoints_choose(&endpoints, e, &uplinks.uplink[uplink], &facts, &chosen_place));
 }
 
-static void end_session(void)
+static const char *next(unsigned place)
 {
-	keypair_put(peer->session.current);
-	peer->session.current = NULL;
+	return text_of(
+		endpoints_next(&endpoints, place, uplink_of(&uplinks, routes[place].link), &facts));
 }
 
-/* As service_retry() does @ns after the initiation before. */
-static void retry(void)
+static uint64_t ask_at(unsigned e)
 {
-	now_ns += 6 * NS_PER_S;
-	endpoints_retry(peer, now_ns);
-	cr_assert(peer_initiate(peer, peer->handshake.is_pending, now_ns));
+	return endpoints_ask_at(&endpoints, e, &uplinks, &facts);
 }
 
-Test(endpoints, first_address_within_reach_is_taken)
-{
-	answer(0, "192.0.2.1:7", "[2001:db8::1]:7", "127.0.0.2:7", "127.0.0.3:7", NULL);
-	EXPECT_AT(0, "127.0.0.2:7");
-}
+#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
-Test(endpoints, family_of_the_first_answer_binds_nobody)
-{
-	answer(0, "[::1]:7", NULL);
-	answer(1, "127.0.0.2:7", NULL);
-	EXPECT_AT(0, "[::1]:7");
-	EXPECT_AT(1, "127.0.0.2:7");
-	cr_expect(ne(ptr, path_of(0)->route.link, path_of(1)->route.link));
-	for (unsigned e = 0; e < 2; e++)
-		cr_expect(uplink_is_usable(&control.uplinks.uplink[0], path_of(e)->route.link));
-}
+/* ---- which address ---- */
 
-Test(endpoints, sockets_of_a_family_are_opened_for_a_path_only)
+Test(endpoints, new_path_takes_the_first_address_within_reach)
 {
-	answer(0, "127.0.0.2:7", NULL);
-	cr_expect(control.uplinks.uplink[0].pair[0].link->is_open);
-	cr_expect(not(control.uplinks.uplink[0].pair[1].link->is_open));
-}
-
-Test(endpoints, link_of_both_families_does_without_one_that_the_system_lacks)
-{
-	lacks_ipv6 = links[0].both_families = true;
-	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
-	make_links(&control, &config);
-	cr_expect(eq(int, links_open(&control, now_ns), 0));
-	cr_expect(eq(int, control.uplinks.uplink[0].pair[0].state, UPLINK_UP));
-	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_UP));
-	deadline_cancel(&control.loop.deadlines, &peer->deadline); /* told of the other */
-	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines), NEVER_NS), "tries for ever");
-	answer(0, "[::1]:7", "127.0.0.2:7", NULL);
-	EXPECT_AT(0, "127.0.0.2:7");
-}
-
-Test(endpoints, link_of_one_family_waits_for_the_system_to_have_it)
-{
-	lacks_ipv6 = true;
-	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
-	make_links(&control, &config);
-	cr_expect(eq(int, links_open(&control, now_ns), 0));
-	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_WAITING));
-	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),
-	             now_ns + config.error_backoff_ns));
+	learn(0, "192.0.2.1:7", "[2001:db8::1]:7", "127.0.0.2:7", "127.0.0.3:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
+	cr_expect(eq(int, chosen_place, ENDPOINT_NEW_PATH));
 }
 
 Test(endpoints, nothing_within_reach_is_waited_for)
 {
-	answer(0, "192.0.2.1:7", "192.0.2.2:7", NULL);
-	EXPECT_AT(0, "192.0.2.1:7");
+	learn(0, "192.0.2.1:7", "192.0.2.2:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "192.0.2.1:7");
 }
 
-Test(endpoints, each_retry_tries_the_next_address_and_goes_round)
+Test(endpoints, family_that_the_link_is_not_bound_to_is_left_out)
 {
-	answer(0, "127.0.0.2:7", "192.0.2.1:7", "127.0.0.3:7", "127.0.0.4:7", NULL);
-	static const char *const tried[] = {"127.0.0.2:7", "127.0.0.3:7", "127.0.0.4:7",
-	                                    "127.0.0.2:7"};
-
-	cr_assert(peer->handshake.is_pending);
-	for (unsigned i = 0; i < 4; i++, retry())
-		EXPECT_AT(0, tried[i]);
+	uplinks.uplink[0].line.bind = address("127.0.0.1:1");
+	learn(0, "[::1]:7", "127.0.0.2:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
+	EXPECT_TEXT(choice(0, 1), "[::1]:7");
 }
 
-Test(endpoints, address_that_is_answered_is_kept)
+Test(endpoints, link_that_it_is_not_meant_for_gets_no_path)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	begin_session(VERDICT_BONDED);
-	health_assume_up(&path_of(0)->health, "test", now_ns);
-	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), now_ns), NEVER_NS));
-	endpoints_retry(peer, now_ns);
-	answer(0, "127.0.0.9:7", NULL);
-	EXPECT_AT(0, "127.0.0.2:7");
-	end_session();
+	learn(1, "127.0.0.2:7", NULL);
+	EXPECT_TEXT(choice(1, 0), "none");
+	EXPECT_TEXT(choice(1, 1), "127.0.0.2:7");
 }
 
-Test(endpoints, path_that_falls_in_a_session_tries_the_next_address_at_once)
+Test(endpoints, way_of_another_path_is_taken)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	begin_session(VERDICT_BONDED);
-	health_assume_up(&path_of(0)->health, "test", now_ns);
-	health_fail(&path_of(0)->health, "test", now_ns);
-	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), now_ns), now_ns + TIMEOUT_NS));
-	EXPECT_AT(0, "127.0.0.3:7");
-	cr_expect(eq(int, path_of(0)->health.state, PATH_UNPROVEN));
-	end_session();
+	path_in(3, 2, 0, "127.0.0.2:7");
+	learn(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "127.0.0.3:7");
+	EXPECT_TEXT(choice(0, 1), "127.0.0.2:7");
 }
 
-Test(endpoints, address_not_proved_has_until_the_timeout)
+/* It becomes the endpoint's own: its place is found by the way that it goes. */
+Test(endpoints, path_learnt_from_the_peer_is_in_no_new_ones_way)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	uint64_t due = now_ns + TIMEOUT_NS;
-
-	begin_session(VERDICT_BONDED);
-	cr_expect(eq(u64, endpoints_service_path(peer, path_of(0), due - 1), due));
-	EXPECT_AT(0, "127.0.0.2:7");
-	endpoints_service_path(peer, path_of(0), due);
-	EXPECT_AT(0, "127.0.0.3:7");
-	endpoints_service_path(peer, path_of(0), due + TIMEOUT_NS - 1);
-	EXPECT_AT(0, "127.0.0.3:7");
-	endpoints_service_path(peer, path_of(0), due + TIMEOUT_NS);
-	EXPECT_AT(0, "127.0.0.2:7");
-	end_session();
+	path_in(3, -1, 0, "127.0.0.2:7");
+	learn(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
 }
 
-Test(endpoints, two_names_of_one_address_make_one_path)
+Test(endpoints, path_that_is_answered_stays_wherever_it_leads)
 {
-	answer(0, "127.0.0.2:7", NULL);
-	answer(1, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	EXPECT_AT(0, "127.0.0.2:7");
-	EXPECT_AT(1, "127.0.0.3:7");
-	retry();
-	EXPECT_AT(1, "127.0.0.3:7");
+	path_in(3, 0, 0, "127.0.0.8:7")->is_answered = true;
+	learn(0, "127.0.0.2:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "none");
+	facts.path[3].is_answered = false;
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
+	cr_expect(eq(int, chosen_place, 3));
 }
 
-Test(endpoints, initiation_that_cannot_be_sent_tries_the_next_address_as_well)
+Test(endpoints, path_without_answers_stays_at_an_address_within_reach)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	handshake_abandon(&peer->handshake);
-	peer->handshake.tried_paths = (uint16_t)(1u << path_id(&peer->paths, path_of(0)));
-	endpoints_retry(peer, now_ns + NS_PER_S);
-	EXPECT_AT(0, "127.0.0.3:7");
+	learn(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	path_in(3, 0, 0, "127.0.0.3:7");
+	EXPECT_TEXT(choice(0, 0), "none");
+	path_in(3, 0, 0, "192.0.2.1:7");
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
+	learn(0, "192.0.2.1:7", "127.0.0.3:7", NULL);
+	EXPECT_TEXT(choice(0, 0), "127.0.0.3:7");
 }
 
-/* As after the goodbye of a peer, who is back soon. */
-Test(endpoints, address_where_nothing_was_tried_is_kept)
+Test(endpoints, only_address_is_kept_though_it_cannot_be_reached)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	handshake_expect_return(&peer->handshake, now_ns);
-	endpoints_retry(peer, now_ns + NS_PER_S);
-	EXPECT_AT(0, "127.0.0.2:7");
+	learn(0, "192.0.2.1:7", NULL);
+	path_in(3, 0, 0, "192.0.2.1:7");
+	EXPECT_TEXT(choice(0, 0), "none");
 }
 
-Test(endpoints, refused_address_is_left_and_all_of_them_rest)
+Test(endpoints, candidate_is_led_to_an_address)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	cr_expect(endpoints_refused(peer, path_of(0), now_ns));
-	EXPECT_AT(0, "127.0.0.3:7");
-	cr_expect(not(endpoints_refused(peer, path_of(0), now_ns)));
-	answer(1, "127.0.0.4:7", NULL);
-	cr_expect(not(endpoints_refused(peer, path_of(1), now_ns)));
+	learn(0, "127.0.0.2:7", NULL);
+	path_in(3, 0, 0, "127.0.0.2:7")->has_target = false;
+	EXPECT_TEXT(choice(0, 0), "127.0.0.2:7");
+	cr_expect(eq(int, chosen_place, 3));
 }
 
-/* Data goes where the initiations go: one that is lost must not take a session away. */
-Test(endpoints, plain_peer_is_looked_for_elsewhere_when_two_initiations_are_lost)
+Test(endpoints, next_address_is_the_one_behind_and_goes_round)
 {
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	begin_session(VERDICT_STOCK);
-	retry();
-	cr_assert(eq(uint, peer->handshake.attempts, 1));
-	retry();
-	EXPECT_AT(0, "127.0.0.2:7");
-	retry();
-	EXPECT_AT(0, "127.0.0.3:7");
-	end_session();
-}
+	static const char *const at[] = {"127.0.0.2:7", "127.0.0.3:7", "127.0.0.4:7"};
 
-/* Of the real resolver, which knows no such names. */
-static void drop_answers(void)
-{
-	struct resolve_answer ignored;
-
-	while (resolve_take(control.resolver, &ignored)) {
+	learn(0, at[0], "192.0.2.1:7", at[1], at[2], NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		path_in(3, 0, 0, at[i]);
+		EXPECT_TEXT(next(3), at[(i + 1) % 3]);
 	}
 }
 
-static void fail(unsigned e)
+Test(endpoints, there_may_be_no_next_address)
 {
-	struct resolve_answer a = {.id = e, .error = -EAGAIN, .text = "test"};
-
-	endpoints_answered(peer, &a, now_ns);
-	peer_service(peer, now_ns);
+	learn(0, "127.0.0.2:7", "192.0.2.1:7", NULL);
+	path_in(3, 0, 0, "127.0.0.2:7");
+	EXPECT_TEXT(next(3), "none");
+	learn(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
+	path_in(4, 2, 0, "127.0.0.3:7");
+	EXPECT_TEXT(next(3), "none");
+	path_in(3, -1, 0, "127.0.0.2:7");
+	EXPECT_TEXT(next(3), "none");
 }
 
-Test(endpoints, all_are_asked_for_at_first_and_once)
+/* ---- when a path leaves its address ---- */
+
+Test(endpoints, address_that_is_the_only_one_is_never_left)
 {
-	endpoints_service(peer, now_ns);
-	cr_expect(peer->endpoint[0].is_asked && peer->endpoint[1].is_asked);
-	cr_expect(eq(u64, endpoints_service(peer, now_ns + 100 * NS_PER_S), NEVER_NS));
-	drop_answers();
+	struct path_health health = {.state = PATH_DOWN, .since_ns = NOW};
+
+	learn(0, "127.0.0.2:7", NULL);
+	cr_expect(eq(u64, endpoints_leave_at(&endpoints, 0, &health, TIMEOUT_NS), NEVER_NS));
+	cr_expect(eq(u64, endpoints_leave_at(&endpoints, -1, &health, TIMEOUT_NS), NEVER_NS));
 }
 
-Test(endpoints, name_without_any_address_is_asked_for_every_five_seconds)
+Test(endpoints, address_is_left_when_it_falls_or_is_not_proved_in_time)
 {
-	endpoints_service(peer, now_ns);
-	fail(0);
-	cr_expect(eq(u64, endpoints_service(peer, now_ns), now_ns + 5 * NS_PER_S));
-	cr_expect(not(peer->endpoint[0].is_asked));
-	endpoints_service(peer, now_ns + 5 * NS_PER_S);
-	cr_expect(peer->endpoint[0].is_asked);
-	drop_answers();
-}
+	struct path_health health = {.state = PATH_UNPROVEN, .since_ns = NOW};
 
-Test(endpoints, name_of_a_path_that_is_down_is_asked_for_while_another_works)
-{
-	uint64_t asked = now_ns;
-
-	endpoints_service(peer, now_ns);
-	answer(0, "127.0.0.2:7", NULL);
-	answer(1, "127.0.0.3:7", NULL);
-	begin_session(VERDICT_BONDED);
-	for (unsigned e = 0; e < 2; e++)
-		health_assume_up(&path_of(e)->health, "test", now_ns);
-	cr_expect(eq(u64, endpoints_service(peer, now_ns + 100 * NS_PER_S), NEVER_NS));
-	health_fail(&path_of(1)->health, "test", now_ns);
+	learn(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
 	cr_expect(
-		eq(u64, endpoints_service(peer, asked + 30 * NS_PER_S - 1), asked + 30 * NS_PER_S));
-	cr_expect(not(peer->endpoint[1].is_asked));
-	endpoints_service(peer, asked + 30 * NS_PER_S);
-	cr_expect(peer->endpoint[1].is_asked);
-	cr_expect(not(peer->endpoint[0].is_asked));
-	drop_answers();
-	end_session();
+		eq(u64, endpoints_leave_at(&endpoints, 0, &health, TIMEOUT_NS), NOW + TIMEOUT_NS));
+	health.state = PATH_UP;
+	cr_expect(eq(u64, endpoints_leave_at(&endpoints, 0, &health, TIMEOUT_NS), NEVER_NS));
+	health.state = PATH_DOWN;
+	cr_expect(le(u64, endpoints_leave_at(&endpoints, 0, &health, TIMEOUT_NS), NOW));
 }
 
-Test(endpoints, last_good_answer_stays)
+/* ---- names ---- */
+
+Test(endpoints, name_is_asked_for_at_first_and_once)
 {
-	endpoints_service(peer, now_ns);
-	answer(0, "127.0.0.2:7", "127.0.0.3:7", NULL);
-	fail(0);
-	cr_expect(eq(uint, peer->endpoint[0].count, 2));
-	EXPECT_AT(0, "127.0.0.2:7");
-	cr_expect(eq(u64, endpoints_service(peer, now_ns), now_ns + 30 * NS_PER_S));
-	drop_answers();
+	struct endpoint_question q;
+
+	cr_expect(le(u64, ask_at(0), NOW));
+	cr_assert(eq(int, endpoints_ask(&endpoints, 0, NOW, &q), ENDPOINTS_LOOK_UP));
+	EXPECT_TEXT(q.host, "first.test");
+	cr_expect(eq(uint, q.port, 7));
+	cr_expect(eq(u64, ask_at(0), NEVER_NS));
 }
 
-Test(endpoints, name_that_leads_elsewhere_moves_a_path_that_is_not_answered)
+Test(endpoints, question_that_was_not_put_is_due_five_seconds_later)
 {
-	answer(0, "127.0.0.2:7", NULL);
-	answer(0, "127.0.0.3:7", NULL);
-	EXPECT_AT(0, "127.0.0.3:7");
+	struct endpoint_question q;
+
+	endpoints_ask(&endpoints, 0, NOW, &q);
+	endpoints_not_asked(&endpoints, 0);
+	cr_expect(eq(u64, ask_at(0), NOW + 5 * NS_PER_S));
+}
+
+Test(endpoints, numeric_address_is_its_own_answer)
+{
+	struct endpoint_question q;
+
+	cr_assert(eq(int, endpoints_ask(&endpoints, 2, NOW, &q), ENDPOINTS_KNOWN));
+	EXPECT_TEXT(choice(2, 0), "127.0.0.9:9");
+}
+
+Test(endpoints, what_is_no_name_is_not_asked_for)
+{
+	struct endpoint_question q;
+
+	cr_assert(eq(int, endpoints_ask(&endpoints, 3, NOW, &q), ENDPOINTS_NO_NAME));
+	cr_expect(eq(u64, ask_at(3), NOW + 5 * NS_PER_S));
+}
+
+Test(endpoints, first_of_failures_in_a_row_is_told)
+{
+	cr_expect(eq(int, fail(0), ENDPOINTS_FAILED));
+	cr_expect(eq(int, fail(0), ENDPOINTS_FAILED_AGAIN));
+	learn(0, "127.0.0.2:7", NULL);
+	cr_expect(eq(int, fail(0), ENDPOINTS_KEPT));
+	cr_expect(eq(int, fail(0), ENDPOINTS_FAILED_AGAIN));
+	cr_expect(eq(uint, endpoints_addresses(&endpoints, 0), 1));
+}
+
+Test(endpoints, name_is_asked_for_again_while_a_link_has_no_answer_there)
+{
+	struct endpoint_question q;
+
+	endpoints_ask(&endpoints, 0, NOW, &q);
+	learn(0, "127.0.0.2:7", NULL);
+	cr_expect(eq(u64, ask_at(0), NOW + 30 * NS_PER_S), "no path at all");
+	path_in(0, 0, 0, "127.0.0.2:7")->is_answered = true;
+	cr_expect(eq(u64, ask_at(0), NOW + 30 * NS_PER_S), "none over the other link");
+	path_in(1, 0, 1, "127.0.0.2:7")->is_answered = true;
+	cr_expect(eq(u64, ask_at(0), NEVER_NS));
+	facts.path[1].is_answered = false;
+	cr_expect(eq(u64, ask_at(0), NOW + 30 * NS_PER_S), "not answered");
+	facts.path[1].can_leave = false;
+	cr_expect(eq(u64, ask_at(0), NEVER_NS), "a link that is away says nothing");
+}
+
+Test(endpoints, name_of_a_plain_peer_is_asked_for_when_it_is_silent)
+{
+	struct endpoint_question q;
+
+	facts.is_at_one_place = true;
+	endpoints_ask(&endpoints, 0, NOW, &q);
+	learn(0, "127.0.0.2:7", NULL);
+	cr_expect(eq(u64, ask_at(0), NEVER_NS));
+	facts.is_silent = true;
+	cr_expect(eq(u64, ask_at(0), NOW + 30 * NS_PER_S));
+}
+
+/* ---- the whole ---- */
+
+Test(endpoints, copies_are_its_own)
+{
+	first[0] = 'F';
+	EXPECT_TEXT(endpoints.known[0].text, "first.test:7");
+}
+
+Test(endpoints, families_are_those_of_numeric_addresses_of_the_link)
+{
+	bool families[LINK_FAMILIES] = {false};
+	struct endpoints none;
+
+	cr_expect(endpoints_families(&endpoints, 0, families));
+	cr_expect(families[0] && !families[1]);
+	families[0] = false;
+	cr_expect(endpoints_families(&endpoints, 1, families));
+	cr_expect(not(families[0] || families[1]));
+	cr_assert(eq(int, endpoints_init(&none, NULL, 0), 0));
+	cr_expect(not(endpoints_families(&none, 0, families)));
+	endpoints_fini(&none);
 }

@@ -9,7 +9,6 @@
 #include "peer_rig.h"
 
 static struct desired_link links[2];
-static struct desired_endpoint endpoint;
 static struct desired_peer config_peer;
 static struct desired config = {
 	.links = links, .link_count = 2, .peers = &config_peer, .error_backoff_ns = 5 * NS_PER_S};
@@ -97,17 +96,18 @@ Test(links, numeric_endpoint_names_the_family_of_its_link)
 {
 	static char address[] = "[::1]:51820";
 
-	static struct peer peer = {.config = &config_peer, .deadline.expired = ignore};
+	static const struct desired_endpoint endpoint = {.link = 1, .address = address};
+	static struct peer peer = {.deadline.expired = ignore};
 	static struct peer *peers[] = {&peer};
 
+	cr_assert(eq(int, endpoints_init(&peer.endpoints, &endpoint, 1), 0));
 	control.peers = peers;
-	control.peer_count = config_peer.endpoint_count = 1;
-	config_peer.endpoints = &endpoint;
-	endpoint = (struct desired_endpoint){.link = 1, .address = address};
+	control.peer_count = 1;
 	open_links();
 	cr_expect(sockets(0, AF_INET)->is_open);
 	cr_expect(not(sockets(1, AF_INET)->is_open));
 	cr_expect(sockets(1, AF_INET6)->is_open);
+	endpoints_fini(&peer.endpoints);
 }
 
 static void on_limit(struct deadline *d, uint64_t now_ns)

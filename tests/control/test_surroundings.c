@@ -94,10 +94,10 @@ Test(surroundings, sharing_is_looked_at_when_targets_are_new)
 Test(surroundings, answer_is_for_the_peer_that_asked)
 {
 	struct resolve_answer a = {.id = (uint64_t)(rig.peer->id + 1) << 32, .count = 1};
-	const struct peer_endpoint *known = &rig.peer->endpoint[0];
+	const struct known_endpoint *known = &rig.peer->endpoints.known[0];
 
 	cr_assert(eq(int, endpoint_parse("127.0.0.9:7", 0, &a.endpoints[0]), 0));
-	rig.peer->endpoint[0].asked_ns = rig.now_ns;
+	rig.peer->endpoints.known[0].asked_ns = rig.now_ns;
 	surroundings_answered(&rig.control, &a, rig.now_ns);
 	cr_expect(not(endpoint_equal(&known->address[0], &a.endpoints[0])), "it is no more");
 	a.id = (uint64_t)rig.peer->id << 32;
