@@ -24,6 +24,8 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 {
 	struct peer *peer = dp->control;
 
+	if (!peer)
+		return; /* it went meanwhile */
 	if (events & PEER_EVENT_WANT_SESSION)
 		answer_want(peer, now_ns);
 	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
@@ -39,6 +41,8 @@ static void take_notice(const struct batch *notice, uint64_t now_ns)
 {
 	struct peer *peer = notice->peer->control;
 
+	if (!peer)
+		return;
 	peer_take_notice(peer, notice, now_ns);
 	peer_service(peer, now_ns);
 }

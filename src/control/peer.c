@@ -172,6 +172,8 @@ void peer_destroy(struct peer *peer)
 		peer->fx->publish_paths(peer->fx, peer->dp, NULL);
 		for (unsigned i = 0; i < PATHS_MAX; i++)
 			peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
+		peer->fx->drop_staged(peer->fx, peer->dp);
+		peer->dp->control = NULL; /* of which news may be on its way */
 		dp_peer_put(peer->dp);
 	}
 	handshake_fini(&peer->handshake);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/align.h"
+#include "base/clock.h"
 #include "crypto/keypair.h"
 #include "dataplane/peer.h"
 
@@ -143,6 +144,32 @@ bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms)
 	if (!batch_pool_has_idle(pool))
 		sleep_until_returned(pool, &timeout);
 	return batch_pool_has_idle(pool);
+}
+
+static bool are_all_home(struct batch_pool *pool)
+{
+	unsigned count = 0;
+
+	take_returned(pool);
+	for (const struct batch *b = pool->idle; b; b = b->next)
+		count++;
+	return count == pool->count;
+}
+
+bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms)
+{
+	uint64_t now_ns = clock_boot_ns(), end_ns = now_ns + timeout_ms * NS_PER_MS;
+
+	while (!are_all_home(pool)) {
+		struct timespec left = {.tv_nsec = (long)(end_ns - now_ns) % NS_PER_S,
+		                        .tv_sec = (time_t)((end_ns - now_ns) / NS_PER_S)};
+
+		sleep_until_returned(pool, &left);
+		now_ns = clock_boot_ns();
+		if (now_ns >= end_ns)
+			return are_all_home(pool);
+	}
+	return true;
 }
 
 void batch_free(struct batch *b)

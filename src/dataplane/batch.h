@@ -136,6 +136,9 @@ struct batch *batch_get_wait(struct batch_pool *pool);
  */
 bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms);
 
+/* Sleeps until all have come home, for @timeout_ms at most; false when some have not. As above. */
+bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
+
 /* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread. */
 void batch_free(struct batch *b);
 

@@ -374,6 +374,11 @@ bool engine_await_memory(struct engine *engine, unsigned timeout_ms)
 	return batch_pool_await(&engine->control.pool, timeout_ms);
 }
 
+bool engine_await_sent(struct engine *engine, unsigned timeout_ms)
+{
+	return batch_pool_await_all(&engine->control.pool, timeout_ms);
+}
+
 void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
                     size_t len)
 {

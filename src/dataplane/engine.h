@@ -85,6 +85,11 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
  */
 bool engine_await_memory(struct engine *engine, unsigned timeout_ms);
 
+/* Sleeps until all that was given to engine_send_late() has left, for @timeout_ms at most; false when it
+ * has not then.
+ */
+bool engine_await_sent(struct engine *engine, unsigned timeout_ms);
+
 /* Readable when one of the three below has something. Reset by engine_events_begin(), after which all
  * must be asked until they have nothing more.
  */

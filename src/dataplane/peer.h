@@ -5,6 +5,7 @@
  *   [U] pointer published by control, read under RCU
  *   [E] whoever has the emitting role of the sequencer named
  *   [A] any thread, atomic
+ *   [C] control thread
  *
  * The control thread creates it, fills its tables and holds a reference; batches on their way hold
  * one each. Keypairs point back to it without a reference: control retires all keypairs of a peer
@@ -105,7 +106,7 @@ struct dp_peer {
 
 	struct dp_path path[PATHS_MAX];
 
-	void *control;               /* [I] the control thread's object */
+	void *control;               /* [C] the control thread's object; NULL: it is gone */
 	struct reference references; /* [A] */
 	struct rcu_head rcu;
 };

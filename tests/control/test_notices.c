@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "dataplane/engine_private.h"
 #include "dataplane/mailbox.h"
 #include "peer_rig.h"
 
@@ -54,6 +55,27 @@ Test(notices, refusal_of_the_system_reaches_the_link_of_the_path)
 	cr_expect(eq(int, rig_pair(&rig, 1)->state, UPLINK_RESTING));
 	cr_expect(eq(int, rig_pair(&rig, 0)->state, UPLINK_UP));
 	cr_expect(zero(int, atomic_load(&rig.peer->dp->path[id].send_errno)), "told once");
+}
+
+/* What the data plane said of a peer that went before it was taken. */
+Test(notices, news_of_a_peer_that_is_gone_is_nobodys)
+{
+	struct keypair *kp;
+	struct frame_hello body = {.version = 1};
+	struct batch *notice;
+	struct dp_peer *dp = rig.peer->dp;
+
+	rig_path(&rig, 0);
+	kp = rig_session(&rig, true, true, 0);
+	notice = rig_notice(&rig, kp, 0, 0, FRAME_HELLO, &body, sizeof body);
+	mailbox_tell(dp, PEER_EVENT_WANT_SESSION | PEER_EVENT_SIGNS);
+	mailbox_post_notice(&rig.control.engine->control, notice);
+	peer_destroy(rig.peer);
+	rig.peer = NULL;
+	rig.control.peer_count = 0;
+	notices_take(&rig.control, rig.now_ns);
+	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)));
+	cr_expect(eq(ptr, engine_take_notice(rig.control.engine), NULL), "it was taken");
 }
 
 Test(notices, loop_takes_them_when_the_data_plane_says_so)
