@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,60 +15,14 @@
 
 #include "../crypto/test_bytes.h"
 #include "base/bytes.h"
-#include "base/rcu.h"
-#include "dataplane/link.h"
-#include "dataplane/link_tx.h"
 #include "dataplane/tun.h"
-
-/* Documentation ranges (RFC 5737, RFC 3849): no host has them. */
-#define NOBODYS_IPV4 "203.0.113.77:0"
-#define NOBODYS_IPV6 "[2001:db8:77::1]:0"
+#include "link_rig.h"
 
 enum {
-	WAIT_MS = 5000, /* for what must come; its loss fails the test */
 	FDS_LOOKED_AT = 256,
 };
 
-static struct link link_a, link_b; /* all zero, as in an engine before they are opened */
-static struct dp_thread self;
-static struct batch_pool pool;
-
-static void setup(void)
-{
-	rcu_register_thread();
-	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(1024), 1024), 0));
-}
-
-static void teardown(void)
-{
-	link_close(&link_a);
-	link_close(&link_b);
-	batch_pool_fini(&pool);
-	rcu_barrier();
-	rcu_unregister_thread();
-}
-
-TestSuite(link, .init = setup, .fini = teardown, .timeout = 60);
-
-static struct endpoint endpoint_of(const char *text)
-{
-	struct endpoint ep = {0};
-
-	cr_assert(eq(int, endpoint_parse(text, 0, &ep), 0), "%s", text);
-	return ep;
-}
-
-static struct link_settings bound_to(const char *text)
-{
-	return (struct link_settings){.name = "test", .bind = endpoint_of(text)};
-}
-
-static void open_link(struct link *link, const char *text)
-{
-	struct link_settings set = bound_to(text);
-
-	cr_assert(eq(int, link_open(link, &set), 0), "%s: %s", text, strerror(errno));
-}
+TestSuite(link, .init = link_rig_setup, .fini = link_rig_teardown, .timeout = 60);
 
 /* The address of @link with @host in place of the wildcard. */
 static struct endpoint reach(const struct link *link, const char *host)
@@ -83,71 +33,9 @@ static struct endpoint reach(const struct link *link, const char *host)
 	return ep;
 }
 
-/* A plain UDP socket, the far side; its address goes to @ret. */
-static int far_socket(const char *text, struct endpoint *ret)
-{
-	struct endpoint at = endpoint_of(text);
-	socklen_t len = sizeof *ret;
-	int fd = socket(endpoint_family(&at), SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
-
-	cr_assert(ge(int, fd, 0));
-	cr_assert(eq(int, bind(fd, &at.sa, endpoint_len(&at)), 0));
-	cr_assert(eq(int, getsockname(fd, &ret->sa, &len), 0));
-	if (endpoint_family(&at) == AF_INET)
-		setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &one, sizeof one);
-	else
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof one);
-	return fd;
-}
-
 static void send_to(int fd, const struct endpoint *to, const void *data, size_t len)
 {
 	cr_assert(eq(int, (int)sendto(fd, data, len, 0, &to->sa, endpoint_len(to)), (int)len));
-}
-
-static bool is_readable(int fd, int timeout_ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	return poll(&p, 1, timeout_ms) == 1;
-}
-
-/* What came with a datagram beside its bytes. */
-struct arrival {
-	struct endpoint from;
-	int tos; /* -1: not told */
-};
-
-static int read_tos(struct msghdr *msg)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-			return *CMSG_DATA(c);
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
-			return *CMSG_DATA(c);
-	}
-	return -1;
-}
-
-/* The next datagram at @fd; waits for it. */
-static size_t receive(int fd, void *buf, size_t size, struct arrival *ret)
-{
-	_Alignas(struct cmsghdr) uint8_t control[128];
-	struct iovec iov = {buf, size};
-	struct msghdr msg = {.msg_name = &ret->from.sa,
-	                     .msg_namelen = sizeof ret->from,
-	                     .msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = control,
-	                     .msg_controllen = sizeof control};
-	ssize_t n;
-
-	ret->from = (struct endpoint){0};
-	cr_assert(is_readable(fd, WAIT_MS), "nothing came");
-	n = recvmsg(fd, &msg, MSG_DONTWAIT);
-	cr_assert(ge(int, (int)n, 0));
-	ret->tos = read_tos(&msg);
-	return (size_t)n;
 }
 
 static unsigned open_fds(void)
@@ -510,189 +398,6 @@ Test(link, device_that_comes_back_gets_the_same_port_and_steering)
 	cr_expect(link_a.is_open);
 }
 
-/* ---- sending batches ---- */
-
-/* A batch of @count segments of random lengths and bytes. */
-static struct batch *random_batch(struct test_random *random, unsigned count)
-{
-	struct batch *b = batch_get(&pool);
-
-	cr_assert(ne(ptr, b, NULL));
-	cr_assert(le(uint, count, pool.slots));
-	for (unsigned i = 0; i < count; i++) {
-		struct segment *seg = batch_append(b, pool.stride);
-
-		seg->len = (uint16_t)(1 + test_random_next(random) % pool.stride);
-		test_random_fill(random, segment_header(b, seg), seg->len);
-	}
-	return b;
-}
-
-static void expect_batch(int fd, const struct batch *b, const struct endpoint *from)
-{
-	uint8_t got[2048];
-	struct arrival arrival;
-
-	for (unsigned i = 0; i < b->len; i++) {
-		const struct segment *seg = &b->segment[i];
-
-		cr_assert(eq(sz, receive(fd, got, sizeof got, &arrival), seg->len));
-		ASSERT_BYTES(got, segment_header(b, seg), seg->len);
-		cr_expect(endpoint_equal(&arrival.from, from));
-		cr_expect(eq(int, arrival.tos, 0)); /* data is not marked */
-	}
-	cr_expect(not(is_readable(fd, 0)));
-}
-
-static void expect_delivery(const char *at)
-{
-	struct test_random random = test_random_seeded("link");
-	struct route route = {.link = &link_a};
-	uint64_t packets = 0, bytes = 0;
-	int fd = far_socket(at, &route.remote);
-
-	open_link(&link_a, at);
-	for (unsigned count = 0; count <= pool.slots; count += count < 3 ? 1 : 20) {
-		struct batch *b = random_batch(&random, count);
-
-		struct link_sent sent = link_send(&self, &route, NULL, b);
-
-		expect_batch(fd, b, &link_a.bound);
-		packets += count;
-		for (unsigned i = 0; i < count; i++) {
-			bytes += b->segment[i].len;
-			sent.bytes -= b->segment[i].len;
-		}
-		cr_expect(eq(uint, sent.packets, count));
-		cr_expect(eq(u64, sent.bytes, 0));
-		cr_expect(eq(int, sent.error, 0));
-		batch_free(b);
-	}
-	cr_expect(eq(u64, counter_read(&link_a.tx_packets), packets));
-	cr_expect(eq(u64, counter_read(&link_a.tx_bytes), bytes));
-	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 0));
-	close(fd);
-}
-
-Test(link, batch_arrives_byte_for_byte_and_in_order_over_ipv4)
-{
-	expect_delivery("127.0.0.1:0");
-}
-
-Test(link, batch_arrives_byte_for_byte_and_in_order_over_ipv6)
-{
-	expect_delivery("[::1]:0");
-}
-
-/* Sends three datagrams with @local pinned from a link bound to @bind, and looks where they come
- * from. @want "": anywhere but from nobody's address.
- */
-static void expect_source(const char *bind, const char *local, const char *far, const char *want)
-{
-	struct test_random random = {1};
-	struct batch *b = random_batch(&random, 3);
-	struct route route = {.link = &link_a};
-	int fd = far_socket(far, &route.remote);
-	struct link_sent sent;
-	struct endpoint from = endpoint_of(*want ? want : far);
-
-	open_link(&link_a, bind);
-	if (*local)
-		route.local = endpoint_of(local);
-	endpoint_set_port(&from, endpoint_port(&link_a.bound));
-	sent = link_send(&self, &route, NULL, b);
-	cr_expect(eq(uint, sent.packets, 3), "%s %s", bind, local);
-	cr_expect(eq(int, sent.error, 0));
-	expect_batch(fd, b, &from);
-	batch_free(b);
-	close(fd);
-	link_close(&link_a);
-}
-
-Test(link, own_address_is_pinned_on_a_wildcard_link_while_it_exists)
-{
-	static const struct {
-		const char *bind, *local, *far, *want;
-	} cases[] = {
-		{"0.0.0.0:0", "", "127.0.0.1:0", "127.0.0.1:0"},
-		{"0.0.0.0:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"},
-		{"0.0.0.0:0", "127.0.0.5:0", "127.0.0.1:0", "127.0.0.5:0"},
-		{"0.0.0.0:0", NOBODYS_IPV4, "127.0.0.1:0", "127.0.0.1:0"},
-		{"127.0.0.7:0", "127.0.0.5:0", "127.0.0.1:0", "127.0.0.7:0"}, /* no wildcard */
-		{"[::]:0", "", "[::1]:0", "[::1]:0"},
-		{"[::]:0", "[::1]:0", "[::1]:0", "[::1]:0"},
-		{"[::]:0", NOBODYS_IPV6, "[::1]:0", "[::1]:0"},
-	};
-
-	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
-		expect_source(cases[i].bind, cases[i].local, cases[i].far, cases[i].want);
-	cr_expect(eq(u64, counter_read(&self.drops[DROP_SEND_ERROR]), 0));
-}
-
-/* ---- refusals ---- */
-
-/* Three datagrams, the middle one longer than UDP can carry. */
-static void expect_middle_too_big(const char *at, unsigned too_long)
-{
-	struct batch *b = batch_get(&pool);
-	struct route route = {.link = &link_a};
-	int fd = far_socket(at, &route.remote);
-	struct arrival arrival;
-	struct link_sent sent;
-	uint8_t got[2048];
-
-	open_link(&link_a, at);
-	for (unsigned i = 0; i < 3; i++)
-		batch_append(b, pool.stride)->len = (uint16_t)(100 + i);
-	memset(b->data, 7, pool.bytes);
-	b->segment[1].offset = 0;
-	b->segment[1].len = (uint16_t)too_long;
-	sent = link_send(&self, &route, NULL, b);
-	cr_expect(eq(uint, sent.packets, 2));
-	cr_expect(eq(u64, sent.bytes, 202));
-	cr_expect(eq(int, sent.error, 0)); /* the link works: no reason to rest it */
-	cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 100));
-	cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 102));
-	cr_expect(not(is_readable(fd, 0)));
-	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 2));
-	cr_expect(eq(u64, counter_read(&link_a.tx_bytes), 202));
-	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 1));
-	batch_free(b);
-	close(fd);
-}
-
-Test(link, datagram_too_long_is_counted_and_the_others_go)
-{
-	expect_middle_too_big("127.0.0.1:0", UDP_PAYLOAD_MAX + 1);
-	cr_expect(eq(u64, counter_read(&self.drops[DROP_TOO_BIG]), 1));
-	cr_expect(eq(u64, counter_read(&self.drops[DROP_SEND_ERROR]), 0));
-}
-
-Test(link, datagram_too_long_is_counted_over_ipv6_as_well)
-{
-	expect_middle_too_big("[::1]:0", 65528);
-	cr_expect(eq(u64, counter_read(&self.drops[DROP_TOO_BIG]), 1));
-}
-
-Test(link, refusal_for_another_reason_is_told_and_all_is_dropped)
-{
-	struct test_random random = {1};
-	struct batch *b = random_batch(&random, 5);
-	/* Broadcast needs leave that these sockets do not have. */
-	struct route route = {.link = &link_a, .remote = endpoint_of("255.255.255.255:9")};
-	struct link_sent sent;
-
-	open_link(&link_a, "0.0.0.0:0");
-	sent = link_send(&self, &route, NULL, b);
-	cr_expect(eq(uint, sent.packets, 0));
-	cr_expect(eq(u64, sent.bytes, 0));
-	cr_expect(eq(int, sent.error, EACCES));
-	cr_expect(eq(u64, counter_read(&self.drops[DROP_SEND_ERROR]), 5));
-	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 5));
-	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 0));
-	batch_free(b);
-}
-
 /* ---- handshake messages ---- */
 
 /* Speaks to @host of a link bound to @bind and is answered by the route learnt. */
@@ -743,25 +448,6 @@ Test(link, handshake_is_answered_from_the_address_that_was_spoken_to)
 	expect_answer("[::]:0", "[::1]:0", "[::1]:0");
 }
 
-Test(link, handshake_leaves_even_when_the_pinned_address_is_gone)
-{
-	static const char *const cases[2][3] = {{"0.0.0.0:0", NOBODYS_IPV4, "127.0.0.1:0"},
-	                                        {"[::]:0", NOBODYS_IPV6, "[::1]:0"}};
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct route route = {.link = &link_a, .local = endpoint_of(cases[i][1])};
-		int fd = far_socket(cases[i][2], &route.remote);
-		struct arrival arrival;
-		uint8_t got[8];
-
-		open_link(&link_a, cases[i][0]);
-		cr_expect(eq(int, link_send_handshake(&link_a, &route, "\3", 1), 0));
-		cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 1));
-		link_close(&link_a);
-		close(fd);
-	}
-}
-
 Test(link, handshakes_come_one_by_one_whatever_their_length)
 {
 	static const unsigned lens[] = {1, 148, 149, 2000, 60000};
@@ -783,14 +469,4 @@ Test(link, handshakes_come_one_by_one_whatever_their_length)
 	}
 	cr_expect(eq(int, link_receive_handshakes(&link_a, &m), -EAGAIN));
 	close(fd);
-}
-
-Test(link, handshake_that_cannot_leave_is_an_error_and_counted)
-{
-	struct route route = {.link = &link_a, .remote = endpoint_of("255.255.255.255:9")};
-
-	open_link(&link_a, "127.0.0.1:0");
-	cr_expect(eq(int, link_send_handshake(&link_a, &route, "\1", 1), -EACCES));
-	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 1));
-	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 0));
 }
