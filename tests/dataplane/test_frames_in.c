@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a frame that came in leads to: an answer, a life sign kept with the path, a notice to control. */
+#include "dataplane/frames_in.h"
 #include "inbound_rig.h"
 
 TestSuite(frames_in, .init = inbound_setup, .fini = inbound_teardown, .timeout = 60);
@@ -226,4 +227,107 @@ Test(frames_in, notice_tells_what_answers_may_weigh)
 	r = rig_await_notice(&ours);
 	cr_expect(eq(u32, r->answer_bytes, len + TRANSPORT_OVERHEAD - 64));
 	batch_free(r);
+}
+
+/* ---- by hand, without threads ---- */
+
+/* A datagram came from the peer over path 0 at this moment; there is none in the batch. */
+static void arrive(struct batch *b, struct frames_origin *from)
+{
+	b->peer = peer;
+	b->keypair = kp;
+	b->route = (struct route){.link = engine_link(ours.engine, 0), .remote = far_at[0]};
+	b->time_ns = clock_boot_ns();
+	*from = (struct frames_origin){.b = b, .path_id = 0, .heard = 5};
+}
+
+static struct dp_thread *ended_worker(void)
+{
+	return &ours.engine->work.worker[0].self;
+}
+
+static void take(const struct frames_origin *from, const void *payload, size_t len,
+                 struct probe_in *newest)
+{
+	frames_in_take(ended_worker(), from, payload, len, 0, newest);
+}
+
+/* The peer tells how long it held the probe. What makes no sense is no round trip. */
+Test(frames_in, round_trip_is_without_the_time_that_the_probe_was_held)
+{
+	static const struct {
+		uint32_t ago_us, held_us, rtt_us;
+	} cases[] = {{5000, 1200, 3800},     {5000, 0, 5000},         {5000, 5000, 0},
+	             {5000, 5001, 0},        {60000000, 0, 60000000}, {60000001, 0, 0},
+	             {60000001, 1, 60000000}};
+	struct frames_origin from;
+	static struct batch b;
+	uint32_t taken = 0;
+
+	engine_stop(ours.engine);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct frame_echo body = {.path_id = 0};
+		struct probe_in newest = {0};
+		struct life_sign sign;
+		uint8_t payload[64];
+		size_t len;
+
+		arrive(&b, &from);
+		store_le32(body.t_tx_us, (uint32_t)(b.time_ns / NS_PER_US) - cases[i].ago_us);
+		store_le32(body.hold_us, cases[i].held_us);
+		len = frame_append(payload, 0, sizeof payload, FRAME_ECHO, &body, sizeof body);
+		take(&from, payload, len, &newest);
+		cr_assert(signs_take(&peer->path[0].answers, &taken, &sign));
+		cr_expect(eq(u32, sign.rtt_us, cases[i].rtt_us), "case %u", i);
+	}
+}
+
+/* A newer session took its place long ago, so what comes under it says nothing of now. */
+Test(frames_in, under_a_superseded_session_nothing_is_a_life_sign)
+{
+	struct probe_in newest = {0};
+	struct frames_origin from;
+	static struct batch b;
+	struct life_sign sign;
+	uint8_t payload[64] = {0};
+	uint32_t taken = 0;
+	size_t len = probe_frame(payload, 1);
+
+	engine_stop(ours.engine);
+	arrive(&b, &from);
+	atomic_store(&kp->superseded_ns, b.time_ns - KEYPAIR_OVERLAP_NS);
+	take(&from, payload, len + 8, &newest);
+	cr_expect(eq(ptr, (void *)newest.body, NULL));
+	cr_expect(not(signs_take(&peer->path[0].probes, &taken, &sign)));
+	take(&from, payload, hello_frame(payload), &newest);
+	cr_expect(eq(uint, free_notices(), 1)); /* control knows its sessions */
+	expect_only(DROP_REASON_COUNT, 0);
+}
+
+/* A link on all addresses, and a path whose own address is known: control is to hear of another one. */
+Test(frames_in, probe_to_another_address_of_ours_is_told)
+{
+	struct probe_in newest = {0};
+	struct frames_origin from;
+	static struct batch b;
+	uint8_t payload[64] = {0};
+	size_t len = probe_frame(payload, 1) + 8;
+	struct route route;
+
+	engine_stop(ours.engine);
+	engine_link(ours.engine, 0)->is_wildcard = true;
+	arrive(&b, &from);
+	route = b.route;
+	cr_assert(eq(int, endpoint_parse("127.0.0.5:0", 0, &route.local), 0));
+	cr_assert(eq(int, engine_publish_target(peer, 0, &route), 0));
+	b.route.local = route.local;
+	take(&from, payload, len, &newest);
+	cr_expect(eq(uint, free_notices(), 0));
+	cr_assert(eq(int, endpoint_parse("127.0.0.6:0", 0, &b.route.local), 0));
+	take(&from, payload, len, &newest);
+	cr_expect(eq(uint, free_notices(), 1));
+	route.local = (struct endpoint){0}; /* the system chooses: it follows by itself */
+	cr_assert(eq(int, engine_publish_target(peer, 0, &route), 0));
+	take(&from, payload, len, &newest);
+	cr_expect(eq(uint, free_notices(), 0));
 }

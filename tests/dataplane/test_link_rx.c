@@ -649,36 +649,3 @@ Test(link_rx, data_behind_a_handshake_message_in_a_train_is_taken_in)
 	rig_until(counter_read(&peer[0]->path[0].rx_packets) == 1);
 	expect_drops(DROP_REASON_COUNT, 0);
 }
-
-/* Lengths and indices that no session has are refused there as on the other way in. */
-Test(link_rx, data_taken_in_from_a_handshake_socket_is_checked)
-{
-	struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[0]};
-	size_t stride = end.engine->control.pool.stride;
-
-	rig_start(&end);
-	add_stranger(&train, index_of(0, 0));
-	memset(train.bytes + DATAGRAM, 7, stride);
-	engine_receive(end.engine, &route, train.bytes, TRANSPORT_OVERHEAD - 1);
-	engine_receive(end.engine, &route, train.bytes, stride + 1);
-	engine_receive(end.engine, &route, train.bytes, TRANSPORT_OVERHEAD);
-	engine_receive(end.engine, &route, train.bytes, stride);
-	store_le32(train.bytes + 4, 0x7777);
-	engine_receive(end.engine, &route, train.bytes, DATAGRAM);
-	rig_until(drops(DROP_NOT_AUTHENTIC) == 2);
-	cr_expect(eq(u64, drops(DROP_MALFORMED), 2));
-	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
-}
-
-Test(link_rx, data_from_a_handshake_socket_without_memory_for_it_is_no_malformed_one)
-{
-	struct route route = {.link = engine_link(end.engine, 0), .remote = far_at[0]};
-	struct batch *list = take_all_but_one(&end.engine->control.pool);
-	struct batch *last = batch_get(&end.engine->control.pool);
-
-	add_stranger(&train, index_of(0, 0));
-	engine_receive(end.engine, &route, train.bytes, DATAGRAM);
-	expect_drops(DROP_POOL_EMPTY, 1);
-	free_all(list);
-	batch_free(last);
-}

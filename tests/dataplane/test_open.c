@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which datagrams are opened: those of a session of ours that nobody has touched. */
+#include "dataplane/open.h"
 #include "inbound_rig.h"
 
 TestSuite(open, .init = inbound_setup, .fini = inbound_teardown, .timeout = 60);
@@ -83,4 +84,98 @@ Test(open, forged_packet_confirms_nothing_and_is_not_heard)
 	cr_expect(eq(u64, counter_read(&peer->heard_ns), 0));
 	cr_expect(eq(u64, counter_read(&peer->path[0].rx_packets), 0));
 	cr_expect(eq(u64, counter_read(&peer->path[0].heard_ns), 0));
+}
+
+/* ---- by hand, without threads ---- */
+
+static struct dp_thread *self;
+
+/* Payloads of 64 bytes that are their number, under counters 10 on; those in the mask @forged were changed. */
+static struct batch *make_batch(unsigned count, uint32_t forged)
+{
+	struct batch *b = batch_get(&self->pool);
+
+	cr_assert(ne(ptr, b, NULL));
+	for (unsigned i = 0; i < count; i++) {
+		struct segment *seg = batch_append(b, 128);
+		uint8_t *datagram = segment_header(b, seg), payload[64];
+
+		memset(payload, (int)i, sizeof payload);
+		seg->len =
+			(uint16_t)rig_seal(datagram, INDEX_HERE, 10 + i, payload, sizeof payload);
+		datagram[seg->len - 1] ^= forged >> i & 1;
+	}
+	return b;
+}
+
+static void work_by_hand(void)
+{
+	engine_stop(ours.engine);
+	self = &ours.engine->dispatcher[0].self; /* its batches are the large ones */
+	self->now_ns = clock_boot_ns();
+}
+
+Test(open, forged_ones_are_taken_out_and_the_others_keep_order_and_counter)
+{
+	static const uint32_t masks[] = {0, 1, 1 << 7, 0xa5, 0xff};
+	uint64_t forged = 0;
+
+	work_by_hand();
+	for (unsigned k = 0; k < sizeof masks / sizeof *masks; k++) {
+		struct route route = {.link = engine_link(ours.engine, 0)};
+		struct batch *b = make_batch(8, masks[k]);
+		unsigned kept = 0;
+
+		cr_assert(open_assign(self, b, INDEX_HERE, &route));
+		open_batch(self, b);
+		for (unsigned i = 0; i < 8; i++) {
+			const struct segment *seg = &b->segment[kept];
+			const struct message_transport *header = (void *)segment_header(b, seg);
+			uint8_t want[64];
+
+			if (masks[k] >> i & 1)
+				continue;
+			memset(want, (int)i, sizeof want);
+			cr_assert(lt(uint, kept, b->len));
+			cr_expect(eq(uint, seg->len, sizeof want));
+			cr_expect(eq(u64, load_le64(header->counter), 10 + i));
+			ASSERT_BYTES(segment_payload(b, seg), want, sizeof want);
+			kept++;
+		}
+		cr_expect(eq(uint, b->len, kept));
+		forged += 8 - kept;
+		batch_free(b);
+	}
+	expect_only(DROP_NOT_AUTHENTIC, forged);
+}
+
+Test(open, batch_gets_the_session_it_names_with_a_reference_to_each)
+{
+	struct route route = {.link = engine_link(ours.engine, 1), .remote = far_at[1]};
+	unsigned of_peer, of_keypair;
+	struct batch *b;
+
+	work_by_hand();
+	of_peer = reference_count(&peer->references);
+	of_keypair = reference_count(&kp->references);
+	b = make_batch(1, 0);
+	cr_assert(open_assign(self, b, INDEX_HERE, &route));
+	cr_expect(eq(int, b->kind, BATCH_OPEN));
+	cr_expect(eq(ptr, b->peer, peer));
+	cr_expect(eq(ptr, b->keypair, kp));
+	cr_expect(route_is_same_way(&b->route, &route));
+	cr_expect(eq(u64, b->time_ns, self->now_ns));
+	cr_expect(eq(uint, reference_count(&peer->references), of_peer + 1));
+	cr_expect(eq(uint, reference_count(&kp->references), of_keypair + 1));
+	batch_free(b);
+
+	b = make_batch(1, 0);
+	cr_expect(not(open_assign(self, b, INDEX_HERE + 1, &route)));
+	self->now_ns += REJECT_AFTER_TIME;
+	cr_expect(not(open_assign(self, b, INDEX_HERE, &route)));
+	batch_free(b);
+	cr_expect(eq(uint, reference_count(&peer->references), of_peer));
+	cr_expect(eq(uint, reference_count(&kp->references), of_keypair));
+	cr_expect(eq(u64, drops(DROP_UNKNOWN_INDEX), 1));
+	cr_expect(eq(u64, drops(DROP_KEY_EXPIRED), 1));
 }
