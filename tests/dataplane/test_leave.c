@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What leaves on a path: in its order, whoever else carries it, counted, and at what time. */
+#include "outbound_rig.h"
+
+enum {
+	FLOOD_PKTS = 20000,
+};
+
+TestSuite(leave, .init = outbound_setup, .fini = outbound_teardown, .timeout = 60);
+
+Test(leave, redundant_datagrams_are_the_same_on_all_paths)
+{
+	begin_session(true, 0);
+	atomic_store(&kp->send_lanes, true);
+	rig_publish_paths(peer, BONDING_REDUNDANT, 3, NULL);
+	rig_start(&ours);
+	for (uint32_t i = 0; i < 20; i++)
+		write_seq(i);
+	for (uint32_t i = 0; i < 20; i++)
+		for (unsigned path = 0; path < 3; path++)
+			cr_expect(eq(u64, expect_seq(path, i),
+			             (uint64_t)LANE_UNORDERED << LANE_SHIFT | i));
+}
+
+/* A copy waits for its turn on its own path, and keeps nobody waiting on another. */
+Test(leave, redundant_datagrams_keep_the_order_of_each_path)
+{
+	struct batch *held;
+
+	begin_session(true, 0);
+	atomic_store(&kp->send_lanes, true);
+	rig_publish_paths(peer, BONDING_REDUNDANT, 3, NULL);
+	rig_start(&ours);
+	held = hold_path(1);
+	for (uint32_t i = 0; i < 5; i++) {
+		write_seq(i);
+		expect_seq(0, i);
+		expect_seq(2, i);
+	}
+	cr_expect(not(rig_is_readable(far[1], 0)));
+	work_run(&ours.engine->control, held);
+	cr_expect(eq(u64, next_counter(1), (uint64_t)(LANE_CONTROL + 1) << LANE_SHIFT));
+	for (uint32_t i = 0; i < 5; i++)
+		expect_seq(1, i);
+	rig_until(counter_read(&peer->path[1].tx_packets) == 6);
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+}
+
+Test(leave, path_closed_meanwhile_is_a_drop)
+{
+	begin_session(true, 0);
+	cr_assert(eq(int, engine_publish_target(peer, 0, NULL), 0));
+	rig_start(&ours);
+	write_seq(0);
+	rig_until(drops(DROP_NO_PATH) == 1);
+	rig_publish_target(&ours, peer, 0, 0, &far_at[0]);
+	flush();
+	expect_only(DROP_NO_PATH, 1);
+	rig_until(counter_read(&peer->path[0].tx_packets) == 1);
+}
+
+Test(leave, refusal_of_the_system_is_told_to_control)
+{
+	struct endpoint broadcast = {0};
+
+	begin_session(true, 0);
+	cr_assert(eq(int, endpoint_parse("255.255.255.255:9", 0, &broadcast), 0));
+	rig_publish_target(&ours, peer, 0, 0, &broadcast);
+	rig_start(&ours);
+	write_seq(0);
+	rig_await_event(&ours, PEER_EVENT_SEND_ERROR);
+	cr_expect(eq(int, atomic_load(&peer->path[0].send_errno), EACCES));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_errors), 1));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 0));
+	expect_only(DROP_SEND_ERROR, 1);
+}
+
+/* A busy worker's inbox may never be empty. Yet the time of what is sent must be that of its
+ * sending, or the timers think the peer silent: while sent_ns stands still hardly anything can
+ * have been sent.
+ */
+Test(leave, time_of_sending_is_not_stale_under_load)
+{
+	uint64_t since_ns = 0, since_packets = 0, most = 0, packets;
+	struct flood flood[2];
+
+	begin_session(true, 0);
+	rig_start(&ours);
+	flood_start(&flood[0]);
+	flood_start(&flood[1]);
+	do {
+		uint64_t sent_ns;
+
+		/* The count is read within the time that sent_ns stood: never too much. */
+		packets = counter_read(&peer->path[0].tx_packets);
+		sent_ns = counter_read(&peer->sent_ns);
+		if (sent_ns != since_ns) {
+			since_ns = sent_ns;
+			since_packets = counter_read(&peer->path[0].tx_packets);
+		} else if (packets - since_packets > most && packets > since_packets) {
+			most = packets - since_packets;
+		}
+		rcu_quiescent_state();
+	} while (packets < FLOOD_PKTS);
+	flood_stop(&flood[0]);
+	flood_stop(&flood[1]);
+	cr_expect(lt(u64, most, 4 * BATCH_MAX));
+}
