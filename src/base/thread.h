@@ -15,6 +15,7 @@ enum thread_role {
 	THREAD_TUN,
 	THREAD_RX,
 	THREAD_WORKER,
+	THREAD_GATE,   /* reads handshake messages */
 	THREAD_FRONT,  /* answers people, touches no packet */
 	THREAD_HELPER, /* may block, touches no packet: the resolver */
 };

@@ -7,7 +7,7 @@
  * it is there again, so that a flood is worked on in few long pieces rather than in many short ones, each
  * with its own wake-up.
  *
- * Time and used processor time as arguments. One thread (control).
+ * Time and used processor time as arguments. One thread (gate).
  */
 #ifndef CONTROL_BUDGET_H
 #define CONTROL_BUDGET_H
@@ -15,8 +15,8 @@
 #include "base/bucket.h"
 #include "vtrunkd/limits.h"
 
-/* Of one processor. With what receiving, waking and the kernel's own share cost beside, a flood takes less
- * than a fifth of it.
+/* Of one processor, of all threads together that work for strangers. With the kernel's own share a flood takes
+ * less than a fifth of it.
  */
 #define BUDGET_PERCENT 15u
 

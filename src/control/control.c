@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "control/gate.h"
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/notices.h"
@@ -117,7 +118,6 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	uplinks_tell_trains(&control->uplinks);
 	surroundings_tell(control, now_ns);
 	tell_tun(control, now_ns);
-	ratelimit_expire(&control->messages.strangers.ratelimit, now_ns);
 	control->sample_ns = now_ns;
 	/* Cannot fail: there is room for it from the start. */
 	walk_begin(&control->sampling, control->peer_count, now_ns);
@@ -198,7 +198,7 @@ static int create_links_and_peers(struct control *control, const struct desired 
 	int r = reconcile(&starter.by, NULL, wanted);
 	if (r)
 		return r;
-	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
+	/* Every peer and pair of sockets, and the single ones: rates, facts, ... */
 	return deadline_reserve(&control->loop.deadlines,
 	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 }
@@ -290,6 +290,17 @@ static int create_identity(struct control *control, const struct desired *config
 	return 0;
 }
 
+static int create_gate(struct control *control)
+{
+	int r = gate_create(control->engine, control->identity, &control->gate);
+
+	if (r)
+		return r;
+	messages_init(&control->messages, control->fx, find_peer, control);
+	return admission_init(&control->admission, &control->loop, control->gate,
+	                      &control->messages);
+}
+
 static void tell_taken(const struct control *control, const char *directory, bool is_final)
 {
 	log_write(is_final ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
@@ -368,7 +379,10 @@ static int start(struct control *control, const struct desired *config, unsigned
 	r = create_engine(control, config, workers, tun);
 	if (r)
 		return r;
-	messages_init(&control->messages, control->fx, control->identity, find_peer, control);
+	*ret_what = "the gate";
+	r = create_gate(control);
+	if (r)
+		return r;
 	*ret_what = "peers";
 	r = create_links_and_peers(control, config);
 	if (!r)
@@ -394,7 +408,8 @@ static int start(struct control *control, const struct desired *config, unsigned
 	if (r)
 		return r;
 	*ret_what = "threads";
-	return engine_start(control->engine);
+	r = engine_start(control->engine);
+	return r ? r : gate_start(control->gate);
 }
 
 int control_create(struct desired *config, unsigned workers, const struct tun *tun, int signal_fd,
@@ -411,7 +426,6 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 	control->running = config;
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
-	gate_init(&control->gate);
 	r = loop_init(&control->loop);
 	control->started_ns = control->loop.now_ns;
 	if (!r)
@@ -439,6 +453,7 @@ void control_destroy(struct control *control)
 	if (control->front)
 		gather_stop(&control->gathering);
 	front_destroy(control->front);
+	gate_destroy(control->gate);
 	if (control->engine)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);
@@ -447,7 +462,6 @@ void control_destroy(struct control *control)
 	free(control->peers);
 	key_index_fini(&control->by_key);
 	engine_destroy(control->engine);
-	messages_fini(&control->messages);
 	secret_free(control->identity);
 	loop_fini(&control->loop);
 	desired_free(control->running);

@@ -2,7 +2,7 @@
 /* control.h - the control thread: handshakes, timers, path and link state, what people ask.
  *
  * One thread, one epoll loop, one heap of deadlines. It is the only writer of everything the data
- * plane reads. It sleeps until a handshake message, an event from the data plane, a deadline, a
+ * plane reads. It sleeps until the gate lets a handshake message in, an event from the data plane, a deadline, a
  * change of the system's interfaces, an answer of the resolver, a question on the control socket or
  * a signal comes.
  */
@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 #include "config/desired.h"
+#include "control/admission.h"
 #include "control/front.h"
-#include "control/gate.h"
 #include "control/gather.h"
 #include "control/key_index.h"
 #include "control/loop.h"
@@ -26,13 +26,6 @@
 #include "crypto/noise.h"
 #include "dataplane/engine.h"
 
-/* The handshake socket of a link that is open. */
-struct handshake_source {
-	struct event_source source;
-	struct control *control;
-	struct link *link;
-};
-
 struct control {
 	struct desired *running; /* what the last list of changes led to */
 	char interface[16];
@@ -40,14 +33,15 @@ struct control {
 	struct real_effects effects;
 	struct effects *fx;              /* the same, which peers use */
 	struct noise_identity *identity; /* secret memory */
-	struct messages messages;        /* from anybody */
+	struct gate *gate;               /* through which handshake messages come ... */
+	struct admission admission;      /* ... are taken in ... */
+	struct messages messages;        /* ... and find their peer */
 	struct loop loop;
 	struct resolver *resolver;
 	struct front *front; /* NULL: nobody may ask */
 	struct gathering gathering;
 	struct uplinks uplinks;
 	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
-	struct handshake_source handshakes[LINK_PAIRS_MAX];
 	struct peer **peers; /* in the order in which they were added */
 	struct key_index by_key;
 	size_t peer_count;
@@ -56,7 +50,6 @@ struct control {
 	struct event_source signals, events, answers, questions;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
-	struct gate gate;           /* what handshake messages may cost */
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct surroundings surroundings;
 	bool has_new_targets;   /* paths lead elsewhere since surroundings_tell() looked */

@@ -3,97 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/epoll.h>
+#include <string.h>
 
-#include "base/bytes.h"
 #include "control/control.h"
+#include "control/gate.h"
 #include "control/peer_links.h"
-
-/* Handshake messages taken from one link per turn of the loop: the rest waits in the socket, and
- * timers and probes get their turn. Meeting the bound means load (whitepaper 5.3).
- */
-#define HANDSHAKES_PER_TURN 64u
-
-/* How many of them between two looks at what they cost: as many as are worth the system call. */
-#define HANDSHAKES_PER_LOOK 8u
-
-/* ---- handshake messages ---- */
-
-/* Returns how many there were. */
-static unsigned take_messages(struct control *control, const struct link_message *m,
-                              uint64_t now_ns)
-{
-	unsigned taken = 0;
-
-	for (unsigned at = 0, len; at < m->len; at += len, taken++) {
-		len = link_message_next_len(m, at);
-		if (len >= sizeof(uint32_t) && load_le32(m->at + at) == MESSAGE_TRANSPORT)
-			engine_receive(control->engine, &m->route, m->at + at, len);
-		else
-			messages_take(&control->messages, &m->route, m->at + at, len, now_ns);
-	}
-	return taken;
-}
-
-/* Whether there may be more than was taken. */
-static bool take_some(struct control *control, struct link *link, uint64_t now_ns)
-{
-	unsigned taken = 0, looked = 0;
-	struct link_message m;
-
-	while (taken < HANDSHAKES_PER_TURN) {
-		int r = link_receive_handshakes(link, &m);
-
-		if (r == -EAGAIN)
-			return false;
-		taken += r ? 1 : take_messages(control, &m, now_ns);
-		if (taken < looked + HANDSHAKES_PER_LOOK)
-			continue;
-		looked = taken;
-		if (!gate_may_go_on(control, now_ns))
-			return false; /* the gate says so itself */
-	}
-	return true;
-}
-
-static void watch_handshakes(struct control *control, const struct link *link, bool is_watched)
-{
-	struct event_source *source = &control->handshakes[link->id].source;
-
-	if (!link->is_open)
-		return;
-	if (is_watched) /* one that was opened meanwhile is watched already */
-		loop_watch(&control->loop, source, EPOLLIN);
-	else
-		loop_unwatch(&control->loop, source);
-}
-
-void links_watch_handshakes(struct control *control, bool is_watched)
-{
-	for (unsigned i = 0; i < control->uplinks.count; i++) {
-		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			watch_handshakes(control, control->uplinks.uplink[i].pair[k].link,
-			                 is_watched);
-	}
-}
-
-static void on_handshake(struct event_source *source, uint32_t events, uint64_t now_ns)
-{
-	struct handshake_source *own = caa_container_of(source, struct handshake_source, source);
-	struct control *control = own->control;
-	uint64_t suppressed;
-
-	(void)events;
-	if (!gate_enter(control, now_ns)) {
-		watch_handshakes(control, own->link, false); /* opened while it is shut */
-		return;
-	}
-	if (take_some(control, own->link, now_ns) && strangers_set_loaded(&control->messages.strangers, now_ns) &&
-	    log_limit_pass(&control->messages.log_limit, now_ns, &suppressed))
-		log_warning("link=%s: many handshake messages, asking senders for cookies",
-		            own->link->name);
-	gate_leave(control, now_ns);
-}
 
 /* ---- what links do to the world ---- */
 
@@ -104,30 +18,25 @@ static struct control *control_of(struct uplink_effects *fx)
 
 static int watch(struct uplink_effects *fx, struct link *link)
 {
-	struct control *control = control_of(fx);
-	struct handshake_source *own = &control->handshakes[link->id];
-
-	*own = (struct handshake_source){
-		.source = {link->handshake_fd, on_handshake}, .control = control, .link = link};
-	return loop_watch(&control->loop, &own->source, EPOLLIN);
+	return doors_open(gate_doors(control_of(fx)->gate), link);
 }
 
 static void unwatch(struct uplink_effects *fx, struct link *link)
 {
-	struct control *control = control_of(fx);
-
-	loop_unwatch(&control->loop, &control->handshakes[link->id].source);
+	doors_close(gate_doors(control_of(fx)->gate), link);
 }
 
 static int start(struct uplink_effects *fx, struct link *link, int cpu)
 {
-	int r = watch(fx, link);
+	struct doors *doors = gate_doors(control_of(fx)->gate);
+	int r = doors_reserve(doors, link);
 
-	if (!r)
-		r = engine_link_start(control_of(fx)->engine, link, cpu);
 	if (r)
-		unwatch(fx, link);
-	return r;
+		return r;
+	r = engine_link_start(control_of(fx)->engine, link, cpu);
+	if (r)
+		doors_close(doors, link);
+	return r ? r : doors_open(doors, link);
 }
 
 static void wake_at(struct uplink_effects *fx, struct deadline *d, uint64_t at_ns)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* links.h - our links within the daemon: made as the configuration says, read, their peers told.
  *
- * What a link does by itself is in uplink.h, which knows no peer. Here its handshake sockets are read
- * in the control loop, as far as the gate allows, and the peers hear what happens to the sockets that their
- * paths use. Control thread.
+ * What a link does by itself is in uplink.h, which knows no peer. Here the gate is given its handshake
+ * sockets to read, and the peers hear what happens to the sockets that their paths use. Control thread.
  */
 #ifndef CONTROL_LINKS_H
 #define CONTROL_LINKS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct control;
@@ -27,8 +25,5 @@ int links_find(const struct control *control, const char *name);
 
 /* Opens what the configuration binds. Errors as of uplink_open(). */
 int links_open(struct control *control, uint64_t now_ns);
-
-/* Watches the handshake sockets of all links that are open, or leaves them alone. */
-void links_watch_handshakes(struct control *control, bool is_watched);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* messages.h - from a handshake message that came in to the peer it concerns.
+/* messages.h - from a handshake message that the gate let in to the peer it concerns.
  *
- * Messages come from strangers until the last step: the order of checks is length, MAC1, load
- * (strangers.h), our static key, the peer's, and then the peer itself looks whether it is a copy and how
+ * Messages come from strangers until the last step: the order of checks is length, MAC1, load, our static
+ * key (strangers.h), then here the peer's, and then the peer itself looks whether it is a copy and how
  * old it is (peer_handshake.h); only then anything is stored.
  *
  * Control thread.
@@ -12,16 +12,12 @@
 
 #include "base/log.h"
 #include "control/effects.h"
-#include "control/strangers.h"
-#include "crypto/noise.h"
+#include "control/visitors.h"
 
 struct peer;
-struct route;
 
 struct messages {
 	struct effects *fx;
-	const struct noise_identity *identity; /* ours */
-	struct strangers strangers;
 	struct log_limit
 		log_limit; /* for lines strangers can cause: ten at once, then one per second */
 
@@ -30,13 +26,11 @@ struct messages {
 	void *find_arg;
 };
 
-void messages_init(struct messages *m, struct effects *fx, const struct noise_identity *identity,
+void messages_init(struct messages *m, struct effects *fx,
                    struct peer *(*find_peer)(void *arg, const uint8_t key[static KEY_LEN]),
                    void *find_arg);
-void messages_fini(struct messages *m);
 
-/* One message that came over @route. */
-void messages_take(struct messages *m, const struct route *route, const uint8_t *msg, size_t len,
-                   uint64_t now_ns);
+/* One message, which the caller keeps; what it has opened goes on in place. */
+void messages_take(struct messages *m, struct visitor *visitor, uint64_t now_ns);
 
 #endif

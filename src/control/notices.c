@@ -47,23 +47,6 @@ static void take_notice(const struct batch *notice, uint64_t now_ns)
 	peer_service(peer, now_ns);
 }
 
-/* At most as many as the engine lets wait, and those that come meanwhile, as far as the budget allows. */
-static void take_handshakes(struct control *control, uint64_t now_ns)
-{
-	struct batch *b;
-
-	if (!engine_has_handshake(control->engine) || !gate_enter(control, now_ns))
-		return;
-	while ((b = engine_take_handshake(control->engine))) {
-		messages_take(&control->messages, &b->route, segment_header(b, &b->segment[0]),
-		              b->segment[0].len, now_ns);
-		batch_free(b);
-		if (!gate_may_go_on(control, now_ns))
-			break;
-	}
-	gate_leave(control, now_ns);
-}
-
 void notices_take(struct control *control, uint64_t now_ns)
 {
 	struct dp_peer *dp;
@@ -90,7 +73,6 @@ void notices_take(struct control *control, uint64_t now_ns)
 		take_notice(notice, now_ns);
 		batch_free(notice);
 	}
-	take_handshakes(control, now_ns);
 	if (events_taken == EVENTS_PER_TURN || notices_taken == EVENTS_PER_TURN)
 		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notices.h - what the data plane tells control, taken in the control loop: peers with news, frames that
- * came in, handshake messages among data, the end of the TUN device.
+ * came in, the end of the TUN device.
  *
  * A bounded number per turn, so that handshakes and deadlines get their turn however much there is.
  * Control thread.

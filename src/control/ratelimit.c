@@ -148,7 +148,7 @@ bool ratelimit_pass(struct ratelimit *limit, const struct endpoint *source, uint
 {
 	struct source key;
 
-	thread_assert_role(THREAD_CONTROL);
+	thread_assert_role(THREAD_GATE);
 	if (!source_of(source, &key))
 		return false;
 	if (!limit->table && !(limit->table = table_create()))

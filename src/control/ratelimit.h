@@ -6,7 +6,7 @@
  * is load, and refuses sources it has no room for. A source that was silent for a quarter of a
  * second has a full bucket and needs no entry, so forgetting it changes nothing.
  *
- * Time as argument. One thread (control).
+ * Time as argument. One thread (gate).
  */
 #ifndef CONTROL_RATELIMIT_H
 #define CONTROL_RATELIMIT_H

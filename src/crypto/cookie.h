@@ -2,7 +2,8 @@
 /* cookie.h - MAC1, MAC2 and the cookie reply (whitepaper 5.4.4 and 5.4.7).
  *
  * A cookie is bound to the source address and port the other side saw, so every link keeps a jar of
- * its own for each peer. Times are arguments. One thread (control).
+ * its own for each peer. Times are arguments. The receiving side is used by one thread (gate), the
+ * sending one by another (control).
  */
 #ifndef CRYPTO_COOKIE_H
 #define CRYPTO_COOKIE_H

@@ -23,13 +23,14 @@
 /* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
  * and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to receive into.
  * Workers need theirs for answers and for the notices that wait for control, control its own for the frames
- * that workers have not yet sent: probes are spread over their interval, so that these are few. Not tuned
- * yet.
+ * that workers have not yet sent: probes are spread over their interval, so that these are few; who reads the
+ * handshake sockets for the data behind a message in a train. Not tuned yet.
  */
 #define POOL_DISPATCHER 256u
 #define POOL_RX         (128u + BATCH_MAX)
 #define POOL_WORKER     (NOTICES_MAX + 32u)
 #define POOL_CONTROL    256u
+#define POOL_HANDSHAKES 64u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
@@ -174,6 +175,8 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		r = init_workers(engine);
 	if (!r)
 		r = init_self(engine, &engine->control, 0, POOL_CONTROL, engine->slot_bytes);
+	if (!r)
+		r = init_self(engine, &engine->handshakes, 0, POOL_HANDSHAKES, engine->slot_bytes);
 	if (!r && !(engine->tables.index = index_create(PEERS_MAX)))
 		r = -ENOMEM;
 	if (!r)
@@ -314,6 +317,7 @@ void engine_destroy(struct engine *engine)
 	for (unsigned i = 0; i < workers; i++)
 		fini_self(&engine->work.worker[i].self);
 	fini_self(&engine->control);
+	fini_self(&engine->handshakes);
 	for (unsigned i = 0; i < queues; i++)
 		fini_dispatcher(&engine->dispatcher[i]);
 	free(engine->work.worker);
@@ -379,12 +383,6 @@ bool engine_await_sent(struct engine *engine, unsigned timeout_ms)
 	return batch_pool_await_all(&engine->control.pool, timeout_ms);
 }
 
-void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
-                    size_t len)
-{
-	inject_data(&engine->control, route, datagram, len);
-}
-
 /* ---- what control is told ---- */
 
 int engine_event_fd(const struct engine *engine)
@@ -427,12 +425,35 @@ struct batch *engine_take_notice(struct engine *engine)
 	return mailbox_take_notice(&engine->mailbox);
 }
 
+/* ---- who reads the handshake sockets ---- */
+
+int engine_handshake_fd(const struct engine *engine)
+{
+	return engine->mailbox.handshake_bell.fd;
+}
+
+void engine_handshakes_begin(struct engine *engine)
+{
+	mailbox_begin_handshakes(&engine->mailbox);
+}
+
 struct batch *engine_take_handshake(struct engine *engine)
 {
 	return mailbox_take_handshake(&engine->mailbox);
 }
 
-bool engine_has_handshake(const struct engine *engine)
+void engine_wake_handshakes(struct engine *engine)
 {
-	return mailbox_has_handshake(&engine->mailbox);
+	mailbox_wake_handshakes(&engine->mailbox);
+}
+
+void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
+                    size_t len)
+{
+	inject_data(&engine->handshakes, route, datagram, len);
+}
+
+void engine_count_handshake_drop(struct engine *engine, enum drop_reason reason)
+{
+	dp_drop(&engine->handshakes, reason, 1);
 }

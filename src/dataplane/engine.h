@@ -90,7 +90,7 @@ bool engine_await_memory(struct engine *engine, unsigned timeout_ms);
  */
 bool engine_await_sent(struct engine *engine, unsigned timeout_ms);
 
-/* Readable when one of the three below has something. Reset by engine_events_begin(), after which all
+/* Readable when one of those below has something. Reset by engine_events_begin(), after which all
  * must be asked until they have nothing more.
  */
 int engine_event_fd(const struct engine *engine);
@@ -115,10 +115,6 @@ bool engine_take_refused_joined(struct engine *engine);
 /* The next peer with events (enum peer_event), or NULL. The reference is passed on. */
 struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events);
 
-/* Takes in one datagram of transport data that came at a handshake socket. */
-void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
-                    size_t len);
-
 /* The next notice (peer, keypair, route, path_id, time_ns, rx_packets, answer_bytes, and the frames as the payload of
  * segment 0, or no segment when merely the origin is new), or NULL. The caller frees it. PROBE and ECHO
  * that came in on a path make none: they wait in dp_path.probes and answers, and PEER_EVENT_SIGNS
@@ -126,13 +122,30 @@ void engine_receive(struct engine *engine, const struct route *route, const uint
  */
 struct batch *engine_take_notice(struct engine *engine);
 
+/* ---- one thread, registered with RCU and online: who reads the handshake sockets ---- */
+
+/* Readable when handshake messages came among data. Reset by engine_handshakes_begin(), after which all
+ * are to be taken.
+ */
+int engine_handshake_fd(const struct engine *engine);
+void engine_handshakes_begin(struct engine *engine);
+
 /* The next handshake message that came among data (segment 0, header included, and its route), or NULL.
  * The caller frees it. Left where they are, they cost nobody else his place.
  */
 struct batch *engine_take_handshake(struct engine *engine);
 
-/* Whether there is one, or will be in a moment. */
-bool engine_has_handshake(const struct engine *engine);
+/* Makes the descriptor readable: some were left. */
+void engine_wake_handshakes(struct engine *engine);
+
+/* Takes in one datagram of transport data that came at a handshake socket. */
+void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
+                    size_t len);
+
+/* A handshake message was dropped for @reason. */
+void engine_count_handshake_drop(struct engine *engine, enum drop_reason reason);
+
+/* ---- any thread ---- */
 
 const struct engine_settings *engine_settings(const struct engine *engine);
 

@@ -14,7 +14,9 @@
 #include "dataplane/watch.h"
 #include "dataplane/work.h"
 
-/*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread */
+/*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread
+ *   [H] who reads the handshake sockets
+ */
 struct engine {
 	struct engine_settings set;    /* [I] */
 	struct dp_tables tables;       /* see self.h */
@@ -23,6 +25,8 @@ struct engine {
 	struct work work;                 /* [I] the workers */
 	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
 	struct dp_thread control;      /* [C] the control thread when it sends */
+	struct dp_thread
+		handshakes; /* [H] who reads the handshake sockets, when data comes there */
 	uint32_t slot_bytes;           /* [I] of every pool */
 
 	struct watch watch;       /* see watch.h */

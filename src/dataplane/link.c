@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Room for bursts: the data socket for 30 ms of 1 Gbit/s, the other for some thousand handshakes,
- * which is the bound on work that strangers can queue for the control thread.
+ * which is the bound on work that strangers can queue for control.
  */
 #define DATA_BUFFER_BYTES      (4 << 20)
 #define HANDSHAKE_BUFFER_BYTES (1 << 20)

@@ -5,14 +5,14 @@
  *
  * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte steers
  * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
- * which the control thread reads. So a flood of handshakes fills a buffer of its own and cannot touch
+ * which control has a thread for. So a flood of handshakes fills a buffer of its own and cannot touch
  * data. (A train that the system made of both kinds is steered by its first datagram; each side passes on
  * what is the other's.) Where the system has no such programs, all comes to the data socket, and the RX
  * thread passes handshake messages on. The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
- *   [R] whoever receives: its RX thread, or the watch (watch.h)
+ *   [R] whoever receives: its RX thread, or the watch (watch.h)   [H] who reads the handshake socket
  */
 #ifndef DATAPLANE_LINK_H
 #define DATAPLANE_LINK_H
@@ -48,14 +48,14 @@ struct link {
 	unsigned id;               /* [I] 0 .. LINK_PAIRS_MAX - 1 */
 	char name[NAME_LEN];       /* [I] */
 	int data_fd;               /* [L] */
-	int handshake_fd;          /* [L] [C] */
+	int handshake_fd;          /* [L] */
 	struct endpoint bound;     /* [L] with the port the system gave */
 	bool is_wildcard;          /* [L] bound to no address: our own must be learnt and kept */
 	bool is_steered;           /* [L] false: all comes to the data socket */
 	bool has_gro;              /* [L] what is received may be a train */
 	bool is_open;              /* [C] */
 	bool is_parked;            /* [C] closed, but nobody else gets its descriptors */
-	uint8_t *handshake_buffer; /* [C] TRAIN_BYTES: what came at the handshake socket last */
+	uint8_t *handshake_buffer; /* [H] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
 	struct socket_drops data_drops;      /* [C] what the kernel dropped at data_fd */
 	struct socket_drops handshake_drops; /* [C] and at handshake_fd */
@@ -104,12 +104,13 @@ void link_close(struct link *link);
 
 /* For a link whose device came back: with the same index nothing has to be done, otherwise a new pair of
  * sockets takes the place of the old one, on the same port. (SO_BINDTODEVICE on a bound socket would
- * take it out of its group, and the steering with it.) The caller watches handshake_fd anew. Returns 0
+ * take it out of its group, and the steering with it.) Who reads them may go on meanwhile, but who waits
+ * for them in an epoll set has to add handshake_fd anew. Returns 0
  * or a negative errno; then the old pair stays. Control.
  */
 int link_follow_device(struct link *link, const struct link_settings *set);
 
-/* Sends one handshake message. Returns 0 or a negative errno. Control. */
+/* Sends one handshake message. Returns 0 or a negative errno. Control, and who reads them. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
 
 /* What one call of the system gave: a datagram, or a train of datagrams from one origin, all of @step
@@ -129,7 +130,7 @@ static inline unsigned link_message_next_len(const struct link_message *m, unsig
 
 /* Receives from the handshake socket; what came is valid until the next call. In a train behind a handshake
  * message there may be transport data, which engine_receive() takes. Returns 0 or a negative errno, -EAGAIN
- * when there is nothing. Control.
+ * when there is nothing. One thread.
  */
 int link_receive_handshakes(struct link *link, struct link_message *ret);
 

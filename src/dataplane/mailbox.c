@@ -11,7 +11,9 @@ int mailbox_init(struct mailbox *box)
 	__cds_wfcq_init(&box->peer_head, &box->peer_tail);
 	__cds_wfcq_init(&box->notice_head, &box->notice_tail);
 	__cds_wfcq_init(&box->handshake_head, &box->handshake_tail);
-	return bell_init(&box->bell);
+	box->handshake_bell.fd = -1;
+	int r = bell_init(&box->bell);
+	return r ? r : bell_init(&box->handshake_bell);
 }
 
 void mailbox_fini(struct mailbox *box)
@@ -27,6 +29,7 @@ void mailbox_fini(struct mailbox *box)
 	while ((b = mailbox_take_notice(box)) || (b = mailbox_take_handshake(box)))
 		batch_free(b);
 	bell_fini(&box->bell);
+	bell_fini(&box->handshake_bell);
 }
 
 void mailbox_wake(struct mailbox *box)
@@ -105,12 +108,12 @@ static void refuse(struct dp_thread *self, struct batch *b)
 	batch_free(b);
 }
 
-static void enqueue(struct mailbox *box, struct __cds_wfcq_head *head, struct cds_wfcq_tail *tail,
-                    struct batch *b)
+static void enqueue(struct __cds_wfcq_head *head, struct cds_wfcq_tail *tail, struct batch *b,
+                    struct bell *bell)
 {
 	cds_wfcq_node_init(&b->inbox_node);
 	cds_wfcq_enqueue(head, tail, &b->inbox_node);
-	mailbox_wake(box);
+	bell_ring(bell);
 }
 
 void mailbox_post_notice(struct dp_thread *self, struct batch *b)
@@ -118,7 +121,7 @@ void mailbox_post_notice(struct dp_thread *self, struct batch *b)
 	struct mailbox *box = self->mailbox;
 
 	if (take_places(box, b->peer))
-		enqueue(box, &box->notice_head, &box->notice_tail, b);
+		enqueue(&box->notice_head, &box->notice_tail, b, &box->bell);
 	else
 		refuse(self, b);
 }
@@ -128,7 +131,7 @@ void mailbox_post_handshake(struct dp_thread *self, struct batch *b)
 	struct mailbox *box = self->mailbox;
 
 	if (take_place(&box->handshakes, HANDSHAKES_MAX))
-		enqueue(box, &box->handshake_head, &box->handshake_tail, b);
+		enqueue(&box->handshake_head, &box->handshake_tail, b, &box->handshake_bell);
 	else
 		refuse(self, b);
 }
@@ -163,9 +166,14 @@ struct batch *mailbox_take_handshake(struct mailbox *box)
 	return b;
 }
 
-bool mailbox_has_handshake(const struct mailbox *box)
+void mailbox_begin_handshakes(struct mailbox *box)
 {
-	return atomic_load_explicit(&box->handshakes, memory_order_relaxed) > 0;
+	bell_heard(&box->handshake_bell);
+}
+
+void mailbox_wake_handshakes(struct mailbox *box)
+{
+	bell_ring(&box->handshake_bell);
 }
 
 /* ---- the TUN device ---- */

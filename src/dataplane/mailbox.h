@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.h - what the threads of the data plane tell control: one bell, three queues, three words.
+/* mailbox.h - what the threads of the data plane tell control: two bells, three queues, three words.
  *
  *   events      a peer has news: bits in dp_peer.events; it is queued once whatever happens
  *   notices     frames that came in, or an address that moved: batches, bounded per peer and in all
- *   handshakes  messages that came among data: batches, bounded, since strangers can send them at will
+ *   handshakes  messages that came among data: batches, bounded, since strangers can send them at will;
+ *               with a bell of their own, for the thread that reads the handshake sockets
  *
  * and what became of the TUN device. Nobody waits: what is beyond a bound is dropped and counted.
  *
- *   [I] set by mailbox_init()   [A] any thread   [C] control
+ *   [I] set by mailbox_init()   [A] any thread   [C] control   [H] who reads the handshake sockets
  */
 #ifndef DATAPLANE_MAILBOX_H
 #define DATAPLANE_MAILBOX_H
@@ -32,7 +33,7 @@
  */
 #define NOTICES_PER_PEER 4u
 
-/* Handshake messages that came among data and wait for control: strangers can send them at will. */
+/* Handshake messages that came among data and wait for their reader: strangers can send them at will. */
 #define HANDSHAKES_MAX 16u
 
 struct mailbox {
@@ -48,8 +49,9 @@ struct mailbox {
 	struct __cds_wfcq_head notice_head;                       /* [C] */
 	_Atomic unsigned notices;                                 /* [A] waiting */
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail handshake_tail; /* [A] */
-	struct __cds_wfcq_head handshake_head;                    /* [C] */
+	struct __cds_wfcq_head handshake_head;                    /* [H] */
 	_Atomic unsigned handshakes;                              /* [A] waiting */
+	struct bell handshake_bell;                               /* [A] wakes [H] */
 };
 
 /* Returns 0 or a negative errno; mailbox_fini() is for both, and for one that has but
@@ -80,16 +82,18 @@ void mailbox_joined_refused(struct mailbox *box);
 /* The errno of mailbox_tun_failed(), or 0. */
 int mailbox_tun_error(const struct mailbox *box);
 
-/* Whether a handshake message waits, or will in a moment. */
-bool mailbox_has_handshake(const struct mailbox *box);
-
 /* ---- control; see engine.h for what each gives ---- */
 
 void mailbox_begin(struct mailbox *box);
 struct dp_peer *mailbox_take_event(struct mailbox *box, unsigned *ret_events);
 struct batch *mailbox_take_notice(struct mailbox *box);
-struct batch *mailbox_take_handshake(struct mailbox *box);
 int mailbox_take_tun_read_error(struct mailbox *box);
 bool mailbox_take_refused_joined(struct mailbox *box);
+
+/* ---- who reads the handshake sockets; see engine.h ---- */
+
+void mailbox_begin_handshakes(struct mailbox *box);
+struct batch *mailbox_take_handshake(struct mailbox *box);
+void mailbox_wake_handshakes(struct mailbox *box);
 
 #endif

@@ -10,6 +10,7 @@ static void for_each_self(const struct engine *engine,
                           void (*visit)(const struct dp_thread *self, void *arg), void *arg)
 {
 	visit(&engine->control, arg);
+	visit(&engine->handshakes, arg);
 	for (unsigned i = 0; i < engine->set.tun.queues; i++)
 		visit(&engine->dispatcher[i].self, arg);
 	for (unsigned i = 0; i < engine->set.workers; i++)

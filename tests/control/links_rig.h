@@ -4,6 +4,7 @@
 #define TESTS_CONTROL_LINKS_RIG_H
 
 #include "control/control.h"
+#include "control/gate.h"
 #include "control/links.h"
 
 static inline void make_links(struct control *control, const struct desired *wanted)

@@ -34,6 +34,7 @@
 #include "crypto/init.h"
 #include "crypto/secret.h"
 #include "links_rig.h"
+#include "strangers_rig.h"
 
 #define RIG_LINKS 2u
 
@@ -48,6 +49,7 @@ struct peer_rig {
 	int tun[2];
 	int remote_fd[RIG_LINKS]; /* the peer's end of each link */
 	struct endpoint remote[RIG_LINKS];
+	struct strangers strangers;  /* in place of the gate */
 	struct noise_identity other; /* the peer's keys */
 	struct noise_remote us;      /* and what it knows of ours */
 	struct batch_pool pool;      /* of notices */
@@ -149,8 +151,8 @@ static inline void rig_open(struct peer_rig *rig)
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);
-	messages_init(&rig->control.messages, rig->control.fx, rig->control.identity, rig_find_peer,
-	              rig);
+	strangers_init(&rig->strangers, rig->control.identity, engine_index(rig->control.engine));
+	messages_init(&rig->control.messages, rig->control.fx, rig_find_peer, rig);
 	rig_open_links(rig);
 	rig->config_peer.endpoints = rig->endpoints;
 	rig->config_peer.endpoint_count = RIG_LINKS;
@@ -172,7 +174,7 @@ static inline void rig_close(struct peer_rig *rig)
 	engine_destroy(rig->control.engine);
 	loop_fini(&rig->control.loop);
 	batch_pool_fini(&rig->pool);
-	messages_fini(&rig->control.messages);
+	strangers_fini(&rig->strangers);
 	secret_free(rig->control.identity);
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		close(rig->remote_fd[i]);
@@ -186,6 +188,13 @@ static inline struct route rig_route(const struct peer_rig *rig, unsigned i)
 {
 	return (struct route){.link = rig->control.uplinks.uplink[i].pair[0].link,
 	                      .remote = rig->remote[i]};
+}
+
+/* A handshake message came over @route. */
+static inline void rig_take(struct peer_rig *rig, const struct route *route, const void *msg,
+                            size_t len, uint64_t now_ns)
+{
+	take_of_stranger(&rig->strangers, &rig->control.messages, route, msg, len, now_ns);
 }
 
 /* A configured path over link @i. */

@@ -26,7 +26,7 @@ static void take(void *msg, size_t len)
 	struct route route = rig_route(&rig, 0);
 
 	cookie_add_macs(&keys, &jar, msg, len, rig.now_ns);
-	messages_take(&rig.control.messages, &route, msg, len, rig.now_ns);
+	rig_take(&rig, &route, msg, len, rig.now_ns);
 }
 
 static uint64_t dropped(enum drop_reason reason)
@@ -90,7 +90,7 @@ Test(messages, under_load_a_cookie_comes_back)
 	struct message_initiation msg = initiation_from(&rig.other, &rig.us);
 	struct message_cookie_reply reply;
 
-	strangers_set_loaded(&rig.control.messages.strangers, rig.now_ns);
+	strangers_set_loaded(&rig.strangers, rig.now_ns);
 	take(&msg, sizeof msg);
 	cr_expect(eq(u64, dropped(DROP_HANDSHAKE_LIMITED), 1));
 	cr_assert(rig_sent(&rig, 0, MESSAGE_COOKIE_REPLY, &reply, sizeof reply));
@@ -130,10 +130,8 @@ Test(messages, cookie_that_answers_nothing_and_what_is_no_message_are_dropped)
 	struct message_cookie_reply reply = {.type[0] = MESSAGE_COOKIE_REPLY};
 	struct route route = rig_route(&rig, 0);
 
-	messages_take(&rig.control.messages, &route, (const void *)&reply, sizeof reply,
-	              rig.now_ns);
+	rig_take(&rig, &route, &reply, sizeof reply, rig.now_ns);
 	cr_expect(eq(u64, dropped(DROP_HANDSHAKE_INVALID), 1));
-	messages_take(&rig.control.messages, &route, (const void *)&reply, sizeof reply - 1,
-	              rig.now_ns);
+	rig_take(&rig, &route, &reply, sizeof reply - 1, rig.now_ns);
 	cr_expect(eq(u64, dropped(DROP_MALFORMED), 1));
 }

@@ -88,7 +88,7 @@ static void take_initiation_of(uint64_t s, unsigned link)
 	                                     4711 + (uint32_t)s, &msg),
 	             0));
 	cookie_add_macs(&keys, &jar, &msg, sizeof msg, rig.now_ns);
-	messages_take(&rig.control.messages, &route, (const uint8_t *)&msg, sizeof msg, rig.now_ns);
+	rig_take(&rig, &route, &msg, sizeof msg, rig.now_ns);
 }
 
 Test(peer_handshake, peer_that_does_not_hear_our_responses_is_tried_over_every_link)
@@ -141,8 +141,7 @@ Test(peer_handshake, copies_get_the_same_response_over_their_own_links)
 	cookie_add_macs(&keys, &jar, &msg, sizeof msg, rig.now_ns);
 	for (unsigned i = 0; i < RIG_LINKS; i++) {
 		route = rig_route(&rig, i);
-		messages_take(&rig.control.messages, &route, (const uint8_t *)&msg, sizeof msg,
-		              rig.now_ns + i * NS_PER_MS);
+		rig_take(&rig, &route, &msg, sizeof msg, rig.now_ns + i * NS_PER_MS);
 	}
 	cr_assert(rig_sent(&rig, 0, MESSAGE_RESPONSE, &first, sizeof first));
 	cr_assert(rig_sent(&rig, 1, MESSAGE_RESPONSE, &second, sizeof second));

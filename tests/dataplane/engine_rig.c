@@ -199,9 +199,9 @@ struct batch *rig_await_handshake(struct rig_end *end)
 	struct batch *b;
 
 	while (!(b = engine_take_handshake(end->engine))) {
-		cr_assert(rig_is_readable(engine_event_fd(end->engine), RIG_WAIT_MS),
+		cr_assert(rig_is_readable(engine_handshake_fd(end->engine), RIG_WAIT_MS),
 		          "no handshake message came");
-		rig_take_events(end);
+		engine_handshakes_begin(end->engine);
 	}
 	return b;
 }
@@ -240,6 +240,8 @@ void rig_expect_all_home(struct rig_end *end)
 	while ((notice = engine_take_notice(e)) || (notice = engine_take_handshake(e)))
 		batch_free(notice);
 	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
+	rig_expect_count("pool of the handshake sockets", rig_pool_count(&e->handshakes.pool),
+	                 e->handshakes.pool.count);
 	for (unsigned i = 0; i < e->set.tun.queues; i++)
 		rig_expect_count("dispatcher's pool", rig_pool_count(&e->dispatcher[i].self.pool),
 		                 e->dispatcher[i].self.pool.count);

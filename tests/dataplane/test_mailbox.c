@@ -91,18 +91,24 @@ Test(mailbox, notices_beyond_the_places_are_refused_and_counted)
 
 Test(mailbox, handshakes_have_places_of_their_own)
 {
-	cr_expect(not(mailbox_has_handshake(box)));
+	cr_expect(not(rig_is_readable(box->handshake_bell.fd, 0)));
 	for (unsigned i = 0; i < HANDSHAKES_MAX + 1; i++)
 		post(NULL, BATCH_HANDSHAKE);
 	cr_expect(eq(u64, refused(), 1));
 	post(peer[0], BATCH_NOTICE);
 	cr_expect(eq(u64, refused(), 1));
+	cr_expect(rig_is_readable(box->handshake_bell.fd, 0));
+	mailbox_begin_handshakes(box);
+	cr_expect(not(rig_is_readable(box->handshake_bell.fd, 0)));
 	for (unsigned i = 0; i < HANDSHAKES_MAX; i++) {
-		cr_expect(mailbox_has_handshake(box));
-		batch_free(mailbox_take_handshake(box));
+		struct batch *b = mailbox_take_handshake(box);
+
+		cr_assert(ne(ptr, b, NULL));
+		batch_free(b);
 	}
-	cr_expect(not(mailbox_has_handshake(box)));
 	cr_expect(eq(ptr, mailbox_take_handshake(box), NULL));
+	mailbox_wake_handshakes(box);
+	cr_expect(rig_is_readable(box->handshake_bell.fd, 0));
 }
 
 /* A refusal is told once for good, a failed read each time, the end of the device for ever. */

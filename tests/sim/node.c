@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../control/strangers_rig.h"
 #include "base/bytes.h"
 #include "control/links.h"
 #include "control/notices.h"
@@ -24,6 +25,7 @@
 /* The daemon's memory, in one piece: what control_create() allocates from a configuration file. */
 struct daemon {
 	struct control control;
+	struct strangers strangers; /* in place of the gate */
 	struct node *node;
 	struct desired config;
 	struct desired_link link[NODE_LINKS_MAX];
@@ -32,6 +34,11 @@ struct daemon {
 	char address[NODE_PEERS_MAX][NODE_ENDPOINTS_MAX][ENDPOINT_TEXT_LEN];
 	struct peer *peers[NODE_PEERS_MAX];
 };
+
+static struct daemon *daemon_of(struct control *control)
+{
+	return caa_container_of(control, struct daemon, control);
+}
 
 static struct node *node_of(struct sim_host *host)
 {
@@ -241,7 +248,8 @@ void node_start(struct node *node)
 	make_keys(node, &d->control);
 	make_engine(node, d);
 	make_effects(&d->control);
-	messages_init(&d->control.messages, d->control.fx, d->control.identity, find_peer, d);
+	strangers_init(&d->strangers, d->control.identity, engine_index(d->control.engine));
+	messages_init(&d->control.messages, d->control.fx, find_peer, d);
 	open_links(&d->control, &d->config);
 	create_peers(d);
 	publish_allowedips(node, d);
@@ -265,12 +273,12 @@ void node_stop(struct node *node, bool says_goodbye)
 		peer_destroy(control->peers[i]);
 	engine_stop(control->engine);
 	engine_destroy(control->engine);
-	messages_fini(&control->messages);
+	strangers_fini(&daemon_of(control)->strangers);
 	secret_free(control->identity);
 	deadline_heap_fini(&control->loop.deadlines);
 	close(node->tun[0]);
 	close(node->tun[1]);
-	free(caa_container_of(control, struct daemon, control));
+	free(daemon_of(control));
 	node->control = NULL;
 	sim_enter(before);
 }
@@ -384,7 +392,8 @@ void node_receive(struct node *node, struct net_port *port, const struct endpoin
 	if (pair->state == UPLINK_UP && len && data[0] == MESSAGE_TRANSPORT)
 		engine_receive(control->engine, &route, data, len);
 	else if (pair->state == UPLINK_UP)
-		messages_take(&control->messages, &route, data, len, sim_now_ns());
+		take_of_stranger(&daemon_of(control)->strangers, &control->messages, &route, data,
+		                 len, sim_now_ns());
 	if (len && data[0] == MESSAGE_TRANSPORT)
 		take_packets(node);
 	leave(node, before);
@@ -439,5 +448,5 @@ void node_regain_link(struct node *node, unsigned link)
 
 void node_overload(struct node *node)
 {
-	strangers_set_loaded(&node->control->messages.strangers, sim_now_ns());
+	strangers_set_loaded(&daemon_of(node->control)->strangers, sim_now_ns());
 }
