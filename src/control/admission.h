@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* admission.h - control takes in what its gate let pass: so many messages per turn of the loop as its other work
- * allows.
+/* admission.h - control takes in what its gate let pass: so many messages per turn of the loop as
+ * its other work allows.
  *
- * What is still to do with such a message - two multiplications on the curve, a session - is done for a peer
- * of ours, or for somebody who has seen one's messages. It takes half a millisecond per turn at most, or one
- * message: probes, timers and people have the next turn. The time is charged to the gate's budget.
+ * What is still to do with such a message - two multiplications on the curve, a session - is done
+ * for a peer of ours, or for somebody who has seen one's messages. It takes half a millisecond per
+ * turn at most, or one message: probes, timers and people have the next turn. The time is charged
+ * to the gate's budget.
  *
  * Control thread.
  */

@@ -311,9 +311,9 @@ static void tell_taken(const struct control *control, const char *directory, boo
 	          control->interface);
 }
 
-/* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run may
- * be read-only, or not ours, or a daemon in another network namespace has the name. One that somebody
- * named may not.
+/* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run
+ * may be read-only, or not ours, or a daemon in another network namespace has the name. One that
+ * somebody named may not.
  */
 static int create_front(struct control *control, const char *wanted)
 {

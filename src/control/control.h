@@ -2,9 +2,9 @@
 /* control.h - the control thread: handshakes, timers, path and link state, what people ask.
  *
  * One thread, one epoll loop, one heap of deadlines. It is the only writer of everything the data
- * plane reads. It sleeps until the gate lets a handshake message in, an event from the data plane, a deadline, a
- * change of the system's interfaces, an answer of the resolver, a question on the control socket or
- * a signal comes.
+ * plane reads. It sleeps until the gate lets a handshake message in, an event from the data plane,
+ * a deadline, a change of the system's interfaces, an answer of the resolver, a question on the
+ * control socket or a signal comes.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
@@ -61,15 +61,16 @@ struct control {
 };
 
 /* Everything up to the point where the interface is ready: opens sockets, creates peers, publishes
- * tables. The TUN device is open and set up; its descriptors stay the caller's. Takes over @config, also on failure. Returns 0 or a
- * negative errno, logged.
+ * tables. The TUN device is open and set up; its descriptors stay the caller's. Takes over @config,
+ * also on failure. Returns 0 or a negative errno, logged.
  */
 int control_create(struct desired *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret);
 
-/* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next one
- * ends the process at once), then says goodbye to the peers. The calling thread is the control thread.
- * Returns 0, or -EIO when the TUN device was taken away or the system refuses to wait for events.
+/* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next
+ * one ends the process at once), then says goodbye to the peers. The calling thread is the control
+ * thread. Returns 0, or -EIO when the TUN device was taken away or the system refuses to wait for
+ * events.
  */
 int control_run(struct control *control);
 

@@ -21,9 +21,10 @@
 #include "control/strangers.h"
 #include "crypto/secret.h"
 #include "dataplane/engine.h"
+#include "dataplane/engine_handshakes.h"
 
-/* Messages taken from one link before the others have their turn. So many in a row without finding the socket
- * empty mean load (whitepaper 5.3).
+/* Messages taken from one link before the others have their turn. So many in a row without finding
+ * the socket empty mean load (whitepaper 5.3).
  */
 #define HANDSHAKES_PER_TURN 64u
 
@@ -215,8 +216,8 @@ static void take_identity(struct gate *gate)
 
 /* ---- sockets ---- */
 
-/* What came as one train is taken as a whole, and dropped where control is so far behind: honest senders make no
- * trains of handshake messages. Returns how many there were.
+/* What came as one train is taken as a whole, and dropped where control is so far behind: honest
+ * senders make no trains of handshake messages. Returns how many there were.
  */
 static unsigned take_train(struct gate *gate, const struct link_message *m, uint64_t now_ns)
 {
@@ -398,7 +399,8 @@ int gate_renew(struct gate *gate, const struct noise_identity *identity)
 	if (!fresh)
 		return -ENOMEM;
 	*fresh = *identity;
-	/* Release pairs with the acquire in take_identity(). One that was not taken is ours again. */
+	/* Release pairs with the acquire in take_identity(). One that was not taken is ours again.
+	 */
 	secret_free(atomic_exchange_explicit(&gate->fresh, fresh, memory_order_acq_rel));
 	bell_ring(&gate->poke);
 	return 0;

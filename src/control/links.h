@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* links.h - our links within the daemon: made as the configuration says, read, their peers told.
  *
- * What a link does by itself is in uplink.h, which knows no peer. Here the gate is given its handshake
- * sockets to read, and the peers hear what happens to the sockets that their paths use. Control thread.
+ * What a link does by itself is in uplink.h, which knows no peer. Here the gate is given its
+ * handshake sockets to read, and the peers hear what happens to the sockets that their paths use.
+ * Control thread.
  */
 #ifndef CONTROL_LINKS_H
 #define CONTROL_LINKS_H

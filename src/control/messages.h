@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* messages.h - from a handshake message that the gate let in to the peer it concerns.
  *
- * Messages come from strangers until the last step: the order of checks is length, MAC1, load, our static
- * key (strangers.h), then here the peer's, and then the peer itself looks whether it is a copy and how
- * old it is (peer_handshake.h); only then anything is stored.
+ * Messages come from strangers until the last step: the order of checks is length, MAC1, load, our
+ * static key (strangers.h), then here the peer's, and then the peer itself looks whether it is a
+ * copy and how old it is (peer_handshake.h); only then anything is stored.
  *
  * Control thread.
  */

@@ -61,7 +61,9 @@ void notices_take(struct control *control, uint64_t now_ns)
 		control->has_failed = true;
 		return;
 	}
-	/* Each with a bound of its own: whoever makes one of them without end must not starve the other. */
+	/* Each with a bound of its own: whoever makes one of them without end must not starve the
+	 * other.
+	 */
 	while (events_taken < EVENTS_PER_TURN &&
 	       (dp = engine_take_event(control->engine, &events))) {
 		events_taken++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A bucket that is full by now is the same as no entry. So sweeping a few chains with each call keeps the
- * table clean and loses nothing.
+/* A bucket that is full by now is the same as no entry. So sweeping a few chains with each call
+ * keeps the table clean and loses nothing.
  *
  * Chains are indices plus one: 0 ends them, and zeroed memory is an empty table.
  */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* strangers.h - what is done with a handshake message before it is known whose it is: length, MAC1, under
- * load a cookie and a share (whitepaper 5.3, 5.4.4), then whether the index it names is ours, or the first half of
- * an initiation, which tells the public key of who says to have sent it.
+/* strangers.h - what is done with a handshake message before it is known whose it is: length, MAC1,
+ * under load a cookie and a share (whitepaper 5.3, 5.4.4), then whether the index it names is ours,
+ * or the first half of an initiation, which tells the public key of who says to have sent it.
  *
- * Messages come from anybody, so these come before everything that costs more. They know nothing but our
- * static key, who sent lately, and whether an index is ours, and have no effects: what is to be sent back is
- * handed out. So they can be run wherever messages are received: by the gate, and by a simulation.
+ * Messages come from anybody, so these come before everything that costs more. They know nothing
+ * but our static key, who sent lately, and whether an index is ours, and have no effects: what is
+ * to be sent back is handed out. So they can be run wherever messages are received: by the gate,
+ * and by a simulation.
  *
  *   message --> MALFORMED, FORGED, UNKNOWN, UNREADABLE   dropped
  *          \--> LIMITED, ASKED                           dropped under load, the latter with a cookie reply
@@ -62,16 +63,16 @@ bool strangers_set_loaded(struct strangers *s, uint64_t now_ns);
  */
 unsigned strangers_kind(const uint8_t *msg, size_t len);
 
-/* An initiation or response from @source. @is_awaited: a response that names an index which others do
- * not see; it needs no cookie. *@ret_reply is written for STRANGER_ASKED.
+/* An initiation or response from @source. @is_awaited: a response that names an index which others
+ * do not see; it needs no cookie. *@ret_reply is written for STRANGER_ASKED.
  */
 enum stranger_verdict strangers_check(struct strangers *s, const struct endpoint *source,
                                       const void *msg, size_t len, bool is_awaited, uint64_t now_ns,
                                       struct message_cookie_reply *ret_reply);
 
-/* All of it, for the message @msg that came over @route. @ret is a place of visitors.h, filled in for
- * STRANGER_PASSES and otherwise as it was; *@ret_reply as above. Costs one DH for an initiation that comes so
- * far. RCU online.
+/* All of it, for the message @msg that came over @route. @ret is a place of visitors.h, filled in
+ * for STRANGER_PASSES and otherwise as it was; *@ret_reply as above. Costs one DH for an initiation
+ * that comes so far. RCU online.
  */
 enum stranger_verdict strangers_take(struct strangers *s, const struct route *route,
                                      const uint8_t *msg, size_t len, uint64_t now_ns,

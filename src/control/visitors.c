@@ -30,14 +30,15 @@ void visitors_fini(struct visitors *v)
 	bell_fini(&v->has_room);
 }
 
-/* Acquire pairs with the release in visitors_dismiss(): a place is written anew after it was read. */
+/* Acquire pairs with the release in visitors_dismiss(): a place is written anew after it was read.
+ */
 static unsigned waiting(const struct visitors *v)
 {
 	return atomic_load_explicit(&v->in, memory_order_relaxed) - atomic_load(&v->out);
 }
 
-/* The wish is written before the places are counted again, and read after they were given back, all in one
- * order: one of the two sees the other.
+/* The wish is written before the places are counted again, and read after they were given back, all
+ * in one order: one of the two sees the other.
  */
 struct visitor *visitors_room(struct visitors *v)
 {

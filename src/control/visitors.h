@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* visitors.h - handshake messages on their way from the thread that checks strangers to control: a ring.
+/* visitors.h - handshake messages on their way from the thread that checks strangers to control: a
+ * ring.
  *
- * One thread lets in, one takes out, nobody waits and nothing is allocated. When the ring is full the one who
- * lets in hears so, leaves further messages where they are, and is woken when half of it is free:
+ * One thread lets in, one takes out, nobody waits and nothing is allocated. When the ring is full
+ * the one who lets in hears so, leaves further messages where they are, and is woken when half of
+ * it is free:
  *
  *      visitors_room(), fill in, visitors_let_in()   -->   visitors_next(), visitors_dismiss()
  *
- * What a message has said so far of its sender's keys lies in secret memory and is wiped when it is dismissed.
+ * What a message has said so far of its sender's keys lies in secret memory and is wiped when it is
+ * dismissed.
  *
  *   [I] set by visitors_init()   [P] who lets in   [C] who takes out   [A] both
  */
@@ -54,8 +57,8 @@ int visitors_init(struct visitors *v);
 /* Wipes those who are left. When nobody uses it any more. */
 void visitors_fini(struct visitors *v);
 
-/* The place of the next one, or NULL: has_room will be rung when there is some. Asked twice it is the
- * same place. [P]
+/* The place of the next one, or NULL: has_room will be rung when there is some. Asked twice it is
+ * the same place. [P]
  */
 struct visitor *visitors_room(struct visitors *v);
 

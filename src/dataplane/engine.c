@@ -6,7 +6,6 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/deliver.h"
 #include "dataplane/engine_private.h"
-#include "dataplane/inject.h"
 #include "dataplane/late.h"
 #include "dataplane/link_rx.h"
 #include "dataplane/publish.h"
@@ -20,11 +19,12 @@
 
 #include "base/clock.h"
 
-/* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as used,
- * and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to receive into.
- * Workers need theirs for answers and for the notices that wait for control, control its own for the frames
- * that workers have not yet sent: probes are spread over their interval, so that these are few; who reads the
- * handshake sockets for the data behind a message in a train. Not tuned yet.
+/* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as
+ * used, and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to
+ * receive into. Workers need theirs for answers and for the notices that wait for control, control
+ * its own for the frames that workers have not yet sent: probes are spread over their interval, so
+ * that these are few; who reads the handshake sockets for the data behind a message in a train. Not
+ * tuned yet.
  */
 #define POOL_DISPATCHER 256u
 #define POOL_RX         (128u + BATCH_MAX)
@@ -215,8 +215,8 @@ static void fini_link(struct link *link)
 	fini_self(&link->rx);
 }
 
-/* Batches of a link that was stopped may be on their way still, so what its thread had is kept for the
- * next link in its place.
+/* Batches of a link that was stopped may be on their way still, so what its thread had is kept for
+ * the next link in its place.
  */
 int engine_link_start(struct engine *engine, struct link *link, int cpu)
 {
@@ -423,37 +423,4 @@ struct dp_peer *engine_take_event(struct engine *engine, unsigned *ret_events)
 struct batch *engine_take_notice(struct engine *engine)
 {
 	return mailbox_take_notice(&engine->mailbox);
-}
-
-/* ---- who reads the handshake sockets ---- */
-
-int engine_handshake_fd(const struct engine *engine)
-{
-	return engine->mailbox.handshake_bell.fd;
-}
-
-void engine_handshakes_begin(struct engine *engine)
-{
-	mailbox_begin_handshakes(&engine->mailbox);
-}
-
-struct batch *engine_take_handshake(struct engine *engine)
-{
-	return mailbox_take_handshake(&engine->mailbox);
-}
-
-void engine_wake_handshakes(struct engine *engine)
-{
-	mailbox_wake_handshakes(&engine->mailbox);
-}
-
-void engine_receive(struct engine *engine, const struct route *route, const uint8_t *datagram,
-                    size_t len)
-{
-	inject_data(&engine->handshakes, route, datagram, len);
-}
-
-void engine_count_handshake_drop(struct engine *engine, enum drop_reason reason)
-{
-	dp_drop(&engine->handshakes, reason, 1);
 }

@@ -48,7 +48,9 @@ static int ask_local_address(int fd, int family)
 	return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-/* No DF, as the kernel's WireGuard: behind a filter of ICMP a smaller path MTU would swallow packets. */
+/* No DF, as the kernel's WireGuard: behind a filter of ICMP a smaller path MTU would swallow
+ * packets.
+ */
 static int allow_fragments(int fd, int family)
 {
 	if (family == AF_INET6)
@@ -56,12 +58,12 @@ static int allow_fragments(int fd, int family)
 	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 }
 
-/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's port, by
- * the option @share.
+/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's
+ * port, by the option @share.
  *
- * The first is bound without the option and gets it afterwards: with it, the system would give out an
- * ephemeral port that another daemon of the same user has, and would let a configured one be shared
- * unnoticed.
+ * The first is bound without the option and gets it afterwards: with it, the system would give out
+ * an ephemeral port that another daemon of the same user has, and would let a configured one be
+ * shared unnoticed.
  */
 static int open_socket(const struct link_settings *set, const struct endpoint *at, bool is_wildcard,
                        bool is_second, int share, int buffer_bytes)
@@ -111,8 +113,8 @@ static int steer_by_type(int fd)
 	return 0;
 }
 
-/* Trains in one piece where the kernel can: since Linux 4.18 it sends them, since 5.0 it receives them.
- * The limit of a kernel that cannot is found by asking for one.
+/* Trains in one piece where the kernel can: since Linux 4.18 it sends them, since 5.0 it receives
+ * them. The limit of a kernel that cannot is found by asking for one.
  */
 static void use_trains(struct link *link)
 {
@@ -158,9 +160,10 @@ static void close_pair(const struct link *link)
 	close(link->data_fd);
 }
 
-/* Where the system cannot steer (sandboxes): of two sockets that share a port by SO_REUSEADDR all goes to
- * the one bound last. That is the data socket; from there handshake messages are passed on as those in a
- * train of data are, so a flood of them may then fill the buffer of data. Afterwards nobody else may join.
+/* Where the system cannot steer (sandboxes): of two sockets that share a port by SO_REUSEADDR all
+ * goes to the one bound last. That is the data socket; from there handshake messages are passed on
+ * as those in a train of data are, so a flood of them may then fill the buffer of data. Afterwards
+ * nobody else may join.
  */
 static int open_unsteered(struct link *link, const struct link_settings *set)
 {
@@ -273,7 +276,9 @@ static int replace_sockets(struct link *link, const struct link *fresh)
 	         : replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
 }
 
-/* Another pair of sockets, opened apart: not on the stack, which sanitizers align less than it wants. */
+/* Another pair of sockets, opened apart: not on the stack, which sanitizers align less than it
+ * wants.
+ */
 static int open_apart(const struct link_settings *set, struct link **ret)
 {
 	struct link *fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one of our uplinks in one family: its two UDP sockets and how datagrams leave through them.
+/* link.h - one of our uplinks in one family: its two UDP sockets and how datagrams leave through
+ * them.
  *
  * What people call a link is up to two of these, for IPv4 and for IPv6.
  *
- * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte steers
- * transport data to the data socket, which the RX thread reads, and handshake messages to the other,
- * which control has a thread for. So a flood of handshakes fills a buffer of its own and cannot touch
- * data. (A train that the system made of both kinds is steered by its first datagram; each side passes on
- * what is the other's.) Where the system has no such programs, all comes to the data socket, and the RX
- * thread passes handshake messages on. The handshake socket marks its datagrams with DSCP AF41 (0x88) as the kernel does.
+ * Both sockets share address and port (SO_REUSEPORT); a classic BPF program on the first byte
+ * steers transport data to the data socket, which the RX thread reads, and handshake messages to
+ * the other, which control has a thread for. So a flood of handshakes fills a buffer of its own and
+ * cannot touch data. (A train that the system made of both kinds is steered by its first datagram;
+ * each side passes on what is the other's.) Where the system has no such programs, all comes to the
+ * data socket, and the RX thread passes handshake messages on. The handshake socket marks its
+ * datagrams with DSCP AF41 (0x88) as the kernel does.
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
@@ -99,22 +101,23 @@ void link_read_drops(struct link *link);
  */
 void link_park(struct link *link);
 
-/* When nobody sends or receives any more; also for one that is parked or was never open. Control. */
+/* When nobody sends or receives any more; also for one that is parked or was never open. Control.
+ */
 void link_close(struct link *link);
 
-/* For a link whose device came back: with the same index nothing has to be done, otherwise a new pair of
- * sockets takes the place of the old one, on the same port. (SO_BINDTODEVICE on a bound socket would
- * take it out of its group, and the steering with it.) Who reads them may go on meanwhile, but who waits
- * for them in an epoll set has to add handshake_fd anew. Returns 0
- * or a negative errno; then the old pair stays. Control.
+/* For a link whose device came back: with the same index nothing has to be done, otherwise a new
+ * pair of sockets takes the place of the old one, on the same port. (SO_BINDTODEVICE on a bound
+ * socket would take it out of its group, and the steering with it.) Who reads them may go on
+ * meanwhile, but who waits for them in an epoll set has to add handshake_fd anew. Returns 0 or a
+ * negative errno; then the old pair stays. Control.
  */
 int link_follow_device(struct link *link, const struct link_settings *set);
 
 /* Sends one handshake message. Returns 0 or a negative errno. Control, and who reads them. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
 
-/* What one call of the system gave: a datagram, or a train of datagrams from one origin, all of @step
- * bytes but the last, which may be shorter.
+/* What one call of the system gave: a datagram, or a train of datagrams from one origin, all of
+ * @step bytes but the last, which may be shorter.
  */
 struct link_message {
 	const uint8_t *at;
@@ -128,13 +131,15 @@ static inline unsigned link_message_next_len(const struct link_message *m, unsig
 	return m->len - at < m->step ? m->len - at : m->step;
 }
 
-/* Receives from the handshake socket; what came is valid until the next call. In a train behind a handshake
- * message there may be transport data, which engine_receive() takes. Returns 0 or a negative errno, -EAGAIN
- * when there is nothing. One thread.
+/* Receives from the handshake socket; what came is valid until the next call. In a train behind a
+ * handshake message there may be transport data, which engine_receive() takes. Returns 0 or a
+ * negative errno, -EAGAIN when there is nothing. One thread.
  */
 int link_receive_handshakes(struct link *link, struct link_message *ret);
 
-/* Fills in @ret, but for its bytes and its remote address, from the control data of @msg. Both receivers. */
+/* Fills in @ret, but for its bytes and its remote address, from the control data of @msg. Both
+ * receivers.
+ */
 struct msghdr;
 void link_read_message(struct link *link, const struct msghdr *msg, unsigned len,
                        struct link_message *ret);

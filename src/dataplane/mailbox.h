@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.h - what the threads of the data plane tell control: two bells, three queues, three words.
+/* mailbox.h - what the threads of the data plane tell control: two bells, three queues, three
+ * words.
  *
  *   events      a peer has news: bits in dp_peer.events; it is queued once whatever happens
  *   notices     frames that came in, or an address that moved: batches, bounded per peer and in all
@@ -22,18 +23,20 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Notices that wait for control; more are dropped and counted. Well below what the pool of an RX thread
- * or worker holds, so that a control thread that is busy (or joining threads) never stops reception or
- * answers.
+/* Notices that wait for control; more are dropped and counted. Well below what the pool of an RX
+ * thread or worker holds, so that a control thread that is busy (or joining threads) never stops
+ * reception or answers.
  */
 #define NOTICES_MAX 64u
 
-/* Of them at most so many are of one peer: HELLO and its answer, a challenge, a response, or where a plain
- * peer is. Life signs take no notice (signs.h), so an honest peer rarely has two waiting.
+/* Of them at most so many are of one peer: HELLO and its answer, a challenge, a response, or where
+ * a plain peer is. Life signs take no notice (signs.h), so an honest peer rarely has two waiting.
  */
 #define NOTICES_PER_PEER 4u
 
-/* Handshake messages that came among data and wait for their reader: strangers can send them at will. */
+/* Handshake messages that came among data and wait for their reader: strangers can send them at
+ * will.
+ */
 #define HANDSHAKES_MAX 16u
 
 struct mailbox {
@@ -74,7 +77,9 @@ void mailbox_post_handshake(struct dp_thread *self, struct batch *b);
 /* Wakes control. */
 void mailbox_wake(struct mailbox *box);
 
-/* The TUN device: it failed for good with errno @error; a read of it failed; it refused joined packets. */
+/* The TUN device: it failed for good with errno @error; a read of it failed; it refused joined
+ * packets.
+ */
 void mailbox_tun_failed(struct mailbox *box, int error);
 void mailbox_tun_read_failed(struct mailbox *box, int error);
 void mailbox_joined_refused(struct mailbox *box);

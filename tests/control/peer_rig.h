@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* peer_rig.h - one peer as the control thread knows it, without threads and without a network.
  *
- * Its engine has no thread running; its links are bound to loopback, each endpoint of the peer is a socket of
- * the test, so what leaves can be looked at. Handshakes and frames of the other side are made by hand. Time
- * is an argument: NOW and what the test adds to it. Only what the data plane looks at itself, the age of a
- * keypair when a frame is sealed, goes by the real clock.
+ * Its engine has no thread running; its links are bound to loopback, each endpoint of the peer is a
+ * socket of the test, so what leaves can be looked at. Handshakes and frames of the other side are
+ * made by hand. Time is an argument: NOW and what the test adds to it. Only what the data plane
+ * looks at itself, the age of a keypair when a frame is sealed, goes by the real clock.
  */
 #ifndef TEST_PEER_RIG_H
 #define TEST_PEER_RIG_H

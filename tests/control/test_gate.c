@@ -219,7 +219,9 @@ Test(gate, only_what_is_done_for_strangers_is_charged)
 	cr_expect(eq(u64, gate_shut_count(gate), 0));
 }
 
-/* The messages wait in socket and engine; the thread sleeps until the budget is back, and then hears of them. */
+/* The messages wait in socket and engine; the thread sleeps until the budget is back, and then
+ * hears of them.
+ */
 Test(gate, shut_it_leaves_messages_where_they_are_until_there_is_budget)
 {
 	use_up();

@@ -93,6 +93,7 @@ static void start(void)
 	control.fx = &control.effects.fx;
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
+	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));
 	make_links(&control, &config);
 	cr_assert(eq(int, peer_create(&control, &config, &config_peer, &peer), 0));
 	control.peers = &peer;
@@ -103,6 +104,7 @@ static void stop(void)
 {
 	if (!control.engine)
 		return;
+	gate_destroy(control.gate);
 	engine_stop(control.engine);
 	resolve_destroy(control.resolver);
 	peer_destroy(peer);

@@ -229,7 +229,8 @@ Test(strangers, response_passes_that_names_an_index_of_ours)
 	keypair_put(kp);
 }
 
-/* Nobody else sees the index of an initiation on its way; that of a session stands in every packet. */
+/* Nobody else sees the index of an initiation on its way; that of a session stands in every packet.
+ */
 Test(strangers, under_load_only_an_awaited_response_needs_no_cookie)
 {
 	struct message_response msg = {.type[0] = MESSAGE_RESPONSE};

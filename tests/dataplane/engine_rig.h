@@ -28,6 +28,7 @@
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "dataplane/engine.h"
+#include "dataplane/engine_handshakes.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/publish.h"
 #include "dataplane/statistics.h"
@@ -84,8 +85,8 @@ struct rig_end {
 	struct tun device;         /* the engine's ends */
 };
 
-/* An engine of @set, whose tun need only say what the device is like, with @links links bound to @bind;
- * nothing runs yet.
+/* An engine of @set, whose tun need only say what the device is like, with @links links bound to
+ * @bind; nothing runs yet.
  */
 void rig_create_as(struct rig_end *end, struct engine_settings set, unsigned links,
                    const char *bind);

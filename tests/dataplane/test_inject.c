@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams that came to the wrong one, and the look at what waits: by hand, the engine has stopped. */
+/* Datagrams that came to the wrong one, and the look at what waits: by hand, the engine has
+ * stopped.
+ */
 #include "dataplane/inject.h"
 #include "inbound_rig.h"
 
-static struct dp_thread *self; /* as of control */
+static struct dp_thread *self; /* as of who reads the handshake sockets */
 static struct route from_far;
 
 static void setup(void)
 {
 	inbound_setup();
 	engine_stop(ours.engine);
-	self = &ours.engine->control;
+	self = &ours.engine->handshakes;
 	from_far = (struct route){.link = engine_link(ours.engine, 0), .remote = far_at[0]};
 }
 
