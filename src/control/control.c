@@ -7,17 +7,14 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "control/changes.h"
 #include "control/gate.h"
-#include "control/link_scope.h"
 #include "control/links.h"
 #include "control/notices.h"
 #include "control/peer_links.h"
-#include "control/peer_verdict.h"
-#include "control/reconcile.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
-#include "dataplane/publish.h"
 #include "vtrunkd/ctl.h"
 
 #define SAMPLE_NS NS_PER_S
@@ -136,8 +133,7 @@ int control_run(struct control *control)
 		break;
 	}
 	signals_end_at_once();
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_say_goodbye(control->peers[i]);
+	changes_end(control);
 	return control->has_failed ? -EIO : 0;
 }
 
@@ -148,86 +144,6 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 	const struct control *control = arg;
 
 	return key_index_find(&control->by_key, key);
-}
-
-/* What a start does, one operation after the other. */
-struct starter {
-	struct reconciler by;
-	struct control *control;
-};
-
-static int add_link(struct reconciler *by, const struct change_list *list,
-                    const struct change *change)
-{
-	struct starter *starter = caa_container_of(by, struct starter, by);
-
-	links_add(starter->control, list->to, change->new_link);
-	return 0;
-}
-
-static int add_peer(struct reconciler *by, const struct change_list *list,
-                    const struct change *change)
-{
-	struct control *control = caa_container_of(by, struct starter, by)->control;
-	struct peer **peer = &control->peers[control->peer_count];
-	int r = peer_create(control, list->to, change->new_peer, peer);
-
-	if (r)
-		return r;
-	for (size_t i = 0; i < change->new_peer->endpoint_count; i++) {
-		const char *link = desired_endpoint_link(list->to, &change->new_peer->endpoints[i]);
-
-		(*peer)->endpoints.known[i].link = links_find(control, link);
-	}
-	key_index_add(&control->by_key, (*peer)->set.public_key, *peer);
-	control->peer_count++;
-	return 0;
-}
-
-/* Links and peers, from nothing. */
-static int create_links_and_peers(struct control *control, const struct desired *wanted)
-{
-	struct starter starter = {.control = control};
-
-	starter.by.step[CHANGE_LINK_ADD] = add_link;
-	starter.by.step[CHANGE_PEER_ADD] = add_peer;
-	control->peers = calloc(wanted->peer_count, sizeof *control->peers);
-	if (!control->peers || key_index_reserve(&control->by_key, wanted->peer_count))
-		return -ENOMEM;
-	links_init(control);
-	int r = reconcile(&starter.by, NULL, wanted);
-	if (r)
-		return r;
-	/* Every peer and pair of sockets, and the single ones: rates, facts, ... */
-	return deadline_reserve(&control->loop.deadlines,
-	                        control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
-}
-
-static int publish_allowedips(struct control *control, const struct desired *wanted)
-{
-	struct allowedips_entry *entries;
-	struct allowedips *table;
-	size_t len = 0, n = 0;
-
-	for (size_t i = 0; i < control->peer_count; i++)
-		len += control->peers[i]->config->allowed_ip_count;
-	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
-	if (!entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < control->peer_count; i++) {
-		const struct peer *peer = control->peers[i];
-
-		for (size_t k = 0; k < peer->config->allowed_ip_count; k++)
-			entries[n++] = (struct allowedips_entry){
-				.prefix = peer->config->allowed_ips[k], .peer = peer->dp};
-	}
-	n += link_scope_exclude(wanted, entries + n);
-	table = allowedips_build(entries, n);
-	free(entries);
-	if (!table)
-		return -ENOMEM;
-	engine_publish_allowedips(control->engine, table);
-	return 0;
 }
 
 static int cpu_of(const struct desired_cpus *cpus, unsigned i)
@@ -347,7 +263,6 @@ static int start_front(struct control *control, const struct desired *config)
 
 	if (r || !control->front)
 		return r;
-	gather_init(&control->gathering, control, on_gathered, control);
 	control->questions = (struct event_source){front_question_fd(control->front), on_question};
 	r = loop_watch(&control->loop, &control->questions, EPOLLIN);
 	return r ? r : front_start(control->front);
@@ -384,9 +299,7 @@ static int start(struct control *control, const struct desired *config, unsigned
 	if (r)
 		return r;
 	*ret_what = "peers";
-	r = create_links_and_peers(control, config);
-	if (!r)
-		r = publish_allowedips(control, config);
+	r = changes_begin(control);
 	if (r)
 		return r;
 	*ret_what = "the watch on network interfaces";
@@ -426,6 +339,9 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 	control->running = config;
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
+	walk_init(&control->sampling, &control->loop.deadlines, &sampling, control,
+	          SAMPLES_PER_TURN);
+	gather_init(&control->gathering, control, on_gathered, control);
 	r = loop_init(&control->loop);
 	control->started_ns = control->loop.now_ns;
 	if (!r)
@@ -436,8 +352,6 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 		return r;
 	}
 	control->sample.expired = on_sample;
-	walk_init(&control->sampling, &control->loop.deadlines, &sampling, control,
-	          SAMPLES_PER_TURN);
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
 	for (size_t i = 0; i < control->peer_count; i++)
 		peer_service(control->peers[i], control->loop.now_ns);
@@ -450,15 +364,12 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	surroundings_fini(control);
-	if (control->front)
-		gather_stop(&control->gathering);
+	changes_end(control);
 	front_destroy(control->front);
 	gate_destroy(control->gate);
 	if (control->engine)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_destroy(control->peers[i]);
 	free(control->peers);
 	key_index_fini(&control->by_key);
 	engine_destroy(control->engine);

@@ -45,7 +45,8 @@ struct control {
 	struct peer **peers; /* in the order in which they were added */
 	struct key_index by_key;
 	size_t peer_count;
-	uint32_t next_peer_id;
+	struct peer *leaving; /* peers that went and are still named by the allowed IPs */
+	struct peer_shared shared;
 
 	struct event_source signals, events, answers, questions;
 	uint64_t started_ns;

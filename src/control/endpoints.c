@@ -207,7 +207,7 @@ static bool is_in_doubt(const struct endpoints *endpoints, unsigned e,
 	for (unsigned i = 0; i < uplinks->count; i++) {
 		int place;
 
-		if (!endpoints_is_for(endpoints, e, i))
+		if (!uplinks->uplink[i].is_used || !endpoints_is_for(endpoints, e, i))
 			continue;
 		place = place_of(facts, e, i);
 		if (place < 0 || (facts->path[place].can_leave && !facts->path[place].is_answered))

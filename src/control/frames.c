@@ -133,13 +133,16 @@ bool frames_send_response(struct frames *f, struct keypair *kp, unsigned path_id
 	return send_frame(f, kp, path_id, FRAME_PATH_RESPONSE, response, sizeof *response, to);
 }
 
-/* Other threads work still, and memory comes home from them. */
-bool frames_send_goodbye(struct frames *f, struct keypair *kp, unsigned path_id)
+/* Other threads work still, and memory comes home from them. It names where it goes: when
+ * it leaves, the path may be gone.
+ */
+bool frames_send_goodbye(struct frames *f, struct keypair *kp, unsigned path_id,
+                         const struct route *to)
 {
 	struct frame_goodbye body = {.reason = GOODBYE_STOPPING};
 
 	memcpy(body.boot_id, f->boot_id, sizeof body.boot_id);
-	while (!send_frame(f, kp, path_id, FRAME_GOODBYE, &body, sizeof body, NULL)) {
+	while (!send_frame(f, kp, path_id, FRAME_GOODBYE, &body, sizeof body, to)) {
 		if (!f->fx->await_memory(f->fx, GOODBYE_PATIENCE_MS))
 			return false;
 	}

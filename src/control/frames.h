@@ -72,6 +72,7 @@ bool frames_send_response(struct frames *f, struct keypair *kp, unsigned path_id
                           const struct frame_path_challenge *response, const struct route *to);
 
 /* The last that is said: waits for memory, a tenth of a second at most. */
-bool frames_send_goodbye(struct frames *f, struct keypair *kp, unsigned path_id);
+bool frames_send_goodbye(struct frames *f, struct keypair *kp, unsigned path_id,
+                         const struct route *to);
 
 #endif

@@ -275,7 +275,9 @@ static bool gather_daemon(struct facts *facts, const struct control *control, ui
 	facts->tun.kernel_drops = tun_drops(control->interface);
 	facts->log_lines_lost = log_lost();
 	for (unsigned i = 0; i < control->uplinks.count; i++) {
-		if (!gather_link(facts, &control->uplinks.uplink[i], now_ns))
+		const struct uplink *uplink = &control->uplinks.uplink[i];
+
+		if (uplink->is_used && !gather_link(facts, uplink, now_ns))
 			return false;
 	}
 	return true;
@@ -331,6 +333,12 @@ void gather_begin(struct gathering *gathering, uint64_t now_ns)
 		give_up(gathering);
 		gathering->done(gathering->arg, NULL);
 	}
+}
+
+void gather_restart(struct gathering *gathering, uint64_t now_ns)
+{
+	gather_stop(gathering);
+	gather_begin(gathering, now_ns);
 }
 
 void gather_stop(struct gathering *gathering)

@@ -40,6 +40,9 @@ void gather_init(struct gathering *gathering, struct control *control,
 void gather_begin(struct gathering *gathering, uint64_t now_ns);
 
 /* Gives up what is under way. */
+/* Begins anew, when one is under way: the peers are others now. */
+void gather_restart(struct gathering *gathering, uint64_t now_ns);
+
 void gather_stop(struct gathering *gathering);
 
 #endif

@@ -57,3 +57,14 @@ void line_device(const struct line *line, const struct endpoint *bind, char ret[
 		strncpy(ret, entry->ifa_name, IF_NAMESIZE - 1);
 	freeifaddrs(list);
 }
+
+bool line_is_bound_to(const struct line *line, const struct prefix *address)
+{
+	const struct endpoint *ep = &line->bind;
+
+	if (endpoint_family(ep) != address->family)
+		return false;
+	if (address->family == AF_INET)
+		return !memcmp(&ep->in4.sin_addr, address->addr, 4);
+	return !memcmp(&ep->in6.sin6_addr, address->addr, 16);
+}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/endpoint.h"
+#include "base/prefix.h"
 
 /* How datagrams of a link are to leave. All zero: as the system likes. */
 struct line {
@@ -36,6 +37,9 @@ bool line_can_send(const struct ifaddrs *entry);
 
 /* Whether a device of this system has the address. */
 bool line_has_address(const struct endpoint *address);
+
+/* Whether the link is bound to just this address. */
+bool line_is_bound_to(const struct line *line, const struct prefix *address);
 
 /* The name of the device that sockets of a link with @line are tied to when they are bound to @bind
  * (the wildcard: to nothing), "" for none.

@@ -9,6 +9,9 @@
 #include "control/gate.h"
 #include "control/peer_links.h"
 
+/* How long a link that goes waits for what peers said over it at last. */
+#define FAREWELL_MS 100u
+
 /* ---- what links do to the world ---- */
 
 static struct control *control_of(struct uplink_effects *fx)
@@ -37,6 +40,12 @@ static int start(struct uplink_effects *fx, struct link *link, int cpu)
 	if (r)
 		doors_close(doors, link);
 	return r ? r : doors_open(doors, link);
+}
+
+static void stop(struct uplink_effects *fx, struct link *link)
+{
+	unwatch(fx, link);
+	engine_link_stop(control_of(fx)->engine, link);
 }
 
 static void wake_at(struct uplink_effects *fx, struct deadline *d, uint64_t at_ns)
@@ -91,6 +100,7 @@ static struct uplink_settings settings_of(const struct desired *config,
 void links_init(struct control *control)
 {
 	control->uplink_fx = (struct uplink_effects){.start = start,
+	                                             .stop = stop,
 	                                             .unwatch = unwatch,
 	                                             .watch = watch,
 	                                             .wake_at = wake_at,
@@ -102,7 +112,7 @@ void links_init(struct control *control)
 void links_add(struct control *control, const struct desired *wanted,
                const struct desired_link *link)
 {
-	unsigned id = control->uplinks.count;
+	unsigned id = uplinks_next_id(&control->uplinks);
 	struct uplink_settings set = settings_of(wanted, link, id);
 	struct link *links[LINK_FAMILIES];
 
@@ -111,12 +121,26 @@ void links_add(struct control *control, const struct desired *wanted,
 	uplinks_add(&control->uplinks, &set, links, control->loop.now_ns);
 }
 
-int links_find(const struct control *control, const char *name)
+int links_find(struct control *control, const char *name)
 {
-	for (unsigned i = 0; i < control->uplinks.count; i++)
-		if (!strcmp(control->uplinks.uplink[i].name, name))
-			return (int)i;
-	return -1;
+	const struct uplink *uplink = uplinks_find(&control->uplinks, name);
+
+	return uplink ? (int)uplink->id : -1;
+}
+
+void links_remove(struct control *control, const char *name)
+{
+	struct uplink *uplink = uplinks_find(&control->uplinks, name);
+
+	if (!uplink)
+		return;
+	for (size_t i = 0; i < control->peer_count; i++) {
+		for (unsigned k = 0; k < LINK_FAMILIES; k++)
+			peer_link_gone(control->peers[i], uplink->pair[k].link,
+			               control->loop.now_ns);
+	}
+	engine_await_sent(control->engine, FAREWELL_MS);
+	uplinks_remove(&control->uplinks, uplink);
 }
 
 /* One that no endpoint is meant for waits to be contacted, over IPv4. */
@@ -137,6 +161,8 @@ int links_open(struct control *control, uint64_t now_ns)
 		bool is_named[LINK_FAMILIES] = {false};
 		int r;
 
+		if (!uplink->is_used || uplink->is_opened)
+			continue;
 		if (endpoint_family(&uplink->line.bind) == AF_UNSPEC) {
 			families_of_endpoints(control, i, is_named);
 		} else {

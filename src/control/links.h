@@ -22,9 +22,14 @@ void links_add(struct control *control, const struct desired *wanted,
                const struct desired_link *link);
 
 /* The id of the one called @name; -1: there is none, or @name is "". */
-int links_find(const struct control *control, const char *name);
+int links_find(struct control *control, const char *name);
 
-/* Opens what the configuration binds. Errors as of uplink_open(). */
+/* It goes, while others go on: peers forget their paths over it, what they said there leaves, its
+ * threads end. Nothing to do when there is none called @name.
+ */
+void links_remove(struct control *control, const char *name);
+
+/* Opens what the configuration binds of those that were added since. Errors as of uplink_open(). */
 int links_open(struct control *control, uint64_t now_ns);
 
 #endif

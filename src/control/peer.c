@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/control.h"
 #include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
@@ -72,6 +71,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_TRAINS_REFUSED] = {tell_trains},
 	[NEWS_LINK_FAILED] = {fail_paths_of_link, publish_paths, look_elsewhere},
 	[NEWS_LINK_BACK] = {use_link_again},
+	[NEWS_LINK_GONE] = {forget_paths_of_link, publish_paths, look_elsewhere},
 };
 
 void peer_hears(struct peer *peer, enum peer_news news, const struct news *n)
@@ -122,19 +122,18 @@ static void copy_settings(struct peer_settings *set, const struct desired *confi
 		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
 }
 
-int peer_create(struct control *control, const struct desired *wanted,
+int peer_create(struct peer_shared *shared, const struct desired *wanted,
                 const struct desired_peer *config, struct peer **ret)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
 	if (!peer)
 		return -ENOMEM;
-	peer->control = control;
-	peer->id = control->next_peer_id++;
-	peer->fx = control->fx;
-	peer->uplinks = &control->uplinks;
+	peer->id = shared->next_id++;
+	peer->fx = shared->fx;
+	peer->uplinks = shared->uplinks;
 	peer->config = desired_peer_copy(config);
-	peer->identity = control->identity;
+	peer->identity = shared->identity;
 	copy_settings(&peer->set, wanted, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
@@ -142,12 +141,12 @@ int peer_create(struct control *control, const struct desired *wanted,
 	peer->stale_limit = peer->refusal_limit =
 		(struct log_limit){.interval_ns = REPEATED_LOG_NS, .burst = 1};
 	paths_init(&peer->paths);
-	peer->sampled_ns = control->loop.now_ns;
+	peer->sampled_ns = shared->now_ns;
 	verdict_init(&peer->verdict);
 	set_health(peer, wanted);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
-	peer->dp = engine_create_peer(control->engine, peer);
-	frames_init(&peer->frames, peer->fx, peer->dp, control->boot_id);
+	peer->dp = engine_create_peer(shared->engine, peer);
+	frames_init(&peer->frames, peer->fx, peer->dp, shared->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||
 	    !peer->config ||
@@ -155,25 +154,31 @@ int peer_create(struct control *control, const struct desired *wanted,
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
-	noise_remote_init(peer->remote, control->identity, config->public_key,
+	noise_remote_init(peer->remote, shared->identity, config->public_key,
 	                  config->preshared_key);
 	atomic_store(&peer->dp->data_refused, peer->set.requires_bonding);
 	*ret = peer;
 	return 0;
 }
 
+void peer_leave(struct peer *peer)
+{
+	peer->fx->wake_at(peer->fx, &peer->deadline, NEVER_NS);
+	peer_end_session(peer);
+	peer->fx->publish_paths(peer->fx, peer->dp, NULL);
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
+	peer->fx->drop_staged(peer->fx, peer->dp);
+	handshake_abandon(&peer->handshake);
+	peer->dp->control = NULL; /* of which news may be on its way */
+}
+
 void peer_destroy(struct peer *peer)
 {
 	if (!peer)
 		return;
-	peer->fx->wake_at(peer->fx, &peer->deadline, NEVER_NS);
 	if (peer->dp) {
-		peer_end_session(peer);
-		peer->fx->publish_paths(peer->fx, peer->dp, NULL);
-		for (unsigned i = 0; i < PATHS_MAX; i++)
-			peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
-		peer->fx->drop_staged(peer->fx, peer->dp);
-		peer->dp->control = NULL; /* of which news may be on its way */
+		peer_leave(peer);
 		dp_peer_put(peer->dp);
 	}
 	handshake_fini(&peer->handshake);

@@ -26,8 +26,6 @@
 #include "dataplane/engine.h"
 #include "sched/health.h"
 
-struct control;
-
 #define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
 
 /* What a peer uses of the configuration: copies. */
@@ -43,7 +41,6 @@ struct peer_settings {
 };
 
 struct peer {
-	struct control *control;
 	struct effects *fx;
 	struct uplinks *uplinks;     /* ours */
 	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
@@ -51,6 +48,7 @@ struct peer {
 	const struct noise_identity *identity; /* ours */
 	char name[NAME_LEN];
 	uint32_t id; /* in questions to the resolver: no two have one */
+	struct peer *next_leaving;
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
 	struct cookie_keys cookie_keys;
@@ -76,11 +74,27 @@ struct peer {
 	uint64_t sampled_ns; /* when its rates were worked out */
 };
 
+/* What all peers of a daemon have in common. */
+struct peer_shared {
+	struct effects *fx;
+	struct uplinks *uplinks;
+	struct engine *engine;
+	const struct noise_identity *identity;
+	const uint8_t *boot_id; /* 8 bytes */
+	uint64_t now_ns;
+	uint32_t next_id; /* counts the peers ever made */
+};
+
 /* @config of the state @wanted, of which nothing is kept but copies. Returns 0 or -ENOMEM. */
-int peer_create(struct control *control, const struct desired *wanted,
+int peer_create(struct peer_shared *shared, const struct desired *wanted,
                 const struct desired_peer *config, struct peer **ret);
 
-/* Retires its keypairs; NULL is allowed. */
+/* It takes no part any more: retires its keypairs, leads nowhere, drops what waits. It may still be
+ * named by the allowed IPs. Again is allowed.
+ */
+void peer_leave(struct peer *peer);
+
+/* Leaves, and is no more; NULL is allowed. */
 void peer_destroy(struct peer *peer);
 
 /* What may happen to a peer. What each leads to is the table at the head of peer.c. */
@@ -126,6 +140,7 @@ enum peer_news {
 	NEWS_TRAINS_REFUSED,
 	NEWS_LINK_FAILED, /* something local made a pair of sockets useless */
 	NEWS_LINK_BACK,
+	NEWS_LINK_GONE, /* for good */
 	NEWS_COUNT,
 };
 

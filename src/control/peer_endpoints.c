@@ -88,8 +88,11 @@ static bool place(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	bool is_any_new = false;
 
-	for (unsigned i = 0; i < peer->uplinks->count; i++)
-		is_any_new |= place_over(peer, e, &peer->uplinks->uplink[i], now_ns);
+	for (unsigned i = 0; i < peer->uplinks->count; i++) {
+		struct uplink *uplink = &peer->uplinks->uplink[i];
+
+		is_any_new |= uplink->is_used && place_over(peer, e, uplink, now_ns);
+	}
 	return is_any_new;
 }
 
@@ -176,6 +179,14 @@ static void place_learnt(struct peer *peer, unsigned e, uint64_t now_ns)
 {
 	if (place(peer, e, now_ns))
 		peer_hears(peer, NEWS_ADDRESS_FOUND, &(struct news){.now_ns = now_ns});
+}
+
+void peer_links_came(struct peer *peer, uint64_t now_ns)
+{
+	for (unsigned e = 0; e < peer->endpoints.count; e++) {
+		if (endpoints_addresses(&peer->endpoints, (int)e))
+			place_learnt(peer, e, now_ns);
+	}
 }
 
 static void tell_failure(struct peer *peer, enum peer_news news, unsigned e, const char *why,

@@ -29,6 +29,11 @@ void peer_take_addresses(struct peer *peer, const struct resolve_answer *answer,
  */
 void peer_place_again(struct peer *peer, uint64_t now_ns);
 
+/* There may be links that were not there before: endpoints with a known address lead over them,
+ * too.
+ */
+void peer_links_came(struct peer *peer, uint64_t now_ns);
+
 /* The next initiation is about to be sent: those of @peer's paths where the one before was not
  * answered, or could not be sent, try their next addresses.
  */

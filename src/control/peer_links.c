@@ -130,6 +130,14 @@ void peer_link_back(struct peer *peer, const struct link *link)
 	peer_hears(peer, NEWS_LINK_BACK, &(struct news){.link = link});
 }
 
+/* A cookie was for an address of ours that may be another link's by the next time. */
+void peer_link_gone(struct peer *peer, const struct link *link, uint64_t now_ns)
+{
+	peer->jar[link->id] = (struct cookie_jar){0};
+	peer_hears(peer, NEWS_LINK_GONE, &(struct news){.now_ns = now_ns, .link = link});
+	peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
+}
+
 static void look_at_trains(struct peer *peer, struct path *path, struct train_limit *limit,
                            uint64_t now_ns)
 {

@@ -25,6 +25,9 @@ void peer_link_failed(struct peer *peer, const struct link *link, const char *re
                       uint64_t now_ns);
 void peer_link_back(struct peer *peer, const struct link *link);
 
+/* It goes for good: the peer has no path over it any more. */
+void peer_link_gone(struct peer *peer, const struct link *link, uint64_t now_ns);
+
 /* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
  * tried again after some minutes.
  */

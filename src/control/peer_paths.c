@@ -262,6 +262,29 @@ STEP(free_path)
 	free_place(peer, n->path);
 }
 
+static void forget_path(struct peer *peer, unsigned id)
+{
+	free_place(peer, &peer->paths.slot[id]);
+	handshake_forget_try(&peer->handshake, id);
+	if (peer->paths.followed != id)
+		return;
+	peer->paths.followed = PATH_NONE;
+	if (peer->verdict.is != VERDICT_BONDED)
+		atomic_store(&peer->dp->followed_path, (uint8_t)PATH_NONE);
+}
+
+STEP(forget_paths_of_link)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (path_is_used(path) && path->route.link == n->link)
+			forget_path(peer, i);
+		else if (path->proof == PATH_MOVING && path->asked_route.link == n->link)
+			path_stop_asking(path);
+	}
+}
+
 /* ---- the table ---- */
 
 /* What the choice of paths goes by. */
@@ -307,6 +330,14 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 	}
 	if (mask && session_is_alive(&peer->session, now_ns) && dp_peer_staged(peer->dp))
 		peer->fx->kick(peer->fx, peer->dp);
+}
+
+void peer_share_anew(struct peer *peer, uint64_t now_ns)
+{
+	if (!peer->paths.has_table)
+		return;
+	peer->paths.has_table = false;
+	peer_publish_paths(peer, now_ns);
 }
 
 STEP(publish_paths)

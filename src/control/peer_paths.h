@@ -64,4 +64,7 @@ void peer_take_path_response(struct peer *peer, const struct route *route,
 /* Rebuilds and publishes the table if the usable paths have changed, and lets staged packets go. */
 void peer_publish_paths(struct peer *peer, uint64_t now_ns);
 
+/* The same though they have not: weights or the mode are others. */
+void peer_share_anew(struct peer *peer, uint64_t now_ns);
+
 #endif

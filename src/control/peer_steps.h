@@ -66,6 +66,7 @@ STEP(check_source);  /* of a path that is down */
 STEP(forget_source); /* the system chooses it again */
 STEP(rest_path);
 STEP(fail_paths_of_link);
+STEP(forget_paths_of_link); /* peer_paths.c */
 STEP(look_elsewhere);
 STEP(use_link_again);
 

@@ -39,7 +39,7 @@ static struct timer_facts facts_of(const struct peer *peer)
 		.session_ns = s->made_ns,
 		.persistent_keepalive_ns = peer->set.persistent_keepalive_ns,
 		.health_timeout_ns = peer->health_settings.timeout_ns,
-		.has_other_links = peer->uplinks->count > 1,
+		.has_other_links = peer->uplinks->in_use > 1,
 	};
 }
 

@@ -62,7 +62,8 @@ void peer_say_goodbye(struct peer *peer)
 		if (peer->session.current && path_is_used(&peer->paths.slot[i]) &&
 		    path_has_target(&peer->paths.slot[i]) &&
 		    peer_path_can_leave(peer, &peer->paths.slot[i]))
-			frames_send_goodbye(&peer->frames, peer->session.current, i);
+			frames_send_goodbye(&peer->frames, peer->session.current, i,
+			                    &peer->paths.slot[i].route);
 	}
 }
 

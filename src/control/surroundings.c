@@ -116,7 +116,7 @@ static void tell_routing_loop(struct control *control, uint64_t now_ns)
 static void look_at_sharing(struct control *control)
 {
 	/* Each costs questions to the system, and a single link shares with none. */
-	bool is_due = control->has_new_targets && control->uplinks.count > 1;
+	bool is_due = control->has_new_targets && control->uplinks.in_use > 1;
 
 	for (size_t i = 0; is_due && i < control->peer_count; i++)
 		peer_look_at_sharing(control->peers[i]);

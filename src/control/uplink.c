@@ -10,14 +10,6 @@
 #include "control/reach.h"
 #include "control/refusal.h"
 
-const char *uplink_state_name(enum uplink_state state)
-{
-	static const char *const names[] = {
-		[UPLINK_WAITING] = "waiting", [UPLINK_UP] = "up", [UPLINK_RESTING] = "resting"};
-
-	return names[state];
-}
-
 static struct uplink_effects *fx_of(const struct uplink_pair *pair)
 {
 	return pair->uplink->all->fx;
@@ -119,7 +111,7 @@ static int open_pair(struct uplink_pair *pair)
 		return r;
 	r = fx->start(fx, pair->link, pair->uplink->rx_cpu);
 	if (r)
-		link_close(pair->link);
+		link_park(pair->link);
 	return r;
 }
 
@@ -257,13 +249,36 @@ void uplinks_init(struct uplinks *uplinks, struct uplink_effects *fx)
 	*uplinks = (struct uplinks){.fx = fx};
 }
 
+unsigned uplinks_next_id(const struct uplinks *uplinks)
+{
+	unsigned id = 0;
+
+	if (uplinks->count < LINKS_MAX)
+		return uplinks->count;
+	while (id < LINKS_MAX && uplinks->uplink[id].is_used)
+		id++;
+	return id;
+}
+
+struct uplink *uplinks_find(struct uplinks *uplinks, const char *name)
+{
+	for (unsigned i = 0; i < uplinks->count; i++)
+		if (uplinks->uplink[i].is_used && !strcmp(uplinks->uplink[i].name, name))
+			return &uplinks->uplink[i];
+	return NULL;
+}
+
 struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings *set,
                            struct link *const links[static LINK_FAMILIES], uint64_t now_ns)
 {
-	struct uplink *uplink = &uplinks->uplink[uplinks->count];
+	unsigned id = uplinks_next_id(uplinks);
+	struct uplink *uplink = &uplinks->uplink[id];
 
+	uplinks->count += id == uplinks->count;
+	uplinks->in_use++;
 	*uplink = (struct uplink){.all = uplinks,
-	                          .id = uplinks->count++,
+	                          .is_used = true,
+	                          .id = id,
 	                          .line = set->line,
 	                          .both_families = set->both_families,
 	                          .weight = set->weight,
@@ -283,8 +298,26 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 	return uplink;
 }
 
+void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink)
+{
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		struct uplink_pair *pair = &uplink->pair[i];
+
+		uplinks->fx->wake_at(uplinks->fx, &pair->deadline, NEVER_NS);
+		if (pair->link->is_open)
+			uplinks->fx->stop(uplinks->fx, pair->link);
+		pair->is_wanted = false;
+		pair->state = UPLINK_WAITING;
+		*pair->device = '\0';
+	}
+	*uplink->name = '\0';
+	uplink->is_used = false;
+	uplinks->in_use--;
+}
+
 int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES], uint64_t now_ns)
 {
+	uplink->is_opened = true;
 	if (!is_named[0] && !is_named[1])
 		uplink_pair_set_state(&uplink->pair[0], UPLINK_WAITING,
 		                      "for the address of a host name", now_ns);
@@ -337,17 +370,6 @@ static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
 	uplink_pair_set_state(pair, UPLINK_WAITING, reason, now_ns);
 	try_later(pair, now_ns);
 	tell_failed(pair, reason, now_ns);
-}
-
-static bool is_bound_to(const struct uplink *uplink, const struct prefix *address)
-{
-	const struct endpoint *ep = &uplink->line.bind;
-
-	if (endpoint_family(ep) != address->family)
-		return false;
-	if (address->family == AF_INET)
-		return !memcmp(&ep->in4.sin_addr, address->addr, 4);
-	return !memcmp(&ep->in6.sin6_addr, address->addr, 16);
 }
 
 static void try_waiting(struct uplink_pair *pair, uint64_t now_ns)
@@ -410,7 +432,7 @@ void uplinks_netif_event(struct uplinks *uplinks, const struct netif_event *even
 {
 	for (unsigned i = 0; i < uplinks->count; i++) {
 		struct uplink *uplink = &uplinks->uplink[i];
-		bool is_address = is_bound_to(uplink, &event->address);
+		bool is_address = line_is_bound_to(&uplink->line, &event->address);
 
 		for (unsigned k = 0; k < LINK_FAMILIES; k++) {
 			struct uplink_pair *pair = &uplink->pair[k];

@@ -31,6 +31,9 @@ struct uplink_effects {
 	 */
 	int (*start)(struct uplink_effects *fx, struct link *link, int cpu);
 
+	/* The opposite, for a link that goes: closes it, too. Nobody's path is over it any more. */
+	void (*stop)(struct uplink_effects *fx, struct link *link);
+
 	/* Its handshake socket is about to be replaced; and there is one again. The latter returns 0 or a
 	 * negative errno.
 	 */
@@ -61,6 +64,8 @@ struct uplinks;
 
 struct uplink {
 	struct uplinks *all;
+	bool is_used;   /* else its place is free */
+	bool is_opened; /* by uplink_open() */
 	unsigned id;
 	char name[NAME_LEN];
 	struct line line;
@@ -73,18 +78,30 @@ struct uplink {
 
 struct uplinks {
 	struct uplink_effects *fx;
-	unsigned count;
+	unsigned count;  /* places that are or were used */
+	unsigned in_use; /* of them */
 	struct uplink uplink[LINKS_MAX];
 };
 
 /* No links yet. */
 void uplinks_init(struct uplinks *uplinks, struct uplink_effects *fx);
 
-/* One more, with the sockets @links of IPv4 and IPv6, whose ids are LINK_FAMILIES times its own and one
- * more. Nothing is opened.
+/* The id that the next one will have; of those free one that was never used, if there is any.
+ * LINKS_MAX: there is none.
+ */
+unsigned uplinks_next_id(const struct uplinks *uplinks);
+
+/* The one called @name, or NULL. */
+struct uplink *uplinks_find(struct uplinks *uplinks, const char *name);
+
+/* One more, with the sockets @links of IPv4 and IPv6, whose ids are LINK_FAMILIES times its own and
+ * one more. Nothing is opened.
  */
 struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings *set,
                            struct link *const links[static LINK_FAMILIES], uint64_t now_ns);
+
+/* It goes, and nobody has a path over it: closes its sockets; its place is free. */
+void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink);
 
 /* Opens the sockets of those families. Returns a negative errno only for what waiting does not mend:
  * -EADDRINUSE, -EACCES, -EPERM.
@@ -124,6 +141,5 @@ void uplink_refused(struct uplink *uplink, const struct link *link, int error, u
 void uplinks_try_again(struct uplinks *uplinks, uint64_t now_ns);
 
 void uplinks_netif_event(struct uplinks *uplinks, const struct netif_event *event, uint64_t now_ns);
-const char *uplink_state_name(enum uplink_state state);
 
 #endif

@@ -21,6 +21,14 @@ static struct endpoint address_in(int family, const struct endpoint *bind)
 	return any;
 }
 
+const char *uplink_state_name(enum uplink_state state)
+{
+	static const char *const names[] = {
+		[UPLINK_WAITING] = "waiting", [UPLINK_UP] = "up", [UPLINK_RESTING] = "resting"};
+
+	return names[state];
+}
+
 void uplink_pair_init(struct uplink_pair *pair, struct link *link, int family,
                       const struct line *line, bool has_offloads)
 {

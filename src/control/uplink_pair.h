@@ -20,6 +20,9 @@ enum uplink_state {
 	UPLINK_RESTING, /* the system refused to send; tried again after error_backoff */
 };
 
+/* "waiting", "up" or "resting". */
+const char *uplink_state_name(enum uplink_state state);
+
 struct uplink;
 
 struct uplink_pair {

@@ -14,4 +14,17 @@ static inline void make_links(struct control *control, const struct desired *wan
 		links_add(control, wanted, &wanted->links[i]);
 }
 
+static inline int make_peer(struct control *control, const struct desired *wanted,
+                            const struct desired_peer *config, struct peer **ret)
+{
+	control->shared = (struct peer_shared){.fx = control->fx,
+	                                       .uplinks = &control->uplinks,
+	                                       .engine = control->engine,
+	                                       .identity = control->identity,
+	                                       .boot_id = control->boot_id,
+	                                       .now_ns = control->loop.now_ns,
+	                                       .next_id = control->shared.next_id};
+	return peer_create(&control->shared, wanted, config, ret);
+}
+
 #endif

@@ -157,8 +157,8 @@ static inline void rig_open(struct peer_rig *rig)
 	rig->config_peer.endpoints = rig->endpoints;
 	rig->config_peer.endpoint_count = RIG_LINKS;
 	cr_assert(eq(int, deadline_reserve(&rig->control.loop.deadlines, 64), 0));
-	cr_assert(eq(int, peer_create(&rig->control, &rig->config, &rig->config_peer, &rig->peer),
-	             0));
+	cr_assert(
+		eq(int, make_peer(&rig->control, &rig->config, &rig->config_peer, &rig->peer), 0));
 	for (unsigned i = 0; i < RIG_LINKS; i++)
 		rig->peer->endpoints.known[i].is_asked =
 			true; /* and never answered: see rig_path() */

@@ -178,7 +178,7 @@ Test(frames, goodbye_waits_for_memory)
 
 	has_memory = false;
 	memory_after = 1;
-	cr_expect(frames_send_goodbye(&frames, kp, 6));
+	cr_expect(frames_send_goodbye(&frames, kp, 6, NULL));
 	f = next(&at);
 	cr_expect(eq(int, f.type, FRAME_GOODBYE));
 	cr_expect(eq(int, f.body[0], GOODBYE_STOPPING));
@@ -188,7 +188,7 @@ Test(frames, goodbye_waits_for_memory)
 Test(frames, goodbye_does_not_wait_for_ever)
 {
 	has_memory = false;
-	cr_expect(not(frames_send_goodbye(&frames, kp, 6)));
+	cr_expect(not(frames_send_goodbye(&frames, kp, 6, NULL)));
 	cr_expect(eq(uint, waits, 1));
 	cr_expect(eq(uint, sent.count, 0));
 }

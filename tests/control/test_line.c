@@ -47,3 +47,17 @@ Test(line, configuration_has_the_last_word)
 	expect("10.1.0.2", "wan1");
 	expect("0.0.0.0", "wan1");
 }
+
+Test(line, is_bound_to_one_address_of_its_family)
+{
+	struct prefix ipv4 = {AF_INET, 24, {192, 0, 2, 7}}, ipv6 = {AF_INET6, 64, {0x20, 1}};
+
+	cr_expect(not(line_is_bound_to(&line, &ipv4)), "to nothing");
+	cr_assert(eq(int, endpoint_parse("192.0.2.7:51820", 0, &line.bind), 0));
+	cr_expect(line_is_bound_to(&line, &ipv4), "whatever the port and the length");
+	cr_expect(not(line_is_bound_to(&line, &ipv6)));
+	ipv4.addr[3] = 8;
+	cr_expect(not(line_is_bound_to(&line, &ipv4)));
+	cr_assert(eq(int, endpoint_parse("[2001::]:1", 0, &line.bind), 0));
+	cr_expect(line_is_bound_to(&line, &ipv6));
+}

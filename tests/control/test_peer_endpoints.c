@@ -95,7 +95,7 @@ static void start(void)
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
 	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));
 	make_links(&control, &config);
-	cr_assert(eq(int, peer_create(&control, &config, &config_peer, &peer), 0));
+	cr_assert(eq(int, make_peer(&control, &config, &config_peer, &peer), 0));
 	control.peers = &peer;
 	control.peer_count = 1;
 }

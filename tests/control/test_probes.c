@@ -41,7 +41,6 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	peers[i] = p;
 	store_le32(config_peer[i].public_key, i * 0x9e3779b1u + 1);
 	*p = (struct peer){
-		.control = &control,
 		.fx = control.fx,
 		.config = &config_peer[i],
 		.name = "office",

@@ -342,10 +342,10 @@ Test(batch, all_are_awaited_and_not_longer_than_wanted)
 	cr_expect(batch_pool_await_all(&pool, 0), "none is out");
 	b = batch_get(&pool);
 	inbox_init(&givers[0].inbox, 0);
-	cr_assert(eq(int,
-	             thread_start(&givers[0].thread, "giver", THREAD_WORKER, -1, give_back,
-	                          &givers[0]),
-	             0));
+	cr_assert(eq(
+		int,
+		thread_start(&givers[0].thread, "giver", THREAD_WORKER, -1, give_back, &givers[0]),
+		0));
 	inbox_push(&givers[0].inbox, b);
 	cr_expect(batch_pool_await_all(&pool, 10000), "it comes from another thread");
 	inbox_stop(&givers[0].inbox);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/changes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/control.h"
+#include "control/link_scope.h"
+#include "control/links.h"
+#include "control/peer_endpoints.h"
+#include "control/peer_paths.h"
+#include "control/peer_verdict.h"
+#include "control/reconcile.h"
+#include "dataplane/publish.h"
+
+/* Who does it. */
+struct changer {
+	struct reconciler by;
+	struct control *control;
+};
+
+#define STEP_OF(name)                                                          \
+	static int name(struct reconciler *by, const struct change_list *list, \
+	                const struct change *change)
+
+static struct control *control_of(struct reconciler *by)
+{
+	return caa_container_of(by, struct changer, by)->control;
+}
+
+/* ---- links ---- */
+
+STEP_OF(add_link)
+{
+	struct control *control = control_of(by);
+
+	if (links_find(control, change->new_link->name) < 0)
+		links_add(control, list->to, change->new_link);
+	return 0;
+}
+
+STEP_OF(remove_link)
+{
+	links_remove(control_of(by), change->old_link->name);
+	if (list->to)
+		log_info("link=%s: removed", change->old_link->name);
+	return 0;
+}
+
+/* The tables of paths have it too. */
+STEP_OF(weigh_link)
+{
+	struct control *control = control_of(by);
+	struct uplink *uplink = uplinks_find(&control->uplinks, change->new_link->name);
+
+	(void)list;
+	if (!uplink)
+		return 0;
+	uplink->weight = change->new_link->weight;
+	for (size_t i = 0; i < control->peer_count; i++)
+		peer_share_anew(control->peers[i], control->loop.now_ns);
+	return 0;
+}
+
+/* ---- peers ---- */
+
+/* The lists that are gone through turn by turn are others now: they begin anew. */
+static void restart_walks(struct control *control)
+{
+	uint64_t now_ns = control->loop.now_ns;
+
+	if (walk_is_under_way(&control->sampling))
+		walk_begin(&control->sampling, control->peer_count, now_ns);
+	if (walk_is_under_way(&control->gathering.walk))
+		gather_restart(&control->gathering, now_ns);
+}
+
+static int make_room(struct control *control, size_t count)
+{
+	struct peer **grown = reallocarray(control->peers, count, sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	control->peers = grown;
+	return key_index_reserve(&control->by_key, count);
+}
+
+STEP_OF(add_peer)
+{
+	struct control *control = control_of(by);
+	struct peer *peer;
+	int r;
+
+	if (key_index_find(&control->by_key, change->new_peer->public_key))
+		return 0;
+	control->shared.now_ns = control->loop.now_ns;
+	r = peer_create(&control->shared, list->to, change->new_peer, &peer);
+	if (r)
+		return r;
+	for (size_t i = 0; i < change->new_peer->endpoint_count; i++) {
+		const char *link = desired_endpoint_link(list->to, &change->new_peer->endpoints[i]);
+
+		peer->endpoints.known[i].link = links_find(control, link);
+	}
+	control->peers[control->peer_count++] = peer;
+	key_index_add(&control->by_key, peer->set.public_key, peer);
+	return 0;
+}
+
+STEP_OF(remove_peer)
+{
+	struct control *control = control_of(by);
+	struct peer *peer = key_index_find(&control->by_key, change->old_peer->public_key);
+	size_t at = 0;
+
+	if (!peer)
+		return 0;
+	if (list->to)
+		log_info("peer=%s: removed", peer->name);
+	while (control->peers[at] != peer)
+		at++;
+	control->peer_count--;
+	memmove(&control->peers[at], &control->peers[at + 1],
+	        (control->peer_count - at) * sizeof *control->peers);
+	key_index_remove(&control->by_key, peer->set.public_key);
+	peer_say_goodbye(peer);
+	peer_leave(peer);
+	peer->next_leaving = control->leaving;
+	control->leaving = peer;
+	return 0;
+}
+
+static const struct reconciler steps = {.step = {[CHANGE_LINK_ADD] = add_link,
+                                                 [CHANGE_LINK_REMOVE] = remove_link,
+                                                 [CHANGE_LINK_WEIGHT] = weigh_link,
+                                                 [CHANGE_PEER_ADD] = add_peer,
+                                                 [CHANGE_PEER_REMOVE] = remove_peer}};
+
+/* ---- what all have in common ---- */
+
+static int publish_allowedips(struct control *control, const struct desired *wanted)
+{
+	struct allowedips_entry *entries;
+	struct allowedips *table;
+	size_t len = 0, n = 0;
+
+	for (size_t i = 0; i < control->peer_count; i++)
+		len += control->peers[i]->config->allowed_ip_count;
+	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < control->peer_count; i++) {
+		const struct peer *peer = control->peers[i];
+
+		for (size_t k = 0; k < peer->config->allowed_ip_count; k++)
+			entries[n++] = (struct allowedips_entry){
+				.prefix = peer->config->allowed_ips[k], .peer = peer->dp};
+	}
+	n += link_scope_exclude(wanted, entries + n);
+	table = allowedips_build(entries, n);
+	free(entries);
+	if (!table)
+		return -ENOMEM;
+	engine_publish_allowedips(control->engine, table);
+	return 0;
+}
+
+/* Nobody finds them by the allowed IPs any more. */
+static void let_go(struct control *control)
+{
+	while (control->leaving) {
+		struct peer *peer = control->leaving;
+
+		control->leaving = peer->next_leaving;
+		peer_destroy(peer);
+	}
+}
+
+/* A list is done that led to @now. */
+static int settle(struct control *control, const struct desired *now)
+{
+	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
+	int r = deadline_reserve(&control->loop.deadlines,
+	                         control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
+
+	if (!r)
+		r = publish_allowedips(control, now);
+	if (!r)
+		let_go(control);
+	restart_walks(control);
+	return r;
+}
+
+static int lead_to(struct control *control, const struct desired *from, const struct desired *to)
+{
+	struct changer changer = {.by = steps, .control = control};
+	int r = make_room(control, (from ? from->peer_count : 0) + to->peer_count);
+
+	if (!r)
+		r = reconcile(&changer.by, from, to);
+	return r ? r : settle(control, to);
+}
+
+/* ---- for control ---- */
+
+int changes_begin(struct control *control)
+{
+	control->shared = (struct peer_shared){.fx = control->fx,
+	                                       .uplinks = &control->uplinks,
+	                                       .engine = control->engine,
+	                                       .identity = control->identity,
+	                                       .boot_id = control->boot_id};
+	links_init(control);
+	return lead_to(control, NULL, control->running);
+}
+
+/* A link that cannot be opened waits and is tried again, as one whose device is away. */
+static void work(struct control *control)
+{
+	uint64_t now_ns = control->loop.now_ns;
+
+	links_open(control, now_ns);
+	for (size_t i = 0; i < control->peer_count; i++) {
+		peer_links_came(control->peers[i], now_ns);
+		peer_service(control->peers[i], now_ns);
+	}
+}
+
+int changes_apply(struct control *control, struct desired *wanted)
+{
+	int r = lead_to(control, control->running, wanted);
+
+	if (r && r != -ENOTSUP)
+		lead_to(control, wanted, control->running);
+	if (!r) {
+		struct desired *before = control->running;
+
+		control->running = wanted;
+		wanted = before;
+	}
+	desired_free(wanted);
+	work(control);
+	return r;
+}
+
+void changes_end(struct control *control)
+{
+	struct changer changer = {.by = steps, .control = control};
+
+	if (!control->running || !control->engine)
+		return;
+	walk_stop(&control->sampling);
+	gather_stop(&control->gathering);
+	reconcile_to_nothing(&changer.by, control->running);
+	engine_publish_allowedips(control->engine, NULL);
+	let_go(control);
+}
