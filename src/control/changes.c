@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/link_scope.h"
 #include "control/links.h"
@@ -178,7 +179,7 @@ static void let_go(struct control *control)
 }
 
 /* A list is done that led to @now. */
-static int settle(struct control *control, const struct desired *now)
+static int finish(struct control *control, const struct desired *now)
 {
 	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
 	int r = deadline_reserve(&control->loop.deadlines,
@@ -199,7 +200,7 @@ static int lead_to(struct control *control, const struct desired *from, const st
 
 	if (!r)
 		r = reconcile(&changer.by, from, to);
-	return r ? r : settle(control, to);
+	return r ? r : finish(control, to);
 }
 
 /* ---- for control ---- */

@@ -13,12 +13,12 @@
 
 #include "config/desired.h"
 #include "control/admission.h"
+#include "control/conductor.h"
 #include "control/front.h"
 #include "control/gather.h"
 #include "control/key_index.h"
 #include "control/loop.h"
 #include "control/messages.h"
-#include "control/peer.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
 #include "control/surroundings.h"

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/key_text.h"
+#include "control/conductor.h"
 #include "control/peer_handshake.h"
 
 #define STRANGER_LINES       10u
@@ -66,8 +67,8 @@ static void receive_initiation(struct messages *m, struct visitor *visitor, uint
 	else if (!peer->remote->is_usable ||
 	         noise_accept_initiation(init, peer->remote, msg, timestamp))
 		refuse(m, "a forged handshake initiation", &visitor->route, now_ns);
-	else
-		peer_take_initiation(peer, init, msg, timestamp, &visitor->route, now_ns);
+	else if (peer_take_initiation(peer, init, msg, timestamp, &visitor->route, now_ns))
+		peer_service(peer, now_ns);
 }
 
 /* Whether it is a copy of the response that has made a session: it came over another link. */
@@ -86,7 +87,11 @@ static void receive_response(struct messages *m, const struct visitor *visitor, 
 
 	if (!is_awaited && !is_known_response(m, msg))
 		m->fx->count_drop(m->fx, DROP_UNKNOWN_INDEX);
-	if (is_awaited && !peer_take_response(peer, msg, &visitor->route, now_ns))
+	if (!is_awaited)
+		return;
+	if (peer_take_response(peer, msg, &visitor->route, now_ns))
+		peer_service(peer, now_ns);
+	else
 		refuse(m, "a forged handshake response", &visitor->route, now_ns);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* peer.h - what the control thread knows of one peer: keys, sessions, handshake, paths, verdict.
+/* peer.h - what the control thread knows of one peer: keys, sessions, handshake, paths, verdict;
+ * and what may happen to it.
+ *
+ * Whoever finds out that something has happened tells it as news to peer_hears(). What that leads
+ * to is known by the conductor alone (conductor.h), who made the peer: files named peer_*.c find
+ * things out and do single steps, and know nothing of who orders them.
  *
  * Everything here belongs to the control thread. What packets need is in the data plane's half
  * (dataplane/peer.h), which this one fills.
@@ -26,78 +31,7 @@
 #include "dataplane/engine.h"
 #include "sched/health.h"
 
-#define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
-
-/* What a peer uses of the configuration: copies. */
-struct peer_settings {
-	uint8_t public_key[KEY_LEN];
-	enum bonding_mode mode;
-	bool has_bonding;                 /* we show the marker, and look for it */
-	bool requires_bonding;            /* no data to and from a plain peer */
-	uint64_t persistent_keepalive_ns; /* 0: off */
-	uint64_t error_backoff_ns;        /* how long a path rests that the system refuses */
-	unsigned endpoint_count;          /* 0: the peer has to come to us */
-	char endpoint[PEER_ENDPOINT_LEN]; /* the first, for people */
-};
-
-struct peer {
-	struct effects *fx;
-	struct uplinks *uplinks;     /* ours */
-	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
-	struct peer_settings set;
-	const struct noise_identity *identity; /* ours */
-	char name[NAME_LEN];
-	uint32_t id; /* in questions to the resolver: no two have one */
-	struct peer *next_leaving;
-	struct dp_peer *dp;
-	struct noise_remote *remote; /* secret memory */
-	struct cookie_keys cookie_keys;
-	struct cookie_jar jar[LINK_PAIRS_MAX]; /* a cookie is for one address of ours */
-	struct deadline deadline; /* when peer_service() has something to do */
-
-	struct handshake handshake;
-	struct answered answered; /* the newest initiation of the peer */
-	struct session session;
-	uint64_t silence_jitter_ns; /* on top of the time for which data may be unanswered */
-	struct log_limit log_limit;         /* for lines the peer can cause */
-	struct log_limit stale_limit;       /* for those that replays of old initiations cause */
-	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
-	struct bucket replies;          /* frames sent because of frames it sent */
-
-	struct verdict verdict;
-	struct frames frames;
-
-	struct paths paths;
-	bool is_unreachable;            /* told so in the log */
-	struct endpoints endpoints;
-	struct health_settings health_settings;
-	uint64_t sampled_ns; /* when its rates were worked out */
-};
-
-/* What all peers of a daemon have in common. */
-struct peer_shared {
-	struct effects *fx;
-	struct uplinks *uplinks;
-	struct engine *engine;
-	const struct noise_identity *identity;
-	const uint8_t *boot_id; /* 8 bytes */
-	uint64_t now_ns;
-	uint32_t next_id; /* counts the peers ever made */
-};
-
-/* @config of the state @wanted, of which nothing is kept but copies. Returns 0 or -ENOMEM. */
-int peer_create(struct peer_shared *shared, const struct desired *wanted,
-                const struct desired_peer *config, struct peer **ret);
-
-/* It takes no part any more: retires its keypairs, leads nowhere, drops what waits. It may still be
- * named by the allowed IPs. Again is allowed.
- */
-void peer_leave(struct peer *peer);
-
-/* Leaves, and is no more; NULL is allowed. */
-void peer_destroy(struct peer *peer);
-
-/* What may happen to a peer. What each leads to is the table at the head of peer.c. */
+/* What may happen to a peer. What each leads to is the table at the head of conductor.c. */
 enum peer_news {
 	NEWS_SESSION_MADE,      /* a response came to our initiation */
 	NEWS_SESSION_CONFIRMED, /* the first packet came under the session that the peer began */
@@ -159,16 +93,65 @@ struct news {
 	int error; /* a positive errno */
 };
 
-/* Takes the steps that the table says, in their order. */
-void peer_hears(struct peer *peer, enum peer_news news, const struct news *n);
+#define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
 
-/* Does what is due and sets the deadline for what comes next. */
-void peer_service(struct peer *peer, uint64_t now_ns);
+/* What a peer uses of the configuration: copies. */
+struct peer_settings {
+	uint8_t public_key[KEY_LEN];
+	enum bonding_mode mode;
+	bool has_bonding;                 /* we show the marker, and look for it */
+	bool requires_bonding;            /* no data to and from a plain peer */
+	uint64_t persistent_keepalive_ns; /* 0: off */
+	uint64_t error_backoff_ns;        /* how long a path rests that the system refuses */
+	unsigned endpoint_count;          /* 0: the peer has to come to us */
+	char endpoint[PEER_ENDPOINT_LEN]; /* the first, for people */
+};
 
-/* A line of level info that the peer can cause, by what it sends or does not send: at most 20 at once and one
- * per second, and the next one tells how many were held back.
+struct peer {
+	/* What news lead to: the conductor's. */
+	void (*conduct)(struct peer *peer, enum peer_news news, const struct news *n);
+	struct effects *fx;
+	struct uplinks *uplinks;     /* ours */
+	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
+	struct peer_settings set;
+	const struct noise_identity *identity; /* ours */
+	char name[NAME_LEN];
+	uint32_t id; /* in questions to the resolver: no two have one */
+	struct peer *next_leaving;
+	struct dp_peer *dp;
+	struct noise_remote *remote; /* secret memory */
+	struct cookie_keys cookie_keys;
+	struct cookie_jar jar[LINK_PAIRS_MAX]; /* a cookie is for one address of ours */
+	struct deadline deadline;              /* when there is something to do for it */
+
+	struct handshake handshake;
+	struct answered answered; /* the newest initiation of the peer */
+	struct session session;
+	uint64_t silence_jitter_ns;     /* on top of the time for which data may be unanswered */
+	struct log_limit log_limit;     /* for lines the peer can cause */
+	struct log_limit stale_limit;   /* for those that replays of old initiations cause */
+	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
+	struct bucket replies;          /* frames sent because of frames it sent */
+
+	struct verdict verdict;
+	struct frames frames;
+
+	struct paths paths;
+	bool is_unreachable; /* told so in the log */
+	struct endpoints endpoints;
+	struct health_settings health_settings;
+	uint64_t sampled_ns; /* when its rates were worked out */
+};
+
+/* Has the conductor take the steps that follow from it. */
+static inline void peer_hears(struct peer *peer, enum peer_news news, const struct news *n)
+{
+	peer->conduct(peer, news, n);
+}
+
+/* One thing that is done to a peer because of news. It may find that there is nothing to do, and
+ * may itself be the cause of news.
  */
-void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+#define STEP(name) void name(struct peer *peer, const struct news *n)
 
 #endif

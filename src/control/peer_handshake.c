@@ -8,7 +8,6 @@
 #include "control/peer_links.h"
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
-#include "control/peer_steps.h"
 #include "crypto/aead.h"
 
 /* ---- sending ---- */
@@ -242,7 +241,7 @@ static void refuse_stale(struct peer *peer, const uint8_t timestamp[static TAI64
 		peer_hears(peer, NEWS_STALE, &(struct news){.now_ns = now_ns});
 }
 
-void peer_take_initiation(struct peer *peer, struct noise_initiation *init,
+bool peer_take_initiation(struct peer *peer, struct noise_initiation *init,
                           const struct message_initiation *msg,
                           const uint8_t timestamp[static TAI64N_LEN], const struct route *route,
                           uint64_t now_ns)
@@ -251,13 +250,14 @@ void peer_take_initiation(struct peer *peer, struct noise_initiation *init,
 
 	if (response) {
 		answer_copy(peer, response, route, now_ns);
-		peer_service(peer, now_ns);
-	} else if (!answered_is_newer(&peer->answered, timestamp, now_ns)) {
-		refuse_stale(peer, timestamp, now_ns);
-	} else {
-		accept_initiation(peer, init, msg, timestamp, route, now_ns);
-		peer_service(peer, now_ns);
+		return true;
 	}
+	if (!answered_is_newer(&peer->answered, timestamp, now_ns)) {
+		refuse_stale(peer, timestamp, now_ns);
+		return false;
+	}
+	accept_initiation(peer, init, msg, timestamp, route, now_ns);
+	return true;
 }
 
 bool peer_take_response(struct peer *peer, const struct message_response *msg,
@@ -277,7 +277,6 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
 		return true;
 	}
 	peer_hears(peer, NEWS_SESSION_MADE, &(struct news){.now_ns = now_ns, .is_initiator = true});
-	peer_service(peer, now_ns);
 	return true;
 }
 
@@ -324,4 +323,12 @@ STEP(expect_return)
 {
 	if (peer->set.endpoint_count)
 		handshake_expect_return(&peer->handshake, n->now_ns);
+}
+
+/* A plain peer is looked for on the other links at once. */
+STEP(look_elsewhere)
+{
+	if (peer->verdict.is != VERDICT_BONDED && !peer->paths.published_mask &&
+	    paths_is_any_known(&peer->paths))
+		peer_initiate(peer, false, n->now_ns);
 }

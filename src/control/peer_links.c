@@ -5,9 +5,7 @@
 #include <ifaddrs.h>
 
 #include "control/peer_endpoints.h"
-#include "control/peer_handshake.h"
 #include "control/peer_paths.h"
-#include "control/peer_steps.h"
 #include "control/peer_told.h"
 #include "control/refusal.h"
 #include "control/sharing.h"
@@ -86,14 +84,6 @@ STEP(fail_paths_of_link)
 		    health_fail(&path->health, n->why, n->now_ns))
 			tell_path_state(peer, &changed);
 	}
-}
-
-/* A plain peer is looked for on the other links at once. */
-STEP(look_elsewhere)
-{
-	if (peer->verdict.is != VERDICT_BONDED && !peer->paths.published_mask &&
-	    paths_is_any_known(&peer->paths))
-		peer_initiate(peer, false, n->now_ns);
 }
 
 void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,

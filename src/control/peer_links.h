@@ -52,4 +52,12 @@ void peer_look_at_sharing(struct peer *peer);
 /* Logs which paths share a line, as far as it is new. */
 void peer_tell_sharing(struct peer *peer, uint64_t now_ns);
 
+/* ---- steps, see the table of conductor.c ---- */
+
+STEP(check_source);  /* of a path that is down */
+STEP(forget_source); /* the system chooses it again */
+STEP(rest_path);
+STEP(fail_paths_of_link);
+STEP(use_link_again);
+
 #endif

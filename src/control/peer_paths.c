@@ -2,7 +2,6 @@
 #include "control/peer_paths.h"
 
 #include "base/bytes.h"
-#include "control/peer_steps.h"
 #include "sched/path_choice.h"
 
 bool peer_path_can_leave(const struct peer *peer, const struct path *path)

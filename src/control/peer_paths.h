@@ -67,4 +67,16 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns);
 /* The same though they have not: weights or the mode are others. */
 void peer_share_anew(struct peer *peer, uint64_t now_ns);
 
+/* ---- steps, see the table of conductor.c ---- */
+
+STEP(settle);            /* a plain peer is where its handshake came from */
+STEP(publish_paths);     /* and lets staged packets go */
+STEP(doubt_paths);       /* of a bonded peer: whether they lead to it is to be seen */
+STEP(forget_remote_ids); /* the peer numbers its paths anew */
+STEP(fail_paths);        /* all */
+STEP(lead_anew);         /* what was known of the address before */
+STEP(follow_proved);     /* what the session uses may be of an earlier life */
+STEP(free_path);
+STEP(forget_paths_of_link);
+
 #endif

@@ -4,7 +4,6 @@
 #include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
-#include "control/peer_steps.h"
 
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S

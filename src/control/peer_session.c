@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "control/peer_paths.h"
-#include "control/peer_steps.h"
 
 #define REKEY_TIE_NS (3 * NS_PER_S)
 

@@ -24,4 +24,11 @@ void peer_end_session(struct peer *peer);
 /* "established", "handshake" or "none". */
 const char *peer_session_name(const struct peer *peer, uint64_t now_ns);
 
+/* ---- steps, see the table of conductor.c ---- */
+
+STEP(publish_key);     /* of the session in use, to the data plane */
+STEP(want_no_session); /* the data plane has one now, or will have none */
+STEP(leave_session);   /* wipes all keypairs but one that the peer has begun and not used yet */
+STEP(end_session);     /* wipes all keypairs; data is staged until there is a new one */
+
 #endif

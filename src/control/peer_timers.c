@@ -3,7 +3,6 @@
 
 #include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
-#include "control/peer_steps.h"
 #include "control/peer_told.h"
 #include "control/peer_verdict.h"
 #include "control/timers.h"

@@ -11,4 +11,14 @@
 /* Serves those that are due; returns when they want to be asked again. */
 uint64_t peer_timers_service(struct peer *peer, uint64_t now_ns);
 
+/* ---- steps, see the table of conductor.c ---- */
+
+STEP(break_silence);
+STEP(keep_alive);
+STEP(keep_alive_or_begin);
+STEP(renew_key);
+STEP(retry);
+STEP(drop_what_waits);
+STEP(try_later); /* if it is ours to reach */
+
 #endif

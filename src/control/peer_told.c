@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/peer_told.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/key_text.h"
@@ -9,6 +11,23 @@
 
 #define WARN(peer, ...)  effects_log((peer)->fx, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define DEBUG(peer, ...) effects_log((peer)->fx, LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
+{
+	char line[512], held_back[64] = "";
+	uint64_t suppressed;
+	va_list args;
+
+	if (!log_limit_pass(&peer->log_limit, now_ns, &suppressed))
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	if (suppressed)
+		snprintf(held_back, sizeof held_back, " (%llu lines held back before)",
+		         (unsigned long long)suppressed);
+	effects_log(peer->fx, LOG_LEVEL_INFO, "%s%s", line, held_back);
+}
 
 /* ---- sessions ---- */
 

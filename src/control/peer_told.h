@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_told.h - what is said about a peer: every line that the log has about one, once, each a step of the
- * table in peer.c.
+/* peer_told.h - what is said about a peer: every line that the log has about one, once, each a step
+ * of the table in conductor.c.
  *
- * Lines of level info that the peer can cause go through peer_log(), which holds them back when there are
- * too many; of those that say the same again and again for other reasons each kind has a limit of its own.
- * A line begins with "peer=NAME", tells the cause and what happens next.
+ * Lines of level info that the peer can cause go through peer_log(), which holds them back when
+ * there are too many; of those that say the same again and again for other reasons each kind has a
+ * limit of its own. A line begins with "peer=NAME", tells the cause and what happens next.
  *
  * Control thread.
  */
 #ifndef CONTROL_PEER_TOLD_H
 #define CONTROL_PEER_TOLD_H
 
-#include "control/peer_steps.h"
+#include "control/peer.h"
+
+/* A line of level info that the peer can cause, by what it sends or does not send: at most 20 at
+ * once and one per second, and the next one tells how many were held back.
+ */
+void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 STEP(tell_session);
 STEP(tell_no_session);

@@ -2,7 +2,6 @@
 #include "control/peer_verdict.h"
 
 #include "control/peer_paths.h"
-#include "control/peer_steps.h"
 
 /* What a greeting is taken to weigh, its padding at the longest. */
 #define GREETING_TOLD                                                                              \

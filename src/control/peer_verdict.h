@@ -27,4 +27,16 @@ void peer_send_keepalive(struct peer *peer);
 /* Tells a bonded peer that we stop. */
 void peer_say_goodbye(struct peer *peer);
 
+/* ---- steps, see the table of conductor.c ---- */
+
+STEP(weigh_marker); /* of the session that began: plain, or perhaps not */
+STEP(refuse_data);  /* of a peer that is not bonded, where bonding is required */
+STEP(prove_key);    /* whatever comes first proves to the responder that we have the key */
+STEP(order_packets);
+STEP(follow_nobody);
+STEP(be_plain);
+STEP(send_no_lanes);
+STEP(decide_plain);
+STEP(assume_up); /* the path that is followed */
+
 #endif

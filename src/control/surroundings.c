@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/interface.h"
 #include "control/peer_endpoints.h"

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/links.h"
 #include "control/peer_endpoints.h"

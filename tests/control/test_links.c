@@ -99,7 +99,7 @@ Test(links, numeric_endpoint_names_the_family_of_its_link)
 	static char address[] = "[::1]:51820";
 
 	static const struct desired_endpoint endpoint = {.link = 1, .address = address};
-	static struct peer peer = {.deadline.expired = ignore};
+	static struct peer peer = {.conduct = peer_conduct, .deadline.expired = ignore};
 	static struct peer *peers[] = {&peer};
 
 	cr_assert(eq(int, endpoints_init(&peer.endpoints, &endpoint, 1), 0));

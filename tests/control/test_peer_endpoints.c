@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/links.h"
 #include "control/netif.h"

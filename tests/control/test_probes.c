@@ -5,10 +5,12 @@
  */
 #include "../dataplane/engine_rig.h"
 
+#include "control/conductor.h"
 #include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_paths.h"
 #include "control/peer_probes.h"
+#include "control/peer_told.h"
 #include "control/peer_verdict.h"
 
 enum {
@@ -41,6 +43,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	peers[i] = p;
 	store_le32(config_peer[i].public_key, i * 0x9e3779b1u + 1);
 	*p = (struct peer){
+		.conduct = peer_conduct,
 		.fx = control.fx,
 		.config = &config_peer[i],
 		.name = "office",

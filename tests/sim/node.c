@@ -10,6 +10,7 @@
 
 #include "../control/strangers_rig.h"
 #include "base/bytes.h"
+#include "control/conductor.h"
 #include "control/links.h"
 #include "control/notices.h"
 #include "control/peer_verdict.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/peer.h"
+#include "control/conductor.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,10 @@
 #include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_links.h"
 #include "control/peer_paths.h"
 #include "control/peer_probes.h"
 #include "control/peer_session.h"
-#include "control/peer_steps.h"
 #include "control/peer_timers.h"
 #include "control/peer_told.h"
 #include "control/peer_verdict.h"
@@ -74,7 +73,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_LINK_GONE] = {forget_paths_of_link, publish_paths, look_elsewhere},
 };
 
-void peer_hears(struct peer *peer, enum peer_news news, const struct news *n)
+void peer_conduct(struct peer *peer, enum peer_news news, const struct news *n)
 {
 	for (unsigned i = 0; i < STEPS_MAX && table[news][i]; i++)
 		table[news][i](peer, n);
@@ -89,7 +88,7 @@ void peer_hears(struct peer *peer, enum peer_news news, const struct news *n)
 /* Lines one peer can cause by what it sends. */
 #define PEER_LOG_LINES  20u
 #define REPEATED_LOG_NS (60 * NS_PER_S) /* one that says the same again and again */
-#define PEER_LOG_NS    NS_PER_S
+#define PEER_LOG_NS     NS_PER_S
 
 static void expired(struct deadline *d, uint64_t now_ns)
 {
@@ -129,6 +128,7 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 
 	if (!peer)
 		return -ENOMEM;
+	peer->conduct = peer_conduct;
 	peer->id = shared->next_id++;
 	peer->fx = shared->fx;
 	peer->uplinks = shared->uplinks;
@@ -188,30 +188,13 @@ void peer_destroy(struct peer *peer)
 	free(peer);
 }
 
-void peer_log(struct peer *peer, uint64_t now_ns, const char *fmt, ...)
-{
-	char line[512], held_back[64] = "";
-	uint64_t suppressed;
-	va_list args;
-
-	if (!log_limit_pass(&peer->log_limit, now_ns, &suppressed))
-		return;
-	va_start(args, fmt);
-	vsnprintf(line, sizeof line, fmt, args);
-	va_end(args);
-	if (suppressed)
-		snprintf(held_back, sizeof held_back, " (%llu lines held back before)",
-		         (unsigned long long)suppressed);
-	effects_log(peer->fx, LOG_LEVEL_INFO, "%s%s", line, held_back);
-}
-
 void peer_service(struct peer *peer, uint64_t now_ns)
 {
 	uint64_t next, due;
 
 	peer_session_confirmed(peer, now_ns);
-	/* Before the paths are looked at: after a pause of this process answers that are here would look
-	 * overdue.
+	/* Before the paths are looked at: after a pause of this process answers that are here would
+	 * look overdue.
 	 */
 	peer_take_signs(peer, now_ns);
 	/* First: it may begin a handshake, with deadlines of its own. */

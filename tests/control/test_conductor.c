@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What news lead to, by the table of peer.c; what single steps do is in the tests of their files. */
+/* What news lead to, by the table of conductor.c; what single steps do is in the tests of their files. */
 #include <errno.h>
 
 #include "peer_case.h"
 
-TestSuite(peer, .init = case_setup, .fini = case_teardown);
+TestSuite(conductor, .init = case_setup, .fini = case_teardown);
 
 static unsigned lines;
 
@@ -20,7 +20,7 @@ static void hear(enum peer_news news)
 	peer_hears(rig.peer, news, &(struct news){.now_ns = rig.now_ns});
 }
 
-Test(peer, goodbye_ends_all_that_there_was_and_expects_it_back)
+Test(conductor, goodbye_ends_all_that_there_was_and_expects_it_back)
 {
 	bonded();
 	hear(NEWS_GOODBYE);
@@ -33,7 +33,7 @@ Test(peer, goodbye_ends_all_that_there_was_and_expects_it_back)
 	cr_expect(eq(uint, lines, 1));
 }
 
-Test(peer, one_that_comes_to_us_is_waited_for)
+Test(conductor, one_that_comes_to_us_is_waited_for)
 {
 	bonded();
 	rig.peer->set.endpoint_count = 0;
@@ -43,7 +43,7 @@ Test(peer, one_that_comes_to_us_is_waited_for)
 	cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS));
 }
 
-Test(peer, giving_up_drops_what_waits_and_comes_back_in_half_a_minute)
+Test(conductor, giving_up_drops_what_waits_and_comes_back_in_half_a_minute)
 {
 	rig_path(&rig, 0);
 	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
@@ -59,7 +59,7 @@ Test(peer, giving_up_drops_what_waits_and_comes_back_in_half_a_minute)
 	cr_expect(eq(uint, lines, 1), "told once");
 }
 
-Test(peer, restart_makes_the_paths_of_a_bonded_peer_doubtful_and_nameless)
+Test(conductor, restart_makes_the_paths_of_a_bonded_peer_doubtful_and_nameless)
 {
 	bonded();
 	bring_up(origin(0));
@@ -70,14 +70,14 @@ Test(peer, restart_makes_the_paths_of_a_bonded_peer_doubtful_and_nameless)
 	cr_expect(ne(ptr, rig.peer->session.current, NULL), "the session is its new life's");
 }
 
-Test(peer, old_keys_are_wiped)
+Test(conductor, old_keys_are_wiped)
 {
 	bonded();
 	hear(NEWS_KEYS_OLD);
 	cr_expect(not(session_has_keys(&rig.peer->session)));
 }
 
-Test(peer, session_takes_away_the_wish_for_one)
+Test(conductor, session_takes_away_the_wish_for_one)
 {
 	rig_path(&rig, 0);
 	rig.peer->is_unreachable = true;
@@ -89,7 +89,7 @@ Test(peer, session_takes_away_the_wish_for_one)
 	cr_expect(eq(uint, rig.peer->paths.published_mask, 1u << rig.peer->paths.followed));
 }
 
-Test(peer, uses_copies_of_its_settings)
+Test(conductor, uses_copies_of_its_settings)
 {
 	struct path *path;
 
@@ -149,12 +149,12 @@ static void move_to_origin(bool origin_first)
 	cr_expect(eq(uint, paths_to(&elsewhere), 1));
 }
 
-Test(peer, origin_that_a_path_has_moved_to_is_no_second_path)
+Test(conductor, origin_that_a_path_has_moved_to_is_no_second_path)
 {
 	move_to_origin(false);
 }
 
-Test(peer, path_does_not_move_to_where_another_one_is)
+Test(conductor, path_does_not_move_to_where_another_one_is)
 {
 	move_to_origin(true);
 }
