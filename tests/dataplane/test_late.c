@@ -90,3 +90,104 @@ Test(late, late_batch_without_session_path_or_counter_is_dropped)
 	rig_until(drops(DROP_NO_SESSION) == 2);
 	cr_expect(not(rig_is_readable(far[0], 0)));
 }
+
+/* ---- by hand ---- */
+
+/* In lane @lane of path 0, not in its order, made at @time_ns. */
+static struct batch *make_late(unsigned lane, const void *payload, size_t len, uint64_t time_ns)
+{
+	struct batch *b = batch_get(&ours.engine->control.pool);
+	struct segment *seg = batch_append(b, ours.engine->control.pool.stride);
+
+	b->kind = BATCH_LATE;
+	b->path_id = 0;
+	b->peer = dp_peer_get(peer);
+	cr_assert(keypair_get(kp));
+	b->keypair = kp;
+	b->lane = (uint8_t)lane;
+	b->time_ns = time_ns;
+	memcpy(segment_payload(b, seg), payload, len);
+	seg->len = (uint16_t)len;
+	return b;
+}
+
+/* What it says when it leaves at @now_ns, under the next counter of @lane. */
+static void seal_at(unsigned lane, const void *payload, size_t len, uint64_t time_ns,
+                    uint64_t now_ns, uint8_t said[static RIG_DATAGRAM])
+{
+	struct batch *b = make_late(lane, payload, len, time_ns);
+	const struct segment *seg = &b->segment[0];
+	uint64_t counter = atomic_load(&kp->sent[lane]) | (uint64_t)lane << LANE_SHIFT;
+	uint8_t key[KEY_LEN];
+
+	memset(key, INDEX_THERE, sizeof key);
+	cr_assert(late_seal(&ours.engine->control, b, now_ns));
+	cr_assert(aead_open(said, segment_payload(b, seg), seg->len - TRANSPORT_HEADER_LEN, NULL, 0,
+	                    counter, key));
+	batch_free(b);
+}
+
+/* What stood there before is not what is sent. */
+Test(late, probe_and_echo_tell_of_the_moment_they_leave)
+{
+	uint64_t now_ns = clock_boot_ns() + NS_PER_S;
+	uint8_t frame[64], said[RIG_DATAGRAM];
+	struct frame_probe probe = {.path_id = 9, .seq = {1, 2}};
+	struct frame_echo echo = {.path_id = 9, .seq = {3, 4}};
+	size_t len;
+
+	begin_session(true, 0);
+	counter_add(&peer->path[0].tx_packets, 77);
+	memset(probe.t_tx_us, 0xee, sizeof probe.t_tx_us);
+	memset(probe.tx_packets, 0xee, sizeof probe.tx_packets);
+	len = frame_append(frame, 0, sizeof frame, FRAME_PROBE, &probe, sizeof probe);
+	seal_at(LANE_CONTROL, frame, len, now_ns - NS_PER_S, now_ns, said);
+	store_le32(probe.t_tx_us, (uint32_t)(now_ns / NS_PER_US));
+	store_le32(probe.tx_packets, 77);
+	ASSERT_BYTES(said + FRAME_HEADER_LEN, &probe, sizeof probe);
+
+	memset(echo.hold_us, 0xee, sizeof echo.hold_us);
+	len = frame_append(frame, 0, sizeof frame, FRAME_ECHO, &echo, sizeof echo);
+	seal_at(LANE_CONTROL, frame, len, now_ns, now_ns + 1234 * NS_PER_US, said);
+	store_le32(echo.hold_us, 1234);
+	ASSERT_BYTES(said + FRAME_HEADER_LEN, &echo, sizeof echo);
+}
+
+/* Other frames, and what is shorter than a probe. */
+Test(late, what_tells_no_time_leaves_as_it_is)
+{
+	uint8_t frame[64], said[RIG_DATAGRAM], body[40];
+	uint64_t now_ns = clock_boot_ns() + NS_PER_S;
+	size_t len;
+
+	begin_session(true, 0);
+	memset(body, 0xee, sizeof body);
+	len = frame_append(frame, 0, sizeof frame, FRAME_HELLO, body, sizeof body);
+	seal_at(LANE_CONTROL, frame, len, now_ns, now_ns, said);
+	ASSERT_BYTES(said, frame, len);
+	for (len = 1; len < FRAME_HEADER_LEN + sizeof(struct frame_probe); len++) {
+		frame_append(frame, 0, sizeof frame, FRAME_PROBE, body, sizeof body);
+		seal_at(LANE_CONTROL, frame, len, now_ns, now_ns, said);
+		ASSERT_BYTES(said, frame, len);
+	}
+}
+
+/* Nothing is made, and nothing kept of keypair and peer. */
+Test(late, without_memory_nothing_is_made)
+{
+	struct dp_thread *self = &ours.engine->control;
+	struct batch *list = NULL, *b;
+
+	begin_session(true, 0);
+	while ((b = batch_get(&self->pool))) {
+		b->next = list;
+		list = b;
+	}
+	cr_expect(eq(ptr, late_make(self, peer, kp, 0, LANE_CONTROL, "", 0, NULL, 0), NULL));
+	expect_only(DROP_POOL_EMPTY, 1);
+	cr_expect(eq(uint, reference_count(&peer->references), 1));
+	while ((b = list)) {
+		list = b->next;
+		batch_free(b);
+	}
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What leaves on a path: in its order, whoever else carries it, counted, and at what time. */
+#include "dataplane/leave.h"
 #include "outbound_rig.h"
 
 enum {
@@ -105,4 +106,63 @@ Test(leave, time_of_sending_is_not_stale_under_load)
 	flood_stop(&flood[0]);
 	flood_stop(&flood[1]);
 	cr_expect(lt(u64, most, 4 * BATCH_MAX));
+}
+
+/* ---- by hand ---- */
+
+/* A batch of @count datagrams, sealed as far as anybody here looks, that the paths in @mask carry. */
+static struct batch *make_sealed(struct dp_thread *self, unsigned count, unsigned mask)
+{
+	struct batch *b = batch_get(&self->pool);
+
+	b->kind = BATCH_SEAL;
+	b->peer = dp_peer_get(peer);
+	b->path_mask = (uint16_t)mask;
+	atomic_store(&b->paths_left, (unsigned)__builtin_popcount(mask));
+	for (unsigned i = 0; i < count; i++)
+		batch_append(b, 128)->len = 100;
+	memset(b->data, 7, 128 * count);
+	return b;
+}
+
+/* In whatever order they do, and whether they lead anywhere. */
+Test(leave, last_path_that_carries_it_sends_it_home)
+{
+	struct dp_thread *self = &ours.engine->dispatcher[0].self;
+	unsigned all = rig_pool_count(&self->pool);
+
+	begin_session(true, 0);
+	cr_assert(eq(int, engine_publish_target(peer, 1, NULL), 0));
+	for (unsigned first = 0; first < 3; first++) {
+		struct batch *b = make_sealed(self, 5, 7);
+
+		leave_on_path(self, b, first);
+		leave_on_path(self, b, (first + 1) % 3);
+		cr_expect(eq(uint, rig_pool_count(&self->pool), all - 1));
+		leave_on_path(self, b, (first + 2) % 3);
+		cr_expect(eq(uint, rig_pool_count(&self->pool), all));
+	}
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 15));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_bytes), 1500));
+	cr_expect(eq(u64, counter_read(&peer->path[1].tx_packets), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[2].tx_packets), 15));
+	expect_only(DROP_NO_PATH, 15);
+}
+
+/* What the system does not take all of is counted with the path, and the rest has left. */
+Test(leave, what_is_too_long_is_an_error_of_the_path)
+{
+	struct dp_thread *self = &ours.engine->dispatcher[0].self;
+	struct batch *b = make_sealed(self, 3, 1);
+
+	begin_session(true, 0);
+	b->segment[1].offset = 0;
+	b->segment[1].len = UDP_PAYLOAD_MAX + 1;
+	leave_on_path(self, b, 0);
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 2));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_errors), 1));
+	cr_expect(eq(int, atomic_load(&peer->path[0].send_errno), 0));
+	rig_take_events(&ours);
+	cr_expect(eq(uint, ours.events & PEER_EVENT_SEND_ERROR, 0));
+	cr_expect(ne(u64, counter_read(&peer->sent_ns), 0));
 }
