@@ -19,14 +19,14 @@
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/peer.h"
+#include "dataplane/quiet_links.h"
 #include "dataplane/super_packet.h"
 #include "dataplane/tun.h"
-#include "dataplane/watch.h"
 
 #define ROUND_PACKETS BATCH_MAX
 
-/* Without a sleep between, after which the links that we watch have waited long enough. */
-#define ROUNDS_WITHOUT_WATCH 4u
+/* Without a sleep between, after which quiet links have waited long enough. */
+#define ROUNDS_WITHOUT_SLEEP 4u
 
 /* Before the TUN device is read again when the last two reads failed. */
 #define READ_REST_MS 10
@@ -119,10 +119,10 @@ static void release_staged(struct dispatcher *d, struct outbound *out)
 	}
 }
 
-/* The dispatcher that polls links beside the device, see watch.h. */
-static bool is_watch(const struct dispatcher *d)
+/* The first one, see quiet_links.h. */
+static bool takes_quiet_links(const struct dispatcher *d)
 {
-	return d->watch;
+	return d->quiet;
 }
 
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
@@ -134,8 +134,8 @@ static void wait_for_memory(struct dispatcher *d)
 	if (batch_pool_has_idle(&d->self.pool))
 		return;
 	round_end(&d->round, true);
-	if (is_watch(d))
-		watch_return_all(d->watch);
+	if (takes_quiet_links(d))
+		quiet_links_return_all(d->quiet);
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
@@ -319,7 +319,7 @@ static bool read_round(struct dispatcher *d)
 	return true;
 }
 
-/* Sleeps until there is a packet, a kick, or a datagram on a link that we watch, and takes the
+/* Sleeps until there is a packet, a kick, or a datagram on a quiet link, and takes the
  * latter two; or until what is staged is too old.
  */
 static void wait_for_packet(struct dispatcher *d)
@@ -328,7 +328,7 @@ static void wait_for_packet(struct dispatcher *d)
 		{.fd = d->self.tun->fd[d->self.id], .events = POLLIN},
 		{.fd = d->kick_fd, .events = POLLIN}};
 	struct link *link[LINK_PAIRS_MAX];
-	unsigned links = is_watch(d) ? watch_list(d->watch, link) : 0;
+	unsigned links = takes_quiet_links(d) ? quiet_links_list(d->quiet, link) : 0;
 	bool is_resting = d->failed_reads > 1;
 
 	if (is_resting)
@@ -373,11 +373,11 @@ void dispatcher_main(void *arg)
 		}
 		if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
 			take_kicks(d);
-		if (is_watch(d) && ++rounds >= ROUNDS_WITHOUT_WATCH)
-			watch_return_all(d->watch);
+		if (takes_quiet_links(d) && ++rounds >= ROUNDS_WITHOUT_SLEEP)
+			quiet_links_return_all(d->quiet);
 	}
-	if (d->watch)
-		watch_end(d->watch);
+	if (d->quiet)
+		quiet_links_end(d->quiet);
 }
 
 int dispatcher_init(struct dispatcher *d)

@@ -26,7 +26,7 @@
 #include "dataplane/staging.h"
 
 struct loop_guard;
-struct watch;
+struct quiet_links;
 
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
@@ -35,7 +35,7 @@ struct watch;
 struct dispatcher {
 	struct dp_thread self;
 	struct thread thread;          /* [C] */
-	struct watch *watch;           /* [I] the first one: of the links it polls; else NULL */
+	struct quiet_links *quiet;     /* [I] of the first one; else NULL */
 	struct loop_guard *loop_guard; /* [I] */
 	uint32_t slot_bytes;           /* [I] of every pool */
 	unsigned busy_poll_us;         /* [I] how long it looks for work before it sleeps */

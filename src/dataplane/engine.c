@@ -121,15 +121,15 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 	struct dispatcher *d = &engine->dispatcher[id];
 	int r;
 
-	d->watch = id == 0 ? &engine->watch : NULL;
+	d->quiet = id == 0 ? &engine->quiet : NULL;
 	d->loop_guard = &engine->loop_guard;
 	d->slot_bytes = engine->slot_bytes;
 	d->busy_poll_us = engine->set.busy_poll_us;
 	r = dispatcher_init(d);
 	if (r)
 		return r;
-	if (d->watch)
-		d->watch->wake_fd = d->kick_fd;
+	if (d->quiet)
+		d->quiet->wake_fd = d->kick_fd;
 	return init_self(engine, &d->self, id, POOL_DISPATCHER,
 	                 batch_bytes_for(engine->slot_bytes));
 }
@@ -162,9 +162,9 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		return -ENOMEM;
 	*engine = (struct engine){.set = *set, .slot_bytes = slot_bytes(set->mtu)};
 	engine->mailbox.bell.fd = -1;
-	engine->watch.link = engine->link;
+	engine->quiet.link = engine->link;
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
-		engine->link[i].watch = &engine->watch;
+		engine->link[i].quiet = &engine->quiet;
 		engine->link[i].busy_poll_us = set->busy_poll_us;
 		engine->link[i].id = i;
 	}
@@ -200,7 +200,8 @@ int engine_start(struct engine *engine)
 		r = thread_start(&engine->work.worker[i].thread, name, THREAD_WORKER,
 		                 set->worker_cpu[i], worker_main, &engine->work.worker[i]);
 	}
-	atomic_store_explicit(&engine->watch.exists, set->busy_poll_us == 0, memory_order_relaxed);
+	atomic_store_explicit(&engine->quiet.are_taken, set->busy_poll_us == 0,
+	                      memory_order_relaxed);
 	for (unsigned i = 0; i < set->tun.queues && !r; i++) {
 		snprintf(name, sizeof name, "vt-tun-%u", i);
 		r = thread_start(&engine->dispatcher[i].thread, name, THREAD_TUN, set->tun_cpu[i],
@@ -245,7 +246,7 @@ static void stop_receiving(struct link *link)
 	atomic_store_explicit(&link->is_stopping, true, memory_order_relaxed);
 	eventfd_write(link->wake_fd, 1);
 	thread_join(&link->thread);
-	watch_await_return(link);
+	quiet_links_await_return(link);
 	link_rx_fini(link);
 }
 

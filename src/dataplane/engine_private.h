@@ -10,8 +10,8 @@
 #include "dataplane/link.h"
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/quiet_links.h"
 #include "dataplane/self.h"
-#include "dataplane/watch.h"
 #include "dataplane/work.h"
 
 /*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread
@@ -29,7 +29,7 @@ struct engine {
 		handshakes; /* [H] who reads the handshake sockets, when data comes there */
 	uint32_t slot_bytes;           /* [I] of every pool */
 
-	struct watch watch;       /* see watch.h */
+	struct quiet_links quiet; /* see quiet_links.h */
 	struct mailbox mailbox;   /* see mailbox.h */
 };
 

@@ -14,7 +14,8 @@
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
- *   [R] whoever receives: its RX thread, or the watch (watch.h)   [H] who reads the handshake socket
+ *   [R] whoever receives: its RX thread, or the first dispatcher (quiet_links.h)
+ *   [H] who reads the handshake socket
  */
 #ifndef DATAPLANE_LINK_H
 #define DATAPLANE_LINK_H
@@ -42,10 +43,10 @@ struct link_settings {
 	bool has_offloads; /* send and receive trains (UDP_SEGMENT, UDP_GRO) where the system can */
 };
 
-struct watch;
+struct quiet_links;
 
 struct link {
-	struct watch *watch;   /* [I] to which it is left while little comes */
+	struct quiet_links *quiet; /* [I] where it is entered while little comes */
 	unsigned busy_poll_us; /* [I] how long its RX thread looks for datagrams before it sleeps */
 	unsigned id;               /* [I] 0 .. LINK_PAIRS_MAX - 1 */
 	char name[NAME_LEN];       /* [I] */
@@ -62,7 +63,7 @@ struct link {
 	struct socket_drops data_drops;      /* [C] what the kernel dropped at data_fd */
 	struct socket_drops handshake_drops; /* [C] and at handshake_fd */
 	struct thread thread;      /* [C] its RX thread */
-	int wake_fd; /* [L] eventfd: wakes the RX thread, to end, to take over from the watch or to look at
+	int wake_fd; /* [L] eventfd: wakes the RX thread, to end, to receive again or to look at
 	              * its socket anew
 	              */
 	_Atomic bool is_stopping;    /* set before wake_fd is raised */

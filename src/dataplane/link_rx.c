@@ -18,7 +18,7 @@
 #include "dataplane/inject.h"
 #include "dataplane/open.h"
 #include "dataplane/peer.h"
-#include "dataplane/watch.h"
+#include "dataplane/quiet_links.h"
 #include "dataplane/work.h"
 
 /* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
@@ -294,7 +294,7 @@ void link_rx_stand_in(struct link *link)
 	bool has_memory = link->reception->landing[0] || batch_pool_has_idle(&link->rx.pool);
 
 	if (!has_memory || receive(link) || load_is_high(&link->load) || link_is_stopping(link))
-		watch_return(link);
+		quiet_links_return(link);
 }
 
 int link_rx_init(struct link *link)
@@ -319,24 +319,24 @@ void link_rx_fini(struct link *link)
 }
 
 /* Sleeps until a datagram, a new socket or the end comes, or the span is over in which the load was
- * measured. While the watch has the link, until it comes back.
+ * measured. While the link is quiet, until it comes back.
  */
 static void rest(struct link *link)
 {
 	struct pollfd fds[] = {{.fd = link->wake_fd, .events = POLLIN},
 	                       {.fd = link->data_fd, .events = POLLIN}};
-	bool has_watch = watch_exists(link->watch), is_watched = watch_has(link);
+	bool are_taken = quiet_links_are_taken(link->quiet), is_quiet = quiet_links_has(link);
 	eventfd_t count;
 
-	if (has_watch && !is_watched && load_is_low(&link->load, clock_boot_ns())) {
-		watch_give(link);
-		is_watched = true;
+	if (are_taken && !is_quiet && load_is_low(&link->load, clock_boot_ns())) {
+		quiet_links_give(link);
+		is_quiet = true;
 	}
 	rcu_thread_offline();
-	poll(fds, is_watched ? 1 : 2, has_watch && !is_watched ? LOAD_SPAN_MS : -1);
+	poll(fds, is_quiet ? 1 : 2, are_taken && !is_quiet ? LOAD_SPAN_MS : -1);
 	rcu_thread_online();
-	if (fds[0].revents && eventfd_read(link->wake_fd, &count) == 0 && watch_has(link))
-		watch_look_again(link);
+	if (fds[0].revents && eventfd_read(link->wake_fd, &count) == 0 && quiet_links_has(link))
+		quiet_links_look_again(link);
 }
 
 void link_rx_main(void *arg)
@@ -348,7 +348,7 @@ void link_rx_main(void *arg)
 	while (!link_is_stopping(link)) {
 		if (!more && (!busy_ns || clock_boot_ns() >= link->rx.now_ns + busy_ns))
 			rest(link);
-		more = !watch_has(link) && receive(link);
+		more = !quiet_links_has(link) && receive(link);
 		rcu_quiescent_state();
 	}
 }

@@ -22,7 +22,7 @@ void link_rx_fini(struct link *link);
 /* The RX thread's function; @arg is the link. */
 void link_rx_main(void *arg);
 
-/* Receives from a link that the watch has, which may give it back to its RX thread. The watch. */
+/* Receives from a quiet link, which may be given back to its RX thread. The first dispatcher. */
 void link_rx_stand_in(struct link *link);
 
 #endif

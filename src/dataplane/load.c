@@ -3,7 +3,7 @@
 
 #include "vtrunkd/limits.h"
 
-/* Datagrams in a span of LOAD_SPAN_MS: 500 per second at most are left to the watch, which keeps a link up
+/* Datagrams in a span of LOAD_SPAN_MS: with 500 per second at most a link is quiet, and stays so up
  * to 2000. In between it stays with whoever has it.
  */
 #define LOW_DATAGRAMS  50u

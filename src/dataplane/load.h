@@ -18,10 +18,10 @@ struct load {
 /* Counts what was received at @now_ns. */
 void load_add(struct load *load, uint64_t datagrams, uint64_t now_ns);
 
-/* Little came for a whole span: worth nobody's waiting but that of the watch. RX thread, before it sleeps. */
+/* Little came for a whole span: the link may be quiet (quiet_links.h). RX thread, before it sleeps. */
 bool load_is_low(struct load *load, uint64_t now_ns);
 
-/* More than can be done beside. The watch, after it received. */
+/* More than can be done beside. The first dispatcher, after it received. */
 bool load_is_high(const struct load *load);
 
 #define LOAD_SPAN_MS 100

@@ -168,23 +168,23 @@ Test(link_stop_polling, others_lose_nothing_under_load)
 
 /* ---- who receives from it ---- */
 
-Test(link_stop, the_watch_gives_it_back)
+Test(link_stop, dispatcher_gives_it_back)
 {
 	rig_start(&end);
-	rig_until(watch_has(link_of(STAYS)) && watch_has(link_of(GOES)));
+	rig_until(quiet_links_has(link_of(STAYS)) && quiet_links_has(link_of(GOES)));
 	engine_link_stop(end.engine, link_of(GOES));
-	cr_expect(not(watch_has(link_of(GOES))));
-	cr_expect(watch_has(link_of(STAYS)));
+	cr_expect(not(quiet_links_has(link_of(GOES))));
+	cr_expect(quiet_links_has(link_of(STAYS)));
 	run_until(4);
 }
 
-/* A watch that has ended gives nothing back. */
-Test(link_stop, nobody_waits_for_a_watch_that_ended)
+/* A dispatcher that has ended gives nothing back. */
+Test(link_stop, nobody_waits_for_a_dispatcher_that_ended)
 {
-	watch_give(link_of(GOES));
-	cr_expect(watch_has(link_of(GOES)));
+	quiet_links_give(link_of(GOES));
+	cr_expect(quiet_links_has(link_of(GOES)));
 	engine_link_stop(end.engine, link_of(GOES));
-	cr_expect(not(watch_has(link_of(GOES))));
+	cr_expect(not(quiet_links_has(link_of(GOES))));
 }
 
 Test(link_stop, one_that_is_not_open_is_left_alone)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When a link is quiet enough for the watch, and when it is not any more. */
+/* When a link is quiet, and when it is not any more. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

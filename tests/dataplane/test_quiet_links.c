@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who receives from a link: the watch while there is little to do, its RX thread otherwise. */
+/* Who receives from a link: the first dispatcher while it is quiet, its RX thread otherwise. */
 #include <sys/eventfd.h>
 
 #include "engine_rig.h"
@@ -57,8 +57,8 @@ static void teardown(void)
 	rig_finish(&end, peer, kp, &far, 1);
 }
 
-TestSuite(watch, .init = setup, .fini = teardown, .timeout = 60);
-TestSuite(no_watch, .init = setup_polling, .fini = teardown, .timeout = 60);
+TestSuite(quiet_links, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(no_quiet_links, .init = setup_polling, .fini = teardown, .timeout = 60);
 
 static struct link *link_of(unsigned i)
 {
@@ -84,7 +84,7 @@ static void expect_delivered(uint32_t seq)
 	ASSERT_BYTES(got, want, PACKET);
 }
 
-/* Sends as much as no watch takes, and reads what comes of it. */
+/* Sends more than comes over a quiet link, and reads what comes of it. */
 static void exchange_burst(const struct link *link)
 {
 	uint32_t first = next_seq;
@@ -101,101 +101,101 @@ static void expect_no_drops(void)
 		cr_expect(eq(u64, engine_drops(end.engine, i), 0), "%s", drop_name(i));
 }
 
-Test(watch, quiet_links_are_received_from_by_the_watch)
+Test(quiet_links, dispatcher_receives_from_them)
 {
 	rig_start(&end);
 	for (unsigned i = 0; i < LINKS; i++)
-		rig_until(watch_has(link_of(i)));
+		rig_until(quiet_links_has(link_of(i)));
 	for (unsigned i = 0; i < LONE; i++) {
 		send_to(link_of(i % LINKS));
 		expect_delivered(i);
 	}
 	for (unsigned i = 0; i < LINKS; i++)
-		cr_expect(watch_has(link_of(i)));
+		cr_expect(quiet_links_has(link_of(i)));
 	expect_no_drops();
 }
 
-Test(watch, busy_link_returns_to_its_thread_and_comes_back_when_quiet)
+Test(quiet_links, busy_link_returns_to_its_thread_and_comes_back_when_quiet)
 {
 	rig_start(&end);
-	rig_until(watch_has(link_of(0)) && watch_has(link_of(1)));
-	for (unsigned i = 0; i < ROUNDS_MAX && watch_has(link_of(0)); i++)
+	rig_until(quiet_links_has(link_of(0)) && quiet_links_has(link_of(1)));
+	for (unsigned i = 0; i < ROUNDS_MAX && quiet_links_has(link_of(0)); i++)
 		exchange_burst(link_of(0));
-	cr_expect(not(watch_has(link_of(0))));
-	cr_expect(watch_has(link_of(1)), "the other one is quiet");
+	cr_expect(not(quiet_links_has(link_of(0))));
+	cr_expect(quiet_links_has(link_of(1)), "the other one is quiet");
 	exchange_burst(link_of(0));
-	rig_until(watch_has(link_of(0)));
+	rig_until(quiet_links_has(link_of(0)));
 	send_to(link_of(0));
 	expect_delivered(next_seq - 1);
 	expect_no_drops();
 }
 
 /* Something comes within every span, so that the thread never sleeps for as long as one. */
-Test(watch, steady_trickle_brings_the_link_to_the_watch)
+Test(quiet_links, steady_trickle_makes_a_link_quiet)
 {
 	rig_start(&end);
-	for (unsigned i = 0; i < ROUNDS_MAX && (i == 0 || watch_has(link_of(0))); i++)
+	for (unsigned i = 0; i < ROUNDS_MAX && (i == 0 || quiet_links_has(link_of(0))); i++)
 		exchange_burst(link_of(0));
-	for (unsigned i = 0; i < ROUNDS_MAX && !watch_has(link_of(0)); i++) {
+	for (unsigned i = 0; i < ROUNDS_MAX && !quiet_links_has(link_of(0)); i++) {
 		send_to(link_of(0));
 		expect_delivered(next_seq - 1);
 		rig_is_readable(end.tun, TRICKLE_MS);
 	}
-	cr_expect(watch_has(link_of(0)));
+	cr_expect(quiet_links_has(link_of(0)));
 	expect_no_drops();
 }
 
 /* What it sends is nobody's concern here. */
-Test(watch, dispatcher_with_its_hands_full_returns_all_links)
+Test(quiet_links, dispatcher_with_its_hands_full_returns_all_links)
 {
 	uint8_t packet[PACKET];
 
 	rig_start(&end);
 	for (unsigned i = 0; i < LINKS; i++)
-		rig_until(watch_has(link_of(i)));
-	for (unsigned i = 0; i < ROUNDS_MAX && (watch_has(link_of(0)) || watch_has(link_of(1)));
-	     i++) {
+		rig_until(quiet_links_has(link_of(i)));
+	for (unsigned i = 0;
+	     i < ROUNDS_MAX && (quiet_links_has(link_of(0)) || quiet_links_has(link_of(1))); i++) {
 		for (unsigned k = 0; k < OUTGOING; k++) {
 			rig_packet(packet, 4, HERE, THERE, i, PACKET);
 			rig_write(&end, packet, PACKET);
 		}
 	}
 	for (unsigned i = 0; i < LINKS; i++)
-		cr_expect(not(watch_has(link_of(i))));
+		cr_expect(not(quiet_links_has(link_of(i))));
 	for (unsigned i = 0; i < LINKS; i++) {
 		send_to(link_of(i));
 		expect_delivered(i);
 	}
 }
 
-/* The word of it may have been taken for another's before the watch had the link. */
-Test(watch, link_that_stops_is_given_back_instead_of_listed)
+/* The word of it may have been taken for another's before the dispatcher had the link. */
+Test(quiet_links, link_that_stops_is_given_back_instead_of_listed)
 {
 	struct link *list[LINK_PAIRS_MAX];
 
 	for (unsigned i = 0; i < LINKS; i++)
-		watch_give(link_of(i));
+		quiet_links_give(link_of(i));
 	atomic_store(&link_of(1)->is_stopping, true);
-	cr_expect(eq(uint, watch_list(link_of(0)->watch, list), 1));
+	cr_expect(eq(uint, quiet_links_list(link_of(0)->quiet, list), 1));
 	cr_expect(eq(ptr, list[0], link_of(0)));
-	cr_expect(not(watch_has(link_of(1))));
-	cr_expect(watch_has(link_of(0)));
+	cr_expect(not(quiet_links_has(link_of(1))));
+	cr_expect(quiet_links_has(link_of(0)));
 }
 
 /* All that waits in the socket when a thread begins is its own. */
-Test(watch, what_came_before_the_start_is_received_in_order)
+Test(quiet_links, what_came_before_the_start_is_received_in_order)
 {
 	for (unsigned i = 0; i < BURST; i++)
 		send_to(link_of(0));
 	rig_start(&end);
 	for (unsigned i = 0; i < BURST; i++)
 		expect_delivered(i);
-	rig_until(watch_has(link_of(0)));
+	rig_until(quiet_links_has(link_of(0)));
 	expect_no_drops();
 }
 
-/* A link whose socket was replaced while the watch polled the old one. */
-Test(watch, new_socket_is_looked_at)
+/* A link whose socket was replaced while the dispatcher polled the old one. */
+Test(quiet_links, new_socket_is_looked_at)
 {
 	struct link_settings set = {.name = "fresh", .has_offloads = true};
 	struct link *fresh = aligned_alloc(_Alignof(struct link), sizeof *fresh);
@@ -205,7 +205,7 @@ Test(watch, new_socket_is_looked_at)
 	memset(fresh, 0, sizeof *fresh);
 	rig_start(&end);
 	for (unsigned i = 0; i < LINKS; i++) {
-		rig_until(watch_has(link_of(i)));
+		rig_until(quiet_links_has(link_of(i)));
 		send_to(link_of(i));
 		expect_delivered(i);
 	}
@@ -224,15 +224,15 @@ Test(watch, new_socket_is_looked_at)
 	}
 }
 
-Test(no_watch, threads_that_look_before_they_sleep_keep_their_links)
+Test(no_quiet_links, threads_that_look_before_they_sleep_keep_their_links)
 {
 	rig_start(&end);
 	for (unsigned i = 0; i < LONE; i++) {
 		send_to(link_of(i % LINKS));
 		expect_delivered(i);
 	}
-	cr_expect(not(watch_exists(&end.engine->watch)));
+	cr_expect(not(quiet_links_are_taken(&end.engine->quiet)));
 	for (unsigned i = 0; i < LINKS; i++)
-		cr_expect(not(watch_has(link_of(i))));
+		cr_expect(not(quiet_links_has(link_of(i))));
 	expect_no_drops();
 }
