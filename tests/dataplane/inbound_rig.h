@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inbound_rig.h - one engine that runs, and one bonded peer, played by the test, which seals what it sends:
- * IP packets and frames.
+/* inbound_rig.h - one engine that runs, and one bonded peer, played by the test, which seals what
+ * it sends: IP packets and frames.
  */
 #ifndef TEST_INBOUND_RIG_H
 #define TEST_INBOUND_RIG_H

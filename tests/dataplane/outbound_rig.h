@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outbound_rig.h - one engine whose peer is played by the test, which writes packets to the device and opens
- * what the engine sealed of them.
+/* outbound_rig.h - one engine whose peer is played by the test, which writes packets to the device
+ * and opens what the engine sealed of them.
  */
 #ifndef TEST_OUTBOUND_RIG_H
 #define TEST_OUTBOUND_RIG_H
@@ -21,7 +21,9 @@ extern struct keypair *kp;
 extern int far[PATHS];
 extern struct endpoint far_at[PATHS];
 
-/* For the .init and .fini of a suite. All is ready but that nothing runs and that there is no session. */
+/* For the .init and .fini of a suite. All is ready but that nothing runs and that there is no
+ * session.
+ */
 void outbound_setup(void);
 void outbound_teardown(void);
 
@@ -47,7 +49,9 @@ void expect_only(enum drop_reason reason, uint64_t count);
 /* Packets that wait for a session or a path. */
 uint64_t staged(void);
 
-/* A frame that has its place in the order of @path, and is not yet done: what comes behind it waits. */
+/* A frame that has its place in the order of @path, and is not yet done: what comes behind it
+ * waits.
+ */
 struct batch *hold_path(unsigned path);
 
 /* Writes to the device as fast as it takes packets. */

@@ -77,7 +77,8 @@ Test(batch, slots_are_whole_cache_lines_and_fit)
 	}
 }
 
-/* What the owner says: a worker's answers need one slot, a train of datagrams is no row of slots. */
+/* What the owner says: a worker's answers need one slot, a train of datagrams is no row of slots.
+ */
 Test(batch, buffers_are_as_large_as_asked_for_and_whole_cache_lines)
 {
 	static const struct {

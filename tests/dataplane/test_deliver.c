@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From authentic datagrams to the device: what is old or not allowed is dropped, what control and the
- * timers are told, and in which order packets come out.
+/* From authentic datagrams to the device: what is old or not allowed is dropped, what control and
+ * the timers are told, and in which order packets come out.
  */
 #include "inbound_rig.h"
 
@@ -48,8 +48,8 @@ Test(deliver, replayed_datagram_is_delivered_once)
 	expect_only(DROP_REPLAY, 5);
 }
 
-/* Lateness as the window has it where lanes are accepted, whether bonding is agreed or not: to the word of
- * the newest, 2^17 bits.
+/* Lateness as the window has it where lanes are accepted, whether bonding is agreed or not: to the
+ * word of the newest, 2^17 bits.
  */
 Test(deliver, datagram_too_late_for_the_window_is_dropped)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a dispatcher does with what it reads: runs of several peers, packets that wait, sessions that are
- * asked for.
+/* What a dispatcher does with what it reads: runs of several peers, packets that wait, sessions
+ * that are asked for.
  */
 #include <fcntl.h>
 

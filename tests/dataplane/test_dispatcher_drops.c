@@ -58,7 +58,8 @@ Test(dispatcher_drops, what_stays_on_a_link_is_told_from_other_packets_for_nobod
 	expect_only(DROP_LINK_SCOPE, 1);
 }
 
-/* Its route leads into the device; what another host sends from the same port to elsewhere is data. */
+/* Its route leads into the device; what another host sends from the same port to elsewhere is data.
+ */
 Test(dispatcher_drops, our_own_datagram_does_not_go_round)
 {
 	uint16_t port = endpoint_port(&engine_link(ours.engine, 0)->bound);

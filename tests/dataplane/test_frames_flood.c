@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames of many peers, or many of one, within a moment: nobody takes what belongs to another. The engine has
- * stopped, its workers are the test's.
+/* Frames of many peers, or many of one, within a moment: nobody takes what belongs to another. The
+ * engine has stopped, its workers are the test's.
  */
 #include "inbound_rig.h"
 
@@ -145,7 +145,9 @@ Test(frames_flood, flood_of_probes_is_answered_so_far_and_another_peers_are_stil
 	put_others(other);
 }
 
-/* However many come, in whatever order: the memory of who delivers is for answers to others as well. */
+/* However many come, in whatever order: the memory of who delivers is for answers to others as
+ * well.
+ */
 Test(frames_flood, of_probes_received_together_the_newest_is_answered)
 {
 	struct dp_peer *other[PEERS];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a frame that came in leads to: an answer, a life sign kept with the path, a notice to control. */
+/* What a frame that came in leads to: an answer, a life sign kept with the path, a notice to
+ * control.
+ */
 #include "dataplane/frames_in.h"
 #include "inbound_rig.h"
 
@@ -145,7 +147,9 @@ Test(frames_in, probe_of_a_later_version_is_answered)
 	rig_await_sign(&peer->path[0].probes, &taken);
 }
 
-/* A peer may send what it likes: the newest signs of its paths are there, and nobody has lost a notice. */
+/* A peer may send what it likes: the newest signs of its paths are there, and nobody has lost a
+ * notice.
+ */
 Test(frames_in, newest_life_signs_are_kept_while_nobody_takes_them)
 {
 	uint8_t payload[64];
@@ -304,7 +308,9 @@ Test(frames_in, under_a_superseded_session_nothing_is_a_life_sign)
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
-/* A link on all addresses, and a path whose own address is known: control is to hear of another one. */
+/* A link on all addresses, and a path whose own address is known: control is to hear of another
+ * one.
+ */
 Test(frames_in, probe_to_another_address_of_ours_is_told)
 {
 	struct probe_in newest = {0};

@@ -172,8 +172,8 @@ Test(index, destroy_accepts_nothing)
 	index_destroy(NULL);
 }
 
-/* Readers look up indices that stay, which must be found, and indices that come and go, which must be
- * absent or right. The sanitizers watch for keypairs freed too early.
+/* Readers look up indices that stay, which must be found, and indices that come and go, which must
+ * be absent or right. The sanitizers look out for keypairs freed too early.
  */
 enum {
 	STAYING = 16,

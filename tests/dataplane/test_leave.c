@@ -110,7 +110,8 @@ Test(leave, time_of_sending_is_not_stale_under_load)
 
 /* ---- by hand ---- */
 
-/* A batch of @count datagrams, sealed as far as anybody here looks, that the paths in @mask carry. */
+/* A batch of @count datagrams, sealed as far as anybody here looks, that the paths in @mask carry.
+ */
 static struct batch *make_sealed(struct dp_thread *self, unsigned count, unsigned mask)
 {
 	struct batch *b = batch_get(&self->pool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Trains on the way in: the test's sockets send them with UDP_SEGMENT, the engine's link receives them
- * in one piece (UDP_GRO), and what comes out at the device tells whether they were taken apart well.
+/* Trains on the way in: the test's sockets send them with UDP_SEGMENT, the engine's link receives
+ * them in one piece (UDP_GRO), and what comes out at the device tells whether they were taken apart
+ * well.
  */
 #include <netinet/udp.h>
 
@@ -364,8 +365,8 @@ Test(link_rx, runt_at_the_end_of_a_train_is_dropped)
 	expect_drops(DROP_MALFORMED, TRANSPORT_OVERHEAD - 1);
 }
 
-/* Each long train makes two groups, one of them copied; the pool has enough for as many as one reception
- * can hold.
+/* Each long train makes two groups, one of them copied; the pool has enough for as many as one
+ * reception can hold.
  */
 Test(link_rx, many_groups_in_one_reception_lose_nothing)
 {
@@ -381,8 +382,8 @@ Test(link_rx, many_groups_in_one_reception_lose_nothing)
 	expect_drops(DROP_REASON_COUNT, 0);
 }
 
-/* From so many origins that the groups of one reception have no place: all of it waits in the socket before
- * the RX thread starts.
+/* From so many origins that the groups of one reception have no place: all of it waits in the
+ * socket before the RX thread starts.
  */
 Test(link_rx, groups_beyond_those_of_a_reception_are_dropped_and_counted)
 {
@@ -546,8 +547,8 @@ static void expect_notice(size_t len)
 	batch_free(r);
 }
 
-/* Another peer's packet behind them in the same reception makes the RX thread hand them over, so that the
- * notice would have to fit the smaller batches of a worker.
+/* Another peer's packet behind them in the same reception makes the RX thread hand them over, so
+ * that the notice would have to fit the smaller batches of a worker.
  */
 static void start_with_frames_handed_over(void)
 {

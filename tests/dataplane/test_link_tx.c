@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams and handshake messages that leave: whole, in order, from which address; and what the system
- * refuses. Trains are test_trains.c's.
+/* Datagrams and handshake messages that leave: whole, in order, from which address; and what the
+ * system refuses. Trains are test_trains.c's.
  */
 #include <errno.h>
 #include <string.h>

@@ -90,7 +90,9 @@ Test(open, forged_packet_confirms_nothing_and_is_not_heard)
 
 static struct dp_thread *self;
 
-/* Payloads of 64 bytes that are their number, under counters 10 on; those in the mask @forged were changed. */
+/* Payloads of 64 bytes that are their number, under counters 10 on; those in the mask @forged were
+ * changed.
+ */
 static struct batch *make_batch(unsigned count, uint32_t forged)
 {
 	struct batch *b = batch_get(&self->pool);

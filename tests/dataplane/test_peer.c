@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a peer: who found it in a table before that may still look at it, but not take it along. */
+/* The end of a peer: who found it in a table before that may still look at it, but not take it
+ * along.
+ */
 #include "engine_rig.h"
 
 enum {

@@ -361,7 +361,9 @@ Test(reorder, packets_of_a_new_keypair_wait_behind_those_of_the_old_one)
 	EXPECT_DELIVERED(200, 201);
 }
 
-/* One packet per millisecond, in turn over paths of 5 and 45 ms, and every hundredth begins a new keypair. */
+/* One packet per millisecond, in turn over paths of 5 and 45 ms, and every hundredth begins a new
+ * keypair.
+ */
 Test(reorder, a_change_of_keys_under_load_keeps_the_order)
 {
 	enum {

@@ -44,7 +44,9 @@ static struct batch *make_batch(struct dp_thread *self, size_t len)
 	return b;
 }
 
-/* Expects a datagram of @payload_len bytes inside, of which @len were given and the rest is padding. */
+/* Expects a datagram of @payload_len bytes inside, of which @len were given and the rest is
+ * padding.
+ */
 static void expect_sealed(const struct batch *b, uint64_t counter, size_t len, size_t payload_len)
 {
 	const struct segment *seg = &b->segment[0];
@@ -62,8 +64,8 @@ static void expect_sealed(const struct batch *b, uint64_t counter, size_t len, s
 		cr_assert(eq(u8, payload[i], i < len ? 0xee : 0), "byte %zu of %zu", i, len);
 }
 
-/* Data is not padded past the MTU of the device; frames, which are no packets of it, always. Data may be
- * longer than an MTU that was raised meanwhile.
+/* Data is not padded past the MTU of the device; frames, which are no packets of it, always. Data
+ * may be longer than an MTU that was raised meanwhile.
  */
 Test(seal, padding_ends_at_the_mtu_for_data_and_not_for_frames)
 {

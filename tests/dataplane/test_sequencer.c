@@ -117,7 +117,7 @@ Test(sequencer, a_turn_of_emitting_ends_and_another_goes_on_with_it)
 	for (unsigned i = 0; i < COUNT; i++)
 		enter_named(&b[i], (char)('A' + i));
 	for (unsigned i = 1; i < COUNT - 1; i++)
-		cr_expect(sequencer_finish(&lone, &nobody, &b[i].order, note)); /* not at the head */
+		cr_expect(sequencer_finish(&lone, &nobody, &b[i].order, note), "not at the head");
 	cr_expect(not(sequencer_finish(&lone, &nobody, &b[0].order, note)));
 	cr_expect(eq(sz, log_len, SEQUENCER_TURN));
 	/* The role is taken: what is finished now is left to whoever has it. */
@@ -339,8 +339,8 @@ Test(sequencer, batches_of_two_threads_that_enter_keep_the_order_of_each)
 
 /* ---- two at a time ---- */
 
-/* In each round two threads finish one batch each at nearly the same moment. When both are back, both
- * batches must have left: no later finish would come and take along one left behind.
+/* In each round two threads finish one batch each at nearly the same moment. When both are back,
+ * both batches must have left: no later finish would come and take along one left behind.
  */
 enum {
 	ROUNDS = 100000,

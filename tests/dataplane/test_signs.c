@@ -105,7 +105,9 @@ static void *write_many(void *arg)
 	return NULL;
 }
 
-/* Some are overwritten meanwhile, none is torn, none comes twice or late, and the newest is not missed. */
+/* Some are overwritten meanwhile, none is torn, none comes twice or late, and the newest is not
+ * missed.
+ */
 Test(signs, reader_beside_a_writer_sees_whole_ones_only, .timeout = 60)
 {
 	struct life_sign sign = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches sent in trains (UDP_SEGMENT) over a link with offloads, as a far socket sees them: a plain one
- * gets datagrams, one with UDP_GRO gets the trains themselves.
+/* Batches sent in trains (UDP_SEGMENT) over a link with offloads, as a far socket sees them: a
+ * plain one gets datagrams, one with UDP_GRO gets the trains themselves.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -240,7 +240,8 @@ Test(trains, without_offloads_each_datagram_is_a_message)
 	cr_expect(not(sender.has_gro));
 }
 
-/* A train is no longer than a datagram may be, and a shorter one ends it. The oracle counts slowly. */
+/* A train is no longer than a datagram may be, and a shorter one ends it. The oracle counts slowly.
+ */
 Test(trains, trains_are_as_long_as_can_be)
 {
 	struct test_random random = test_random_seeded("trains");
@@ -386,8 +387,8 @@ Test(trains, segments_beyond_the_mtu_go_one_by_one_and_shorter_ones_go_on_in_tra
 	close(fd);
 }
 
-/* A socket that is to leave checksums out sends no trains at all: EINVAL, as older kernels say of the
- * MTU too, and as any kernel says of an address that is gone.
+/* A socket that is to leave checksums out sends no trains at all: EINVAL, as older kernels say of
+ * the MTU too, and as any kernel says of an address that is gone.
  */
 static void refuse_trains(void)
 {

@@ -448,8 +448,9 @@ static void remove_device(struct tun *tun)
 	cr_expect(eq(uint, if_nametoindex("vtest0"), 0));
 }
 
-/* One call sends @len bytes in datagrams of @each: the kernel cuts them wherever the device does not. Older
- * kernels refuse that for a device which leaves checksums to them; then they go one by one.
+/* One call sends @len bytes in datagrams of @each: the kernel cuts them wherever the device does
+ * not. Older kernels refuse that for a device which leaves checksums to them; then they go one by
+ * one.
  */
 static void send_cut(const uint8_t *payload, size_t len, int each)
 {

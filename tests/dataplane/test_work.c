@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which worker gets a batch, on real engines. The test decides which workers run: one that does not is
- * one that is busy for ever.
+/* Which worker gets a batch, on real engines. The test decides which workers run: one that does not
+ * is one that is busy for ever.
  */
 #include "engine_rig.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Super-packets through the engine: those the device gives are cut and leave as packets, packets that
- * come in are joined to super-packets for the device. One engine; its peer is played by the test.
+/* Super-packets through the engine: those the device gives are cut and leave as packets, packets
+ * that come in are joined to super-packets for the device. One engine; its peer is played by the
+ * test.
  */
 #include <inttypes.h>
 #include <sys/uio.h>
@@ -288,9 +289,9 @@ Test(offload, of_super_packets_without_session_the_newest_packets_are_kept)
 	expect_only(DROP_STAGED_FULL, first);
 }
 
-/* Each makes more than a hundred batches; the pool has fewer than all of them need. What stands first in
- * the order of leaving is held back, and with it all the others, until the dispatcher waits. The far
- * side may lose some; the system here takes all, or says that its buffer is full.
+/* Each makes more than a hundred batches; the pool has fewer than all of them need. What stands
+ * first in the order of leaving is held back, and with it all the others, until the dispatcher
+ * waits. The far side may lose some; the system here takes all, or says that its buffer is full.
  */
 Test(offload, memory_used_up_within_a_super_packet_is_waited_for)
 {

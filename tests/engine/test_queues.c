@@ -86,8 +86,8 @@ static void write_to(unsigned queue, uint32_t seq)
 	cr_assert(eq(int, (int)write(end.queue[queue], packet, PACKET), PACKET));
 }
 
-/* Reads @count packets of each queue: each queue's in order from @next on, all counters from @first on
- * used once.
+/* Reads @count packets of each queue: each queue's in order from @next on, all counters from @first
+ * on used once.
  */
 static void expect_from_all(unsigned count, uint32_t *next, uint64_t first)
 {
@@ -338,8 +338,8 @@ static void setup_polling_for_an_hour(void)
 
 TestSuite(endless_poll, .init = setup_polling_for_an_hour, .fini = teardown, .timeout = 60);
 
-/* It ends in the suite's teardown, which its timeout guards; meanwhile grace periods pass, and kicks are
- * heeded.
+/* It ends in the suite's teardown, which its timeout guards; meanwhile grace periods pass, and
+ * kicks are heeded.
  */
 Test(endless_poll, engine_that_always_looks_holds_nobody_up)
 {

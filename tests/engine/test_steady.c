@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing is allocated while packets pass. The linker puts our functions in the place of the allocator's
- * for everything linked into this program (--wrap), so each call of the engine is seen; those of
- * shared libraries are not.
+/* Nothing is allocated while packets pass. The linker puts our functions in the place of the
+ * allocator's for everything linked into this program (--wrap), so each call of the engine is seen;
+ * those of shared libraries are not.
  */
 #include <sys/uio.h>
 

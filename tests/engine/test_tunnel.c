@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets between two engines: whole, in order and once, whatever the mode and the number of workers. */
+/* Packets between two engines: whole, in order and once, whatever the mode and the number of
+ * workers.
+ */
 #include "tunnel_rig.h"
 
 TestSuite(tunnel, .init = rig_setup, .fini = rig_teardown, .timeout = 60);

@@ -36,7 +36,9 @@ Test(tunnel_frames, late_batch_arrives_as_notice_with_its_path)
 	tunnel_close(&t);
 }
 
-/* Sends a probe on @path; returns what the other side hears of it, and in @ret_answer what comes back. */
+/* Sends a probe on @path; returns what the other side hears of it, and in @ret_answer what comes
+ * back.
+ */
 static struct life_sign probe(struct tunnel *t, unsigned path, uint16_t seq, uint32_t taken,
                               struct life_sign *ret_answer)
 {

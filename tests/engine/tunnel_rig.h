@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel_rig.h - two engines in one process, joined by links over loopback: what goes into the one comes
- * out of the other. Host 1 is behind a, host 2 behind b.
+/* tunnel_rig.h - two engines in one process, joined by links over loopback: what goes into the one
+ * comes out of the other. Host 1 is behind a, host 2 behind b.
  */
 #ifndef TEST_TUNNEL_RIG_H
 #define TEST_TUNNEL_RIG_H
