@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "desired_rig.h"
+
+struct desired *desired_of_text(const char *text)
+{
+	char path[] = "/tmp/test-desired.XXXXXX", *said = NULL;
+	int fd = mkstemp(path);
+	struct desired *desired = NULL;
+	size_t len;
+	FILE *messages = open_memstream(&said, &len);
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(long, write(fd, text, strlen(text)), (long)strlen(text)));
+	close(fd);
+	int err = config_load(path, messages, &desired);
+	fclose(messages);
+	unlink(path);
+	cr_assert(eq(int, err, 0), "%s in\n%s", said, text);
+	free(said);
+	return desired;
+}
+
+struct desired *desired_of(const char *links, const char *peers)
+{
+	char *text;
+
+	cr_assert(gt(int,
+	             asprintf(&text,
+	                      "network: {mtu: 1420}\nwireguard:\n  private_key: " OWN_KEY
+	                      "\n  links: [%s]\n  peers: [%s]\n",
+	                      links, peers),
+	             0));
+	struct desired *desired = desired_of_text(text);
+	free(text);
+	return desired;
+}
