@@ -11,46 +11,14 @@
 #include <unistd.h>
 
 /* Puts @fd in the place of @stream's, which is returned for stream_back(). */
-static inline int stream_to(FILE *stream, int fd)
-{
-	int old = dup(fileno(stream));
-
-	fflush(stream);
-	cr_assert(ge(int, dup2(fd, fileno(stream)), 0));
-	return old;
-}
-
-static inline void stream_back(FILE *stream, int old)
-{
-	fflush(stream);
-	clearerr(stream);
-	dup2(old, fileno(stream));
-	close(old);
-}
+int stream_to(FILE *stream, int fd);
+void stream_back(FILE *stream, int old);
 
 /* What @file holds, from its start. */
-static inline void file_text(FILE *file, char *text, size_t room)
-{
-	ssize_t len = pread(fileno(file), text, room - 1, 0);
+void file_text(FILE *file, char *text, size_t room);
 
-	cr_assert(ge(long, len, 0));
-	text[len] = '\0';
-}
-
-static FILE *stderr_file;
-static int stderr_old;
-
-static inline void stderr_catch(void)
-{
-	stderr_file = tmpfile();
-	stderr_old = stream_to(stderr, fileno(stderr_file));
-}
-
-static inline void stderr_release(char *said, size_t room)
-{
-	stream_back(stderr, stderr_old);
-	file_text(stderr_file, said, room);
-	fclose(stderr_file);
-}
+/* What is said in between goes to @said, which has @room bytes. */
+void stderr_catch(void);
+void stderr_release(char *said, size_t room);
 
 #endif
