@@ -5,26 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "crypto/aead.h"
 #include "life_private.h"
 #include "look.h"
-
-/* Keys of hosts: which of two is the greater one decides who renews. */
-#define KEYS 6u
-static struct {
-	uint8_t private[KEY_LEN], public[KEY_LEN];
-} keys[KEYS];
-
-void life_prepare(void)
-{
-	struct noise_identity identity;
-
-	for (unsigned i = 0; i < KEYS; i++) {
-		random_bytes(keys[i].private, KEY_LEN);
-		noise_identity_init(&identity, keys[i].private);
-		memcpy(keys[i].public, identity.public_key, KEY_LEN);
-	}
-}
 
 void tell(struct life *life, const char *fmt, ...)
 {
@@ -37,143 +19,6 @@ void tell(struct life *life, const char *fmt, ...)
 	vfprintf(life->story, fmt, args);
 	va_end(args);
 	fputc('\n', life->story);
-}
-
-/* ---- who there is ---- */
-
-struct endpoint life_address(unsigned net, unsigned host, unsigned port)
-{
-	struct endpoint ep = {.in4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
-
-	ep.in4.sin_addr.s_addr = htonl(net << 8 | host);
-	return ep;
-}
-
-static struct net_pipe draw_pipe(struct life *life)
-{
-	struct net_pipe pipe = {.delay_ns = sim_between(&life->random, 1, 60) * NS_PER_MS};
-
-	if (sim_chance(&life->random, MILLION / 2))
-		pipe.jitter_ns = sim_between(&life->random, 1, 15) * NS_PER_MS;
-	if (sim_chance(&life->random, MILLION / 4)) {
-		pipe.rate_bps = sim_between(&life->random, 1, 100) * MILLION;
-		pipe.queue_ns = 50 * NS_PER_MS;
-	}
-	return pipe;
-}
-
-static void open_port(struct life *life, struct node *node, unsigned link,
-                      const struct endpoint *address)
-{
-	struct net_port *port = net_open(&life->world.net, address, node);
-
-	port->up = draw_pipe(life);
-	port->down = draw_pipe(life);
-	life->healthy[port->id][0] = port->up;
-	life->healthy[port->id][1] = port->down;
-	node->config.port[link] = port;
-	node->config.weight[link] = (uint32_t)sim_between(&life->random, 1, 3);
-	node->config.link_count = link + 1;
-}
-
-static void say(struct node *node, const char *line)
-{
-	tell(caa_container_of(world_of(node), struct life, world), "    %s: %s", node->name, line);
-}
-
-static struct node *add_node(struct life *life, const char *name, unsigned key, uint8_t inner)
-{
-	struct node *node = world_add(&life->world, name);
-
-	memcpy(node->config.private_key, keys[key].private, KEY_LEN);
-	node->inner = inner;
-	node->says = life->story ? say : NULL;
-	return node;
-}
-
-static void add_peer(struct life *life, struct node *node, unsigned key, uint8_t inner)
-{
-	unsigned i = node->config.peer_count++;
-
-	memcpy(node->config.peer[i].public_key, keys[key].public, KEY_LEN);
-	node->config.peer[i].inner = inner;
-	node->config.peer[i].mode = life->mode;
-}
-
-static void add_endpoint(struct node *node, int link, const struct endpoint *address)
-{
-	unsigned n = node->config.peer[0].endpoint_count++;
-
-	node->config.peer[0].endpoint[n].link = link;
-	node->config.peer[0].endpoint[n].address = *address;
-}
-
-/* The client's links lead to one address of the gateway each, or to all of them. */
-static void add_endpoints(struct life *life, struct node *client)
-{
-	struct net_port **gateway = life->gateway->config.port;
-	unsigned addresses = life->gateway->config.link_count;
-
-	for (unsigned i = 0; life->is_mesh && i < addresses; i++)
-		add_endpoint(client, -1, &gateway[i]->address);
-	for (unsigned i = 0; !life->is_mesh && i < client->config.link_count; i++)
-		add_endpoint(client, (int)i, &gateway[i % addresses]->address);
-}
-
-/* The gateway may know where the client is as well; then both begin sessions. */
-static void add_endpoints_back(struct life *life)
-{
-	for (unsigned i = 0; i < life->client->config.link_count; i++)
-		add_endpoint(life->gateway,
-		             life->is_mesh ? -1 : (int)(i % life->gateway->config.link_count),
-		             &life->client->config.port[i]->address);
-}
-
-static void draw_policy(struct life *life)
-{
-	life->is_plain = sim_chance(&life->random, MILLION / 8);
-	if (!life->is_plain)
-		return;
-	if (sim_chance(&life->random, MILLION / 2))
-		life->client->config.bonding = life->twin->config.bonding = BONDING_POLICY_OFF;
-	else
-		life->gateway->config.bonding = BONDING_POLICY_OFF;
-}
-
-static void draw_hosts(struct life *life)
-{
-	struct sim_random *r = &life->random;
-	unsigned key = (unsigned)sim_below(r, KEYS - 1), links = (unsigned)sim_between(r, 1, 4);
-	unsigned addresses = (unsigned)sim_between(r, 1, 2);
-
-	life->mode = (enum bonding_mode)(sim_chance(r, MILLION / 2) ? 0 : sim_between(r, 1, 2));
-	life->is_mesh = links < 4 && sim_chance(r, MILLION / 4);
-	life->is_mutual = sim_chance(r, MILLION / 4);
-	life->client = add_node(life, "client", key, 1);
-	life->gateway = add_node(life, "gateway", KEYS - 1, 2);
-	life->twin = add_node(life, "twin", key, 1);
-	add_peer(life, life->client, KEYS - 1, 2);
-	add_peer(life, life->twin, KEYS - 1, 2);
-	add_peer(life, life->gateway, key, 1);
-	for (unsigned i = 0; i < links; i++) {
-		struct endpoint at = life_address(0x644000 + i, 1, 40000);
-
-		open_port(life, life->client, i, &at);
-	}
-	for (unsigned i = 0; i < addresses; i++) {
-		struct endpoint at = life_address(0xcb0071, 1 + i, 51820);
-
-		open_port(life, life->gateway, i, &at);
-	}
-	struct endpoint at = life_address(0x650000, 1, 40000);
-	open_port(life, life->twin, 0, &at);
-	add_endpoints(life, life->client);
-	add_endpoints(life, life->twin);
-	if (life->is_mutual)
-		add_endpoints_back(life);
-	if (sim_chance(r, MILLION / 3))
-		life->client->config.peer[0].persistent_keepalive = 25;
-	draw_policy(life);
 }
 
 /* ---- calm ---- */
@@ -267,7 +112,7 @@ static bool works(struct life *life)
 	return flows(life, life->client) && flows(life, life->gateway);
 }
 
-static bool are_bonded(const struct life *life)
+bool life_are_bonded(const struct life *life)
 {
 	return life->is_plain ||
 	       (look_at(life->client, 0).is_bonded && look_at(life->gateway, 0).is_bonded);
@@ -282,7 +127,7 @@ static const char *what_is_missing(struct life *life)
 		return "the tunnel does not work";
 	if (life->is_plain)
 		return client.is_plain && gateway.is_plain ? NULL : "no plain session";
-	if (!are_bonded(life))
+	if (!life_are_bonded(life))
 		return "the peers do not take each other for vtrunkd";
 	if (client.up < paths_expected(life))
 		return "a path of the client is not up";
@@ -315,7 +160,7 @@ static bool await_next_session(struct life *life)
 {
 	uint64_t end_ns = sim_now_ns() + REKEY_AFTER_TIME + 10 * NS_PER_S;
 
-	while (life->is_greeting_late && !are_bonded(life) && sim_now_ns() < end_ns) {
+	while (life->is_greeting_late && !life_are_bonded(life) && sim_now_ns() < end_ns) {
 		if (!life_run(life, STEP_NS))
 			return false;
 	}
@@ -432,7 +277,7 @@ static void live(struct life *life)
 {
 	unsigned episodes = (unsigned)sim_between(&life->random, 1, 2);
 
-	draw_hosts(life);
+	life_draw_hosts(life);
 	if (sim_chance(&life->random, MILLION / 2))
 		life_draw_troubles(life);
 	begin(life);
@@ -443,6 +288,8 @@ static void live(struct life *life)
 			calm(life);
 	}
 }
+
+const char *const life_makes = "sessions";
 
 struct life_result life_live(uint64_t seed, FILE *story)
 {
@@ -461,7 +308,7 @@ struct life_result life_live(uint64_t seed, FILE *story)
 	                              .events = life.world.events,
 	                              .settled_ns = life.settled_ns};
 	for (unsigned i = 0; i < life.world.node_count; i++)
-		result.handshakes += look_at(&life.world.node[i], 0).handshakes;
+		result.made += look_at(&life.world.node[i], 0).handshakes;
 	memcpy(result.why, life.world.why, sizeof result.why);
 	world_fini(&life.world);
 	return result;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* life.h - the life of a session, drawn from a seed: a client, a gateway, sometimes a twin of the
- * client with the same key, and what happens to them.
+/* life.h - a life drawn from a seed, as main.c lives many. There are two kinds, each a program:
  *
- * A life is a row of episodes. In each, some disturbances (enum trouble) go on for a while; then
+ * life.c: the life of a session, of a client, a gateway, sometimes a twin of the client with the
+ * same key, and what happens to them. pair_life.c: the life of data between a sender and a receiver
+ * (pair.h).
+ *
+ * A life of a session is a row of episodes. In each, some disturbances (enum trouble) go on for a while; then
  * the network is healed, wholly or so that at least one link works both ways, and within a bounded
  * time the tunnel has to work again, over every path that can: that is what "a session is used"
  * means here. The rules of rules.h hold all along.
@@ -14,17 +17,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "world.h"
-
 /* What a life came to. */
 struct life_result {
 	bool is_broken;
 	char why[512];
 	uint64_t lived_ns; /* virtual time */
 	uint64_t events;
-	uint64_t handshakes; /* sessions made, by all nodes */
+	uint64_t made;       /* sessions, or packets that came: life_makes says which */
 	uint64_t settled_ns; /* the longest time that it took to work again */
 };
+
+extern const char *const life_makes;
 
 /* Once per process. */
 void life_prepare(void);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* life_private.h - a life as its parts see it: life.c, who there is and whether it works;
- * trouble.c, what happens to them; spoof.c, who interferes.
+/* life_private.h - a life as its parts see it: hosts.c, who there is; life.c,
+ * whether it works; trouble.c, what happens to them; scenes.c, what chance brings about too rarely;
+ * spoof.c, who interferes.
  */
 #ifndef SIM_LIFE_PRIVATE_H
 #define SIM_LIFE_PRIVATE_H
 
 #include "life.h"
+#include "world.h"
 
 #define SPOOF_KEPT 64u
 
@@ -15,7 +17,8 @@ struct spoof {
 	uint32_t forge_ppm;   /* a copy from another address arrives first */
 	uint32_t divert_ppm;  /* it arrives from another address only */
 	uint32_t corrupt_ppm; /* with a bit that has changed */
-	unsigned flood;       /* so many copies of each initiation, each from another address */
+	unsigned flood;       /* so many copies of each initiation, each from another address ... */
+	bool flood_behind;    /* ... behind it, not before */
 };
 
 struct recorded {
@@ -58,6 +61,12 @@ bool life_run(struct life *life, uint64_t ns);
 bool life_passes_within(struct life *life, uint64_t bound_ns);
 bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns);
 
+/* hosts.c: who there is. */
+void life_draw_hosts(struct life *life);
+
+/* Both ends take each other for vtrunkd, or one does not bond. */
+bool life_are_bonded(const struct life *life);
+
 /* As it was at first. */
 void life_mend_port(struct life *life, struct net_port *port);
 
@@ -66,6 +75,15 @@ void life_start(struct life *life, struct node *node);
 
 /* trouble.c: what lasts begins. */
 void life_draw_troubles(struct life *life);
+
+/* trouble.c: the NAT before a link of the client forgets its mapping. */
+void life_move_nat(struct life *life, unsigned link);
+
+/* trouble.c: a host is killed, or says goodbye. It runs. */
+void life_stop(struct life *life, struct node *node, bool says_goodbye);
+
+/* scenes.c: one that fits who there is. False when a rule is broken. */
+bool life_scene(struct life *life);
 
 /* trouble.c: disturbances, for a while. False when a rule is broken. */
 bool life_episode(struct life *life);

@@ -56,6 +56,38 @@ static void note_counter(struct world *world, struct node *node, const uint8_t *
 		key->next[lane] = seq + 1;
 }
 
+/* ---- what plain WireGuard knows ---- */
+
+/* Data of the user, or a keepalive: what plain WireGuard knows. */
+static bool is_plain_data(const uint8_t *data, size_t len)
+{
+	const struct message_transport *header = (const void *)data;
+
+	return !(load_le64(header->counter) >> LANE_SHIFT) &&
+	       (len == TRANSPORT_OVERHEAD || len == TRANSPORT_OVERHEAD + NODE_PACKET_LEN);
+}
+
+static bool is_for_plain(const struct world *world, uint32_t index)
+{
+	for (unsigned i = 0; i < world->node_count; i++) {
+		const struct node *node = &world->node[i];
+
+		if (node->control && node->config.bonding == BONDING_POLICY_OFF &&
+		    look_has_key(node, index))
+			return true;
+	}
+	return false;
+}
+
+static void note_kind(struct world *world, const struct node *node, const uint8_t *data, size_t len)
+{
+	const struct message_transport *header = (const void *)data;
+
+	if (!is_plain_data(data, len) && is_for_plain(world, load_le32(header->receiver_index)))
+		world_break(world, "%s sends %u bytes that are not data to one that does not bond",
+		            node->name, (unsigned)len);
+}
+
 /* ---- addresses ---- */
 
 /* Whether @address is or was that of a host with the key of one of @node's peers. */
@@ -139,14 +171,17 @@ void rules_sends(struct node *node, const struct endpoint *to, const uint8_t *da
 {
 	struct world *world = world_of(node);
 
-	if (data[0] == MESSAGE_TRANSPORT)
+	if (data[0] == MESSAGE_TRANSPORT) {
 		note_counter(world, node, data);
+		note_kind(world, node, data, len);
+	}
 	note_told(world, node, to, len);
 }
 
 void rules_received(struct node *node, const struct endpoint *from, size_t len)
 {
 	struct world *world = world_of(node);
+
 
 	if (!is_configured(node, from) && !is_of_peer(world, node, from))
 		find_address(&world->rules, node, from)->heard_bytes += len;
@@ -174,6 +209,18 @@ static void look_at_node(struct world *world, const struct node *node)
 		look_at_peer(world, node, i);
 }
 
+static void look_at_paths(struct world *world)
+{
+	for (unsigned i = 0; i < world->node_count; i++) {
+		const struct node *node = &world->node[i];
+
+		for (unsigned k = 0; node->control && k < node->config.peer_count; k++) {
+			if (look_at(node, k).has_double)
+				world_break(world, "%s has two paths to one address", node->name);
+		}
+	}
+}
+
 /* Once per second. */
 static void look_at_work(struct world *world)
 {
@@ -188,6 +235,7 @@ static void look_at_work(struct world *world)
 		world_break(world, "deadlines come without end");
 	if (world->net.in_flight > IN_FLIGHT_MAX)
 		world_break(world, "datagrams without end");
+	look_at_paths(world);
 	rules->services = services;
 	rules->looked_ns = sim_now_ns();
 }

@@ -6,6 +6,8 @@
  *   - data of a session that is bonded, or may be, goes only where the peer is or was, or to an
  *     endpoint of the configuration
  *   - to any other address goes at most three times what came from there
+ *   - who does not bond is sent no frame, and nothing in a lane but 0
+ *   - a path is one link with one address: there are no two of the same
  *   - a packet comes out of the tunnel once at most, unchanged, and at its owner's (traffic.h)
  *   - a peer has three keypairs at most, and none when the newest is older than three times
  *     REJECT_AFTER_TIME

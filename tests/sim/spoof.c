@@ -69,6 +69,11 @@ static bool interfere(struct life *life, const struct endpoint *from, const stru
 		repeat_something(life);
 	if (sim_chance(r, life->spoof.corrupt_ppm))
 		corrupt(life, from, to, data, len);
+	if (data[0] == MESSAGE_INITIATION && life->spoof.flood_behind) {
+		net_forge(&life->world.net, from, to, data, len, sim_now_ns());
+		flood(life, to, data, len);
+		return false;
+	}
 	if (data[0] == MESSAGE_INITIATION)
 		flood(life, to, data, len);
 	if (sim_chance(r, life->spoof.forge_ppm)) {

@@ -72,7 +72,9 @@ void traffic_send(struct world *world)
 	for (unsigned i = 0; i < world->node_count; i++) {
 		struct node *node = &world->node[i];
 
-		for (unsigned k = 0; node->control && k < node->config.peer_count; k++) {
+		if (!node->control || traffic->mute & 1u << i)
+			continue;
+		for (unsigned k = 0; k < node->config.peer_count; k++) {
 			struct flow *flow = traffic_flow(traffic, i, k);
 
 			assert(flow->sent < TRAFFIC_PER_FLOW);

@@ -34,6 +34,7 @@ struct flow {
 struct traffic {
 	uint64_t interval_ns;
 	uint64_t next_ns; /* NEVER_NS: it rests */
+	uint32_t mute;    /* nodes that send nothing, a bit each */
 	struct flow flow[TRAFFIC_FLOWS_MAX];
 	unsigned flow_count;
 };

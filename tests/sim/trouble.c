@@ -100,9 +100,8 @@ void life_draw_troubles(struct life *life)
 
 /* ---- what happens in a moment ---- */
 
-static void move_nat(struct life *life)
+void life_move_nat(struct life *life, unsigned link)
 {
-	unsigned link = draw(life, life->client->config.link_count);
 	struct endpoint new;
 
 	if (life->is_mutual)
@@ -113,16 +112,25 @@ static void move_nat(struct life *life)
 	tell(life, "link %u has a new address", link);
 }
 
-static void stop(struct life *life, struct node *node)
+static void move_nat(struct life *life)
 {
-	bool says_goodbye = sim_chance(&life->random, MILLION / 2);
+	life_move_nat(life, draw(life, life->client->config.link_count));
+}
 
-	if (!node->control)
-		return;
+void life_stop(struct life *life, struct node *node, bool says_goodbye)
+{
 	tell(life, "the %s %s", node->name, says_goodbye ? "says goodbye" : "is killed");
 	node_stop(node, says_goodbye);
 	if (node == life->client)
 		life->lost_links = 0;
+}
+
+static void stop(struct life *life, struct node *node)
+{
+	bool says_goodbye = sim_chance(&life->random, MILLION / 2);
+
+	if (node->control)
+		life_stop(life, node, says_goodbye);
 }
 
 void life_start(struct life *life, struct node *node)
@@ -313,11 +321,16 @@ static bool come_back(struct life *life)
 
 bool life_episode(struct life *life)
 {
-	switch (draw(life, 8)) {
+	switch (draw(life, 12)) {
 	case 0:
 		return peace(life);
 	case 1:
 		return life->is_plain ? peace(life) : come_back(life);
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+		return life_scene(life);
 	default:
 		return turmoil(life);
 	}
