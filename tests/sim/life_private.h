@@ -55,8 +55,8 @@ struct endpoint life_address(unsigned net, unsigned host, unsigned port);
 /* False when a rule is broken. */
 bool life_run(struct life *life, uint64_t ns);
 
-/* Within @bound_ns a packet passes each way; from now on, for @ns, no @gap_ns goes by without one. False
- * when not so, which breaks the life.
+/* Within @bound_ns a packet passes each way; from now on, for @ns, no @gap_ns goes by without one.
+ * False when not so, which breaks the life.
  */
 bool life_passes_within(struct life *life, uint64_t bound_ns);
 bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns);

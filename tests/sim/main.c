@@ -58,8 +58,8 @@ static void keep(uint64_t seed)
 	fclose(file);
 }
 
-/* A life that takes some ten milliseconds and does not come to its end in so much time of the processor
- * goes round in circles: the signal ends it, as a crash.
+/* A life takes some ten milliseconds. One that does not come to its end in so much time of the
+ * processor goes round in circles: the signal ends it, as a crash.
  */
 #define LIFE_S_MAX 30
 

@@ -11,6 +11,9 @@
 #define QUICK_NS (200 * NS_PER_MS) /* of traffic that finds out soon */
 #define STEP_NS  (5 * NS_PER_MS)
 
+#define GREETING_NS (3 * NS_PER_S) /* so long both wait for it */
+#define PROBE_NS    NS_PER_S       /* between probes, where there is nothing to carry */
+
 static uint64_t between_ms(struct life *life, uint64_t least, uint64_t most)
 {
 	return sim_between(&life->random, least, most) * NS_PER_MS;
@@ -114,10 +117,9 @@ static bool expect(struct life *life, condition *holds, uint64_t bound_ns, const
 	return !life->world.is_broken;
 }
 
-/* As long as a greeting is waited for, and once around. */
-static bool expect_bonded(struct life *life)
+static bool expect_bonded(struct life *life, uint64_t bound_ns)
 {
-	return expect(life, life_are_bonded, 3 * NS_PER_S + round_ns(life),
+	return expect(life, life_are_bonded, bound_ns + round_ns(life),
 	              "the peers did not take each other for vtrunkd");
 }
 
@@ -230,8 +232,8 @@ static bool late_greeting(struct life *life)
 	return true;
 }
 
-/* The client hears the greetings, and none of its answers arrives: who takes the other one for a
- * vtrunkd is taken for one, soon after they can arrive.
+/* The client hears the greetings, and none of its answers arrives until it is too late for them:
+ * then it is taken for a vtrunkd for its next probe.
  */
 static bool lost_answer(struct life *life)
 {
@@ -241,10 +243,10 @@ static bool lost_answer(struct life *life)
 	    !expect(life, has_session, 2 * NS_PER_S + round_ns(life), "there is no session"))
 		return false;
 	set_deaf(life, true);
-	if (!life_run(life, between_ms(life, 2500, 5000)))
+	if (!life_run(life, between_ms(life, 2900, 3800)))
 		return false;
 	set_deaf(life, false);
-	return !knows_gateway(life) || expect_bonded(life);
+	return !knows_gateway(life) || expect_bonded(life, PROBE_NS);
 }
 
 static bool has_links(const struct life *life)
@@ -302,7 +304,7 @@ static bool flooded(struct life *life)
 	life->spoof.flood = (unsigned)sim_between(&life->random, 1, 40);
 	life->spoof.flood_behind = true;
 	tell(life, "somebody repeats initiations");
-	if (!come_anew(life) || !expect_bonded(life))
+	if (!come_anew(life) || !expect_bonded(life, GREETING_NS))
 		return false;
 	life->spoof = (struct spoof){0};
 	return true;
@@ -334,6 +336,16 @@ static bool move_at_renewal(struct life *life)
 	return true;
 }
 
+/* So much that everything else is over when something comes by that link. */
+static void slow_down(struct life *life)
+{
+	unsigned link = (unsigned)sim_below(&life->random, life->client->config.link_count);
+	uint64_t by_ns = between_ms(life, 300, 900);
+
+	life->client->config.port[link]->up.delay_ns += by_ns;
+	tell(life, "link %u is slow, by %.1f s", link, (double)by_ns / NS_PER_S);
+}
+
 /* Everybody is new to everybody: each origin of the initiation is greeted at once, also one whose
  * copy comes after the greeting, and is a path once around later.
  */
@@ -344,13 +356,14 @@ static bool new_to_each_other(struct life *life)
 	life_stop(life, life->gateway, false);
 	if (!life_run(life, 2 * NS_PER_S))
 		return false;
+	slow_down(life);
 	life_start(life, life->gateway);
 	life_start(life, life->client);
 	return expect(life, has_session, 2 * round_ns(life), "there is no session") &&
 	       expect(life, knows_all_origins, round_ns(life), "an initiation is missing") &&
 	       expect(life, knows_all_paths, quick_round_ns(life),
 	              "not every origin of the handshake is a path") &&
-	       expect_bonded(life);
+	       expect_bonded(life, GREETING_NS);
 }
 
 static bool both_may_begin(const struct life *life)
@@ -385,7 +398,7 @@ static bool both_begin(struct life *life)
 	if (!life_run(life, sim_below(&life->random, round_ns(life))))
 		return false;
 	life_start(life, second);
-	if (!life_passes_within(life, 2 * NS_PER_S) || !expect_bonded(life))
+	if (!life_passes_within(life, 2 * NS_PER_S) || !expect_bonded(life, GREETING_NS))
 		return false;
 	return sim_chance(&life->random, MILLION / 2) || twin_tries(life);
 }
