@@ -5,7 +5,7 @@
  * same key, and what happens to them. pair_life.c: the life of data between a sender and a receiver
  * (pair.h).
  *
- * A life of a session is a row of episodes. In each, some disturbances (enum trouble) go on for a while; then
+ * A life of a session is a row of episodes. In each, some disturbances go on for a while; then
  * the network is healed, wholly or so that at least one link works both ways, and within a bounded
  * time the tunnel has to work again, over every path that can: that is what "a session is used"
  * means here. The rules of rules.h hold all along.
