@@ -26,21 +26,6 @@ static void look_at_path(struct look *look, const struct path *path)
 	                   path->health.since_ns + DOWN_LONG_NS < sim_now_ns();
 }
 
-static bool has_double(const struct peer *peer)
-{
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct path *path = &peer->paths.slot[i];
-
-		for (unsigned k = i + 1; path_is_used(path) && k < PATHS_MAX; k++) {
-			const struct path *other = &peer->paths.slot[k];
-
-			if (path_is_used(other) && route_is_same_way(&path->route, &other->route))
-				return true;
-		}
-	}
-	return false;
-}
-
 static void look_at_session(struct look *look, const struct session *session)
 {
 	const struct keypair *kp = session->current;
@@ -68,7 +53,6 @@ struct look look_at(const struct node *node, unsigned i)
 	look_at_session(&look, &peer->session);
 	look.is_bonded = peer->verdict.is == VERDICT_BONDED;
 	look.is_plain = peer->verdict.is == VERDICT_STOCK;
-	look.has_double = has_double(peer);
 	look.retry_ns = peer->handshake.retry_ns;
 	for (unsigned k = 0; k < PATHS_MAX; k++)
 		look_at_path(&look, &peer->paths.slot[k]);
@@ -88,6 +72,23 @@ bool look_has_key(const struct node *node, uint32_t index)
 
 		if (peer && session_has_key(&peer->session, index))
 			return true;
+	}
+	return false;
+}
+
+bool look_has_double(const struct node *node, unsigned i)
+{
+	const struct peer *peer = node_peer(node, i);
+
+	for (unsigned one = 0; one < PATHS_MAX; one++) {
+		const struct path *path = &peer->paths.slot[one];
+
+		for (unsigned k = one + 1; path_is_used(path) && k < PATHS_MAX; k++) {
+			const struct path *other = &peer->paths.slot[k];
+
+			if (path_is_used(other) && route_is_same_way(&path->route, &other->route))
+				return true;
+		}
 	}
 	return false;
 }

@@ -18,7 +18,6 @@ struct look {
 	uint64_t handshakes; /* sessions made */
 	unsigned paths, up, candidates; /* in use, of them up, not proved */
 	unsigned down_long; /* learnt from the peer, and down for more than half a minute */
-	bool has_double;    /* two paths of one link lead to one address */
 	uint64_t retry_ns;  /* when an initiation is due; NEVER_NS: none */
 };
 
@@ -26,6 +25,9 @@ struct look look_at(const struct node *node, unsigned peer);
 
 /* Whether @a and @b, at the ends of one tunnel, use the same session. */
 bool look_is_same_session(const struct look *a, const struct look *b);
+
+/* Whether two paths of one link lead to one address of @peer. */
+bool look_has_double(const struct node *node, unsigned peer);
 
 /* Whether @node receives under a key that it gave @index. */
 bool look_has_key(const struct node *node, uint32_t index);

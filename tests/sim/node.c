@@ -233,6 +233,7 @@ static void run_events(struct node *node);
 static struct sim_host *enter(struct node *node)
 {
 	node->control->loop.now_ns = sim_now_ns();
+	node->has_run = true;
 	return sim_enter(&node->host);
 }
 
@@ -264,6 +265,7 @@ void node_start(struct node *node)
 	publish_allowedips(node, d);
 	node->control = &d->control;
 	node->starts++;
+	node->has_run = true;
 	memset(node->staged, 0, sizeof node->staged);
 	for (size_t i = 0; i < d->control.peer_count; i++)
 		peer_service(d->peers[i], sim_now_ns());

@@ -71,6 +71,7 @@ struct node {
 	struct control *control;
 	unsigned starts;
 	uint64_t services; /* deadlines that came */
+	bool has_run;      /* since the rules looked at it */
 	uint64_t alarm_ns; /* when the data plane wants to look at something; NEVER_NS */
 	int tun[2];
 	struct node_staged {

@@ -227,10 +227,12 @@ static void check_waiting(struct pair *p)
 	}
 }
 
-static void move_packets(struct pair *p)
+/* Whether too much waits is asked after an offer and at the alarm, as the sender says; that must do. */
+static void move_packets(struct pair *p, bool is_offered)
 {
 	pump(p);
-	drop_excess(p);
+	if (is_offered || sender_alarm_ns(&p->sender) <= p->now_ns)
+		drop_excess(p);
 	if (!p->is_broken)
 		check_waiting(p);
 }
@@ -250,7 +252,7 @@ void pair_offer(struct pair *p, uint32_t packets, uint32_t bytes, uint32_t last_
 	p->count[PACKET_WAITS] += packets;
 	p->data_ns = p->now_ns;
 	sender_offer(&p->sender, &read->ticket);
-	move_packets(p);
+	move_packets(p, true);
 }
 
 /* ---- the table of paths ---- */
@@ -368,7 +370,7 @@ void pair_out_serve(struct pair *p)
 	for (unsigned i = 0; i < p->links; i++)
 		serve_link(p, &p->link[i], is_busy);
 	choose(p);
-	move_packets(p);
+	move_packets(p, false);
 }
 
 void pair_set_dead(struct pair *p, struct pair_link *link, bool is_out_dead, bool is_in_dead)
@@ -397,7 +399,7 @@ void pair_set_gone(struct pair *p, struct pair_link *link, bool is_gone)
 void pair_set_session(struct pair *p, bool has_session)
 {
 	p->has_session = has_session;
-	move_packets(p);
+	move_packets(p, false);
 }
 
 void pair_change_key(struct pair *p, uint64_t after_ns)

@@ -201,21 +201,23 @@ static void look_at_peer(struct world *world, const struct node *node, unsigned 
 		world_break(world, "%s does not retry the handshake that is due", node->name);
 }
 
-static void look_at_node(struct world *world, const struct node *node)
+static void look_at_node(struct world *world, struct node *node)
 {
 	if (node_next_ns(node) <= sim_now_ns())
 		world_break(world, "%s does not serve a deadline that has come", node->name);
-	for (unsigned i = 0; i < node->config.peer_count; i++)
+	for (unsigned i = 0; node->has_run && i < node->config.peer_count; i++)
 		look_at_peer(world, node, i);
+	node->has_run = false;
 }
 
 static void look_at_paths(struct world *world)
 {
 	for (unsigned i = 0; i < world->node_count; i++) {
-		const struct node *node = &world->node[i];
+		struct node *node = &world->node[i];
 
+		node->has_run = true; /* what follows from time alone is looked at as well */
 		for (unsigned k = 0; node->control && k < node->config.peer_count; k++) {
-			if (look_at(node, k).has_double)
+			if (look_has_double(node, k))
 				world_break(world, "%s has two paths to one address", node->name);
 		}
 	}
@@ -247,9 +249,9 @@ void rules_look(struct world *world)
 
 		if (!node->control)
 			continue;
-		look_at_node(world, node);
-		if (is_plain(node))
+		if (node->has_run && is_plain(node))
 			world->rules.plain_ns[i] = sim_now_ns();
+		look_at_node(world, node);
 	}
 	look_at_work(world);
 }

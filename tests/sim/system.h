@@ -3,7 +3,7 @@
  * randomness.
  *
  * A peer reaches the world by its effects (control/effects.h). The engine below asks the system
- * itself, by two functions, which the linker leads here (sim_wraps in meson.build); libsodium lets
+ * itself, by some functions, which the linker leads here (sim_wraps in meson.build); libsodium lets
  * itself be given a source of random numbers. So everything above - control, the engine, the
  * cryptography - is what the daemon runs, without its threads: work is done in place by whoever has
  * it. One host runs at a time, the one that was entered last.
