@@ -227,7 +227,7 @@ static void check_waiting(struct pair *p)
 	}
 }
 
-/* Whether too much waits is asked after an offer and at the alarm, as the sender says; that must do. */
+/* Whether too much waits is asked after an offer and at the alarm, as the sender says. */
 static void move_packets(struct pair *p, bool is_offered)
 {
 	pump(p);

@@ -92,7 +92,7 @@ uint64_t __wrap_clock_boot_ns(void)
 	return system_now.now_ns;
 }
 
-/* ---- in place of dataplane/index.h: a table for a few peers, as it is made and freed often ---- */
+/* ---- in place of dataplane/index.h: for a few peers, as it is made and freed often ---- */
 
 struct index_table *__real_index_create(unsigned peers);
 struct index_table *__wrap_index_create(unsigned peers);

@@ -265,7 +265,7 @@ static bool turmoil(struct life *life)
 	return true;
 }
 
-/* A session whose initiator sends keepalives is renewed before it is too old, though there is no data. */
+/* A session whose initiator sends keepalives is renewed before it is too old, even without data. */
 static bool is_kept_alive(const struct life *life)
 {
 	return life->client->config.peer[0].persistent_keepalive &&
