@@ -8,12 +8,12 @@
 /* Of one peer of one node, now. */
 struct look {
 	unsigned keypairs;
-	uint64_t newest_ns;  /* when the newest keypair was made */
-	bool is_alive;       /* there is one that can still send */
-	bool is_initiator;   /* we are that of the session in use */
+	uint64_t newest_ns;                 /* when the newest keypair was made */
+	bool is_alive;                      /* there is one that can still send */
+	bool is_initiator;                  /* we are that of the session in use */
 	uint32_t local_index, remote_index; /* of the session in use */
-	bool is_bonded;      /* the verdict */
-	bool is_plain;       /* the verdict */
+	bool is_bonded;                     /* the verdict */
+	bool is_plain;                      /* the verdict */
 	bool may_be_bonded;  /* the newest session is with somebody who showed the marker */
 	uint64_t handshakes; /* sessions made */
 	unsigned paths, up, candidates; /* in use, of them up, not proved */

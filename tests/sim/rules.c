@@ -182,7 +182,6 @@ void rules_received(struct node *node, const struct endpoint *from, size_t len)
 {
 	struct world *world = world_of(node);
 
-
 	if (!is_configured(node, from) && !is_of_peer(world, node, from))
 		find_address(&world->rules, node, from)->heard_bytes += len;
 }
