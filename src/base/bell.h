@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* bell.h - wakes a thread that sleeps in poll() or epoll: a descriptor that is readable once it was rung.
+/* bell.h - wakes a thread that sleeps in poll() or epoll: a descriptor that is readable once it was
+ * rung.
  *
- * Whoever puts something somewhere for another thread rings afterwards; that thread calls bell_heard() and
- * then looks at all there is. What is put down before it has looked costs one system call, however much it is:
+ * Whoever puts something somewhere for another thread rings afterwards; that thread calls
+ * bell_heard() and then looks at all there is. What is put down before it has looked costs one
+ * system call, however much it is:
  *
  *      put, bell_ring()          bell_heard(), look
  *
@@ -27,7 +29,8 @@ void bell_fini(struct bell *bell);
 
 void bell_ring(struct bell *bell);
 
-/* From here on whoever rings wakes the thread again; what was put down before is seen after this. */
+/* From here on whoever rings wakes the thread again; what was put down before is seen after this.
+ */
 void bell_heard(struct bell *bell);
 
 /* Whether it was rung and not heard, for who does not sleep. */

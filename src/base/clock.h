@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.h - the two clocks of the daemon.
+/* clock.h - the clocks of the daemon.
  *
  * Boot time goes on while the machine is suspended; key age, timers and probes are measured in it.
- * Wall time serves TAI64N time stamps and log lines only.
+ * Wall time serves TAI64N time stamps and log lines only, processor time the budget of handshake
+ * messages. Any thread.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* counter.h - statistics that one thread writes and any thread reads. */
+/* counter.h - statistics: any thread reads them, and each says whether one or several write. */
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_LEN \
-	(INET6_ADDRSTRLEN + IF_NAMESIZE_MAX + 1) /* longest numeric "IPv6%scope" and zero */
+/* Longest numeric "IPv6%scope" and zero. */
+#define HOST_LEN (INET6_ADDRSTRLEN + IF_NAMESIZE_MAX + 1)
 
 _Static_assert(IF_NAMESIZE_MAX >= IF_NAMESIZE, "a scope may be an interface's name");
 

@@ -18,9 +18,10 @@ struct endpoint {
 	};
 };
 
+#define IF_NAMESIZE_MAX 16 /* IF_NAMESIZE, whose header not everybody wants */
+
 /* "[" IPv6 with scope "]:" port and zero. */
 #define ENDPOINT_TEXT_LEN (INET6_ADDRSTRLEN + IF_NAMESIZE_MAX + 10)
-#define IF_NAMESIZE_MAX   16
 
 /* "IP:PORT" or "[IPv6%scope]:PORT", numeric only; with @default_port (host order) set above zero
  * also a bare "IP". A scope is an interface's name or number and stands with link-local addresses

@@ -33,6 +33,25 @@ static int decoded_len(const char *text, size_t len)
 	return (int)(len / 4 * 3 - padding);
 }
 
+/* @len characters, of which decoded_len() is KEY_LEN. The last group of three bytes has one too
+ * many.
+ */
+static void decode(uint8_t ret[static KEY_LEN + 1], const char *text, size_t len)
+{
+	for (size_t i = 0; i < len / 4; i++) {
+		uint32_t bits = 0;
+
+		for (size_t k = 0; k < 4; k++) {
+			char c = text[4 * i + k];
+
+			bits = bits << 6 | (uint32_t)(c == '=' ? 0 : digit_value(c));
+		}
+		ret[3 * i] = (uint8_t)(bits >> 16);
+		ret[3 * i + 1] = (uint8_t)(bits >> 8);
+		ret[3 * i + 2] = (uint8_t)bits;
+	}
+}
+
 int key_from_base64(uint8_t ret[static KEY_LEN], const char *text)
 {
 	static const char blanks[] = " \t\r\n";
@@ -52,18 +71,7 @@ int key_from_base64(uint8_t ret[static KEY_LEN], const char *text)
 	if (bytes != KEY_LEN)
 		return -EMSGSIZE;
 
-	for (size_t i = 0; i < len / 4; i++) {
-		uint32_t bits = 0;
-
-		for (size_t k = 0; k < 4; k++) {
-			char c = text[4 * i + k];
-
-			bits = bits << 6 | (uint32_t)(c == '=' ? 0 : digit_value(c));
-		}
-		key[3 * i] = (uint8_t)(bits >> 16);
-		key[3 * i + 1] = (uint8_t)(bits >> 8);
-		key[3 * i + 2] = (uint8_t)bits;
-	}
+	decode(key, text, len);
 	memcpy(ret, key, KEY_LEN);
 	explicit_bzero(key, sizeof key);
 	return 0;

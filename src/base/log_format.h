@@ -37,6 +37,8 @@ size_t log_format_line(struct log_line *line, enum log_format format,
  */
 size_t log_format_syslog(struct log_line *line, enum log_format format,
                          char buf[static LOG_LINE_LEN]);
+
+/* As syslog(3) and the journal count: LOG_ERR to LOG_DEBUG. */
 int log_syslog_priority(enum log_level level);
 
 #endif

@@ -17,7 +17,7 @@ enum thread_role {
 	THREAD_WORKER,
 	THREAD_GATE,   /* reads handshake messages */
 	THREAD_FRONT,  /* answers people, touches no packet */
-	THREAD_HELPER, /* may block, touches no packet: the resolver */
+	THREAD_HELPER, /* may block, touches no packet, no RCU: resolvers, the log */
 };
 
 struct thread {

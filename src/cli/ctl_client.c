@@ -13,6 +13,8 @@
 
 #include "vtrunkd/ctl.h"
 
+#define REPLY_FIRST_ROOM 65536u /* bytes; doubles from there */
+
 static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -59,43 +61,45 @@ static int send_all(int sock, const char *text)
 	return 0;
 }
 
-/* Everything until the daemon closes, in memory the caller frees. */
-static int receive_all(int sock, char **ret, size_t *ret_len)
+/* What has come so far. */
+struct reply {
+	char *text;
+	size_t len, room;
+};
+
+/* There is room for at least a byte more. */
+static int make_room(struct reply *reply)
 {
-	size_t len = 0, room = 65536;
-	char *text = malloc(room);
-	int err = -ENOMEM;
+	size_t room = reply->room ? 2 * reply->room : REPLY_FIRST_ROOM;
 
-	while (text) {
-		ssize_t n = recv(sock, text + len, room - len, 0);
+	if (reply->len < reply->room)
+		return 0;
+	if (reply->room >= CTL_REPLY_MAX)
+		return -EMSGSIZE;
+	char *wider = realloc(reply->text, room);
+	if (!wider)
+		return -ENOMEM;
+	reply->text = wider;
+	reply->room = room;
+	return 0;
+}
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err = socket_error();
-			break;
-		}
-		if (n == 0) {
-			*ret = text;
-			*ret_len = len;
+/* Everything until the daemon closes. The text is the caller's to free, also after failure. */
+static int receive_all(int sock, struct reply *reply)
+{
+	for (;;) {
+		int err = make_room(reply);
+		if (err)
+			return err;
+		ssize_t n = recv(sock, reply->text + reply->len, reply->room - reply->len, 0);
+
+		if (n == 0)
 			return 0;
-		}
-		len += n;
-		if (len < room)
-			continue;
-		if (room >= CTL_REPLY_MAX) {
-			err = -EMSGSIZE;
-			break;
-		}
-
-		char *wider = realloc(text, room *= 2);
-
-		if (!wider)
-			break;
-		text = wider;
+		if (n < 0 && errno != EINTR)
+			return socket_error();
+		if (n > 0)
+			reply->len += n;
 	}
-	free(text);
-	return err;
 }
 
 /* Reads the object and looks whether the daemon agreed. */
@@ -133,8 +137,8 @@ static void explain(FILE *messages, const char *path, const char *what, int err)
 
 int ctl_request(const char *path, const char *request, FILE *messages, json_t **ret)
 {
-	char line[128], *text = NULL;
-	size_t len = 0;
+	char line[128];
+	struct reply answer = {0};
 	int sock = connect_to(path);
 	int err;
 
@@ -146,14 +150,13 @@ int ctl_request(const char *path, const char *request, FILE *messages, json_t **
 	         CTL_PROTOCOL);
 	err = send_all(sock, line);
 	if (!err)
-		err = receive_all(sock, &text, &len);
+		err = receive_all(sock, &answer);
 	close(sock);
-	if (err) {
+	if (err)
 		explain(messages, path, "no answer", err);
-		return err;
-	}
-	err = parse_reply(path, text, len, messages, ret);
-	free(text);
+	else
+		err = parse_reply(path, answer.text, answer.len, messages, ret);
+	free(answer.text);
 	return err;
 }
 

@@ -8,8 +8,9 @@
 
 #include <stdio.h>
 
-/* The subcommands, with @argv[0] their name. They take no options, but pubkey
- * -c FILE for the key of a configuration. Return an exit status (exit.h). */
+/* The subcommands, with @argv[0] their name. They take no options, but pubkey -c FILE for the key
+ * of a configuration. Return an exit status (exit.h).
+ */
 int genkey_main(int argc, char **argv);
 int pubkey_main(int argc, char **argv);
 int genpsk_main(int argc, char **argv);

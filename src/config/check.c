@@ -81,6 +81,27 @@ int config_check(const struct config_source *source, FILE *messages, char **ret_
 	return 0;
 }
 
+/* private_key and private_key_file, each against its rule, then both together. */
+static int check_private_key(struct config_node *wireguard, struct config_report *report,
+                             struct config_secrets *secrets, uint64_t *ret_number)
+{
+	static const char *const keys[] = {"private_key", "private_key_file"};
+	const struct config_rule *rule = config_rule_find(config_schema.inner, "wireguard");
+	const struct config_sections sections = {.report = report, .wireguard = wireguard};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		struct config_node *node = config_node_find(wireguard, keys[i]);
+		int err = 0;
+
+		if (node)
+			err = config_walk(node, config_rule_find(rule->inner, keys[i]), report,
+			                  secrets);
+		if (err)
+			return err;
+	}
+	return config_cross_private_key(&sections, secrets, ret_number);
+}
+
 int config_check_identity(const struct config_source *source, FILE *messages,
                           struct config_secrets *ret_secrets, uint64_t *ret_number)
 {
@@ -88,26 +109,12 @@ int config_check_identity(const struct config_source *source, FILE *messages,
 	struct config_secrets secrets = {0};
 	struct config_node *root = NULL, *wireguard = NULL;
 	uint64_t number = 0;
-	const struct config_rule *rule = config_rule_find(config_schema.inner, "wireguard");
 
 	int err = read_tree(source, &report, &root);
 	if (!err && root && root->kind == CONFIG_NODE_MAPPING)
 		wireguard = config_node_find(root, "wireguard");
-	if (wireguard && wireguard->kind != CONFIG_NODE_MAPPING)
-		wireguard = NULL;
-	for (const char *const *key =
-	             (const char *const[]){"private_key", "private_key_file", NULL};
-	     !err && wireguard && *key; key++) {
-		struct config_node *node = config_node_find(wireguard, *key);
-
-		if (node)
-			err = config_walk(node, config_rule_find(rule->inner, *key), &report,
-			                  &secrets);
-	}
-	if (!err && wireguard)
-		err = config_cross_private_key(
-			&(struct config_sections){.report = &report, .wireguard = wireguard},
-			&secrets, &number);
+	if (wireguard && wireguard->kind == CONFIG_NODE_MAPPING)
+		err = check_private_key(wireguard, &report, &secrets, &number);
 	if (!err && !number && !report.errors)
 		config_error_at(&report, (struct config_place){1, 1},
 		                "wireguard.private_key is missing; `vtrunkd genkey` makes one");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cross_endpoints.h - where peers are reached, against the links that shall reach them.
- */
+/* cross_endpoints.h - where peers are reached, against the links that shall reach them. */
 #ifndef CONFIG_CROSS_ENDPOINTS_H
 #define CONFIG_CROSS_ENDPOINTS_H
 

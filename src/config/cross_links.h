@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cross_links.h - addresses and ports of the links, of which each belongs to one.
- */
+/* cross_links.h - addresses and ports of the links, of which each belongs to one. */
 #ifndef CONFIG_CROSS_LINKS_H
 #define CONFIG_CROSS_LINKS_H
 

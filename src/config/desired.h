@@ -52,8 +52,7 @@ struct desired_endpoint {
 };
 
 struct desired_peer {
-	char name
-		[NAME_LEN]; /* "peer" for the single-peer keys; else as given, or "peer-N" from 1 */
+	char name[NAME_LEN]; /* "peer" of the single-peer keys; as given; "peer-N" from 1 */
 	uint8_t public_key[KEY_LEN];
 	bool has_preshared_key;
 	struct prefix *allowed_ips; /* masked; 0.0.0.0/0 and ::/0 for the single-peer keys */

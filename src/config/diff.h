@@ -62,8 +62,8 @@ int desired_diff(const struct desired *from, const struct desired *to, struct ch
 
 void change_list_fini(struct change_list *list);
 
-/* The way from @from to nothing again, for who has no memory to list it: how many operations that is,
- * and the one in place @i.
+/* The way from @from to nothing again, for who has no memory to list it: how many operations that
+ * is, and the one in place @i.
  */
 size_t desired_end_len(const struct desired *from);
 struct change desired_end_step(const struct desired *from, size_t i);

@@ -39,25 +39,10 @@ static ssize_t read_key_file(const char *path, char *buf, size_t size)
 	return len;
 }
 
-int config_key_file_load(struct config_node *node, struct config_report *report,
-                         struct config_secrets *secrets)
+/* @len is what reading gave, @err what the text was as a key. */
+static void report_key_file(struct config_report *report, struct config_node *node, ssize_t len,
+                            int err)
 {
-	char text[KEY_FILE_MAX + 1];
-	ssize_t len = read_key_file(node->text, text, KEY_FILE_MAX);
-	int err = -EINVAL;
-	uint8_t *key = config_secrets_add(secrets, &node->number);
-
-	if (!key) {
-		explicit_bzero(text, sizeof text);
-		return -ENOMEM;
-	}
-	bool is_empty = !len;
-	if (len >= 0) {
-		text[len] = '\0';
-		err = strlen(text) == (size_t)len ? key_from_base64(key, text) : -EINVAL;
-	}
-	explicit_bzero(text, sizeof text);
-
 	if (len == -EPERM)
 		config_error(report, node,
 		             "the file must not be accessible by group or others; mode 0600 or "
@@ -71,8 +56,26 @@ int config_key_file_load(struct config_node *node, struct config_report *report,
 		config_error(report, node,
 		             "the file must hold a key, base64 of 32 bytes (44 characters); it "
 		             "holds %s",
-		             is_empty           ? "nothing"
+		             len == 0           ? "nothing"
 		             : err == -EMSGSIZE ? "base64 of another length"
 		                                : "no base64");
+}
+
+int config_key_file_load(struct config_node *node, struct config_report *report,
+                         struct config_secrets *secrets)
+{
+	uint8_t *key = config_secrets_add(secrets, &node->number);
+	char text[KEY_FILE_MAX + 1];
+	int err = -EINVAL;
+
+	if (!key)
+		return -ENOMEM;
+	ssize_t len = read_key_file(node->text, text, KEY_FILE_MAX);
+	if (len >= 0) {
+		text[len] = '\0';
+		err = strlen(text) == (size_t)len ? key_from_base64(key, text) : -EINVAL;
+	}
+	explicit_bzero(text, sizeof text);
+	report_key_file(report, node, len, err);
 	return 0;
 }

@@ -16,8 +16,9 @@
 struct desired_setting {
 	const char *key; /* as in the file */
 	bool (*is_same)(const struct desired *a, const struct desired *b);
-	void (*write)(FILE *out,
-	              const struct desired *desired); /* NULL: a secret, not to be shown */
+
+	/* NULL: a secret, not to be shown. */
+	void (*write)(FILE *out, const struct desired *desired);
 };
 
 extern const struct desired_setting desired_settings[];
