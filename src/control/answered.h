@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* answered.h - the newest handshake initiation of a peer that was accepted, and our response to it.
  *
- * A vtrunkd sends an initiation over every link, and any of them may be dead in our direction. So each
- * further copy of it gets the same response, to where it came from, until one has reached the initiator.
- * The copies would be replays to anything else; what they may cause is bounded: ANSWERED_COPIES_MAX
- * responses within ANSWERED_NS, each shorter than the copy. Any other is new enough by its time stamp, or
- * refused; what is refused as much too old may be so because a clock was set back, which people have to be
- * told.
+ * A vtrunkd sends an initiation over every link, and any of them may be dead in our direction. So
+ * each further copy of it gets the same response, to where it came from, until one has reached the
+ * initiator. The copies would be replays to anything else; what they may cause is bounded:
+ * ANSWERED_COPIES_MAX responses within ANSWERED_NS, each shorter than the copy. Any other is new
+ * enough by its time stamp, or refused; what is refused as much too old may be so because a clock
+ * was set back, which people have to be told.
  *
  * Time as argument. One thread (control).
  */
@@ -44,8 +44,8 @@ bool answered_is_newer(const struct answered *a, const uint8_t timestamp[static 
 void answered_accept(struct answered *a, const uint8_t timestamp[static TAI64N_LEN],
                      uint64_t now_ns);
 
-/* It is refused for its @timestamp. True, and counted, when that is so much older than the newest that it
- * is no late copy: its sender's clock was set back, or somebody replays it.
+/* It is refused for its @timestamp. True, and counted, when that is so much older than the newest
+ * that it is no late copy: its sender's clock was set back, or somebody replays it.
  */
 bool answered_refuse(struct answered *a, const uint8_t timestamp[static TAI64N_LEN]);
 
@@ -53,8 +53,8 @@ bool answered_refuse(struct answered *a, const uint8_t timestamp[static TAI64N_L
 void answered_remember(struct answered *a, const struct message_initiation *msg,
                        const struct message_response *response, uint64_t now_ns);
 
-/* The response that @msg, a copy of the initiation remembered but for its MACs, is to get; NULL when it is
- * none, comes too late, or enough were answered. Valid until answered_remember().
+/* The response that @msg, a copy of the initiation remembered but for its MACs, is to get; NULL
+ * when it is none, comes too late, or enough were answered. Valid until answered_remember().
  */
 const struct message_response *answered_copy(struct answered *a,
                                              const struct message_initiation *msg, uint64_t now_ns);

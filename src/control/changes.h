@@ -2,10 +2,10 @@
 /* changes.h - what runs is brought to a desired state: links and peers come, change and go while
  * the others carry data.
  *
- * Each operation of the list (config/diff.h) is one small function here, and does nothing when it was
- * done before. A peer that goes says goodbye; a link that goes takes with it the paths over it. What
- * all have in common, the allowed IPs and the room for deadlines, follows when the list is done. A
- * start is the list from nothing, the end of the daemon the same backwards. Control thread.
+ * Each operation of the list (config/diff.h) is one small function here, and does nothing when it
+ * was done before. A peer that goes says goodbye; a link that goes takes with it the paths over it.
+ * What all have in common, the allowed IPs and the room for deadlines, follows when the list is
+ * done. A start is the list from nothing, the end of the daemon the same backwards. Control thread.
  */
 #ifndef CONTROL_CHANGES_H
 #define CONTROL_CHANGES_H

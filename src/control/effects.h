@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* effects.h - everything that a peer's part of control does to the world, as one table of functions.
+/* effects.h - everything that a peer's part of control does to the world, as one table of
+ * functions.
  *
- * What is decided about a peer - sessions, verdict, paths, timers - is computed from arguments; what
- * follows from it goes through here: messages and frames, what the data plane is given, indices, the
- * wall clock, randomness, the log, the time of the next look. real_effects.h is the table of the daemon; a
- * simulation has one of its own and so runs the same peers without sockets, threads and real time.
+ * What is decided about a peer - sessions, verdict, paths, timers - is computed from arguments;
+ * what follows from it goes through here: messages and frames, what the data plane is given,
+ * indices, the wall clock, randomness, the log, the time of the next look. real_effects.h is the
+ * table of the daemon; a simulation has one of its own and so runs the same peers without sockets,
+ * threads and real time.
  *
  * Each function gets the table itself first: whoever implements it embeds it and finds what is his
- * around it. Time is no effect: now_ns is an argument everywhere. Nor are the counters and life signs
- * that the data plane keeps: a peer reads them from struct dp_peer, where a simulation writes them with
- * the same functions (dp_peer_sent(), signs_put()) that the data plane uses, so that this
- * bookkeeping is tested too; it needs an engine on which no thread was started, and that one for all.
+ * around it. Time is no effect: now_ns is an argument everywhere. Nor are the counters and life
+ * signs that the data plane keeps: a peer reads them from struct dp_peer, where a simulation writes
+ * them with the same functions (dp_peer_sent(), signs_put()) that the data plane uses, so that this
+ * bookkeeping is tested too; it needs an engine on which no thread was started, and that one for
+ * all.
  *
  * Control thread. None of them waits, but for await_memory().
  */
@@ -41,27 +44,33 @@ struct effects {
 	int (*send_handshake)(struct effects *fx, const struct route *route, const void *msg,
 	                      size_t len);
 
-	/* Has @payload (at most LATE_LEN_MAX bytes; 0: a keepalive) sealed under @kp in @lane and sent on path
-	 * @path_id, or from there to @to if not NULL. False when there is no memory now.
+	/* Has @payload (at most LATE_LEN_MAX bytes; 0: a keepalive) sealed under @kp in @lane and
+	 * sent on path @path_id, or from there to @to if not NULL. False when there is no memory
+	 * now.
 	 */
 	bool (*send_payload)(struct effects *fx, struct dp_peer *dp, struct keypair *kp,
 	                     unsigned path_id, unsigned lane, const void *payload, size_t len,
 	                     const struct route *to);
 
-	/* Sleeps until send_payload() has memory again; false when it has none after @timeout_ms. */
+	/* Sleeps until send_payload() has memory again; false when it has none after @timeout_ms.
+	 */
 	bool (*await_memory)(struct effects *fx, unsigned timeout_ms);
 
 	/* Whether the sockets of @link are there to send on. */
 	bool (*can_send)(struct effects *fx, const struct link *link);
 
-	/* The system refused to send on @link, with @error, which says nothing about one destination. */
+	/* The system refused to send on @link, with @error, which says nothing about one
+	 * destination.
+	 */
 	void (*link_refused)(struct effects *fx, const struct link *link, int error,
 	                     uint64_t now_ns);
 
 	/* Asks for the addresses of @host; the answer comes with @id. 0 or -ENOMEM. */
 	int (*resolve)(struct effects *fx, uint64_t id, const char *host, uint16_t port);
 
-	/* Datagrams go to @to from now on over a link with @line and no device: the way there is kept. */
+	/* Datagrams go to @to from now on over a link with @line and no device: the way there is
+	 * kept.
+	 */
 	void (*keep_way)(struct effects *fx, const struct endpoint *to, const struct line *line);
 
 	/* A path of somebody leads elsewhere: whoever compares the ways of all looks again. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* frames.h - builds and sends the frames that control says to a peer (docs/protocol.md), and remembers
- * what could not leave for want of memory.
+/* frames.h - builds and sends the frames that control says to a peer (docs/protocol.md), and
+ * remembers what could not leave for want of memory.
  *
- * Each function says one thing over one path, under the keypair it is given, and is false when there is no
- * memory now: then nothing was sent and what has to be sent stays due. Which paths, when and how often is
- * for the caller to decide; what he owes stands here, as masks of paths.
+ * Each function says one thing over one path, under the keypair it is given, and is false when
+ * there is no memory now: then nothing was sent and what has to be sent stays due. Which paths,
+ * when and how often is for the caller to decide; what he owes stands here, as masks of paths.
  *
  * Control thread.
  */
@@ -19,10 +19,13 @@
 #include "dataplane/batch.h"
 #include "dataplane/frame.h"
 
-/* Without memory for a frame it is tried again after this: other threads give it back within less. */
+/* Without memory for a frame it is tried again after this: other threads give it back within less.
+ */
 #define MEMORY_RETRY_NS NS_PER_MS
 
-/* UDP payload of a HELLO or HELLO_ACK, of a PATH_CHALLENGE or its answer, of both in one, of a PROBE. */
+/* UDP payload of a HELLO or HELLO_ACK, of a PATH_CHALLENGE or its answer, of both in one, of a
+ * PROBE.
+ */
 #define HELLO_BYTES     frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_hello))
 #define CHALLENGE_BYTES frames_datagram_len(FRAME_HEADER_LEN + sizeof(struct frame_path_challenge))
 #define GREETING_BYTES                                                          \

@@ -8,8 +8,8 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 
-/* After a goodbye: a daemon that is restarted is back within some hundred milliseconds. The pauses grow by
- * half from here to REKEY_TIMEOUT.
+/* After a goodbye: a daemon that is restarted is back within some hundred milliseconds. The pauses
+ * grow by half from here to REKEY_TIMEOUT.
  */
 #define RETURN_FIRST_NS (NS_PER_S / 4)
 
@@ -37,8 +37,9 @@ void handshake_fini(struct handshake *hs)
 
 /* ---- making ---- */
 
-/* TAI64N of now, and in any case newer than the last one to this peer in this run: a clock that was set back must
- * not make peers refuse us. The step is what the low 24 bits, free for the marker, leave.
+/* TAI64N of now, and in any case newer than the last one to this peer in this run: a clock that was
+ * set back must not make peers refuse us. The step is what the low 24 bits, free for the marker,
+ * leave.
  */
 static void next_timestamp(struct handshake *hs, bool with_marker, uint8_t out[static TAI64N_LEN])
 {

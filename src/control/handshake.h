@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.h - our attempt to make a session: the initiation that waits for its answer, and when there is
- * to be another (whitepaper 5.4.2, 6.4).
+/* handshake.h - our attempt to make a session: the initiation that waits for its answer, and when
+ * there is to be another (whitepaper 5.4.2, 6.4).
  *
- * An initiation goes over every path that may work, the same bytes but for its MACs; which were tried is
- * kept here, so that one that opens later gets it too. Unless the peer is known to be a vtrunkd, copies leave
- * INITIATION_COPY_NS apart and none after the answer: WireGuard implementations that work on handshakes in
- * several threads check for replays before they write down the newest time, so of copies that come together
- * they answer two, and what is sent under the first answer is lost until silence is noticed.
+ * An initiation goes over every path that may work, the same bytes but for its MACs; which were
+ * tried is kept here, so that one that opens later gets it too. Unless the peer is known to be a
+ * vtrunkd, copies leave INITIATION_COPY_NS apart and none after the answer: WireGuard
+ * implementations that work on handshakes in several threads check for replays before they write
+ * down the newest time, so of copies that come together they answer two, and what is sent under the
+ * first answer is lost until silence is noticed.
  *
- * A series of attempts grows slower up to REKEY_TIMEOUT, with a little chance in it so that many that lost the
- * same peer do not all come back at once, and each attempt begins with another path than the one before: a
- * responder that answers only the first copy to come shall not answer into the same dead link each time.
+ * A series of attempts grows slower up to REKEY_TIMEOUT, with a little chance in it so that many
+ * that lost the same peer do not all come back at once, and each attempt begins with another path
+ * than the one before: a responder that answers only the first copy to come shall not answer into
+ * the same dead link each time.
  *
  * Whoever asks sends the messages and knows what follows. Control thread.
  */
@@ -41,8 +43,8 @@ struct handshake {
 	unsigned
 		first_path; /* the next series of copies begins with the first target from this id on */
 
-	/* Mask of those where the pending one was tried at the present address; the last one, if it could
-	 * not be sent at all.
+	/* Mask of those where the pending one was tried at the present address; the last one, if it
+	 * could not be sent at all.
 	 */
 	uint16_t tried_paths;
 	uint8_t newest_timestamp[TAI64N_LEN]; /* of ours: never goes back in this run */
@@ -55,11 +57,12 @@ int handshake_init(struct handshake *hs, struct effects *fx, void *owner);
 /* Forgets the attempt and wipes it. All zero is allowed. */
 void handshake_fini(struct handshake *hs);
 
-/* Whether it is too early for another initiation at @now_ns; then it is put off until it is time. */
+/* Whether it is too early for another initiation at @now_ns; then it is put off until it is time.
+ */
 bool handshake_is_too_early(struct handshake *hs, uint64_t now_ns);
 
-/* A new initiation in place of the pending one: retries are never copies of the one before. 0 or a negative
- * errno; then none is pending.
+/* A new initiation in place of the pending one: retries are never copies of the one before. 0 or a
+ * negative errno; then none is pending.
  */
 int handshake_create(struct handshake *hs, const struct noise_identity *identity,
                      const struct noise_remote *remote, bool with_marker);
@@ -79,11 +82,12 @@ void handshake_forget_try(struct handshake *hs, unsigned id);
 /* The initiation is out: rotates the paths and sets the next retry. */
 void handshake_went_out(struct handshake *hs, uint64_t now_ns);
 
-/* It could not be made or sent: @retry_ns is when to try again. Which paths refused it stays known. */
+/* It could not be made or sent: @retry_ns is when to try again. Which paths refused it stays known.
+ */
 void handshake_put_off(struct handshake *hs, uint64_t retry_ns);
 
-/* The response to the pending one: on 0 its keys are in hs->noise, and its index is the caller's. Otherwise a
- * negative errno, and it goes on to wait.
+/* The response to the pending one: on 0 its keys are in hs->noise, and its index is the caller's.
+ * Otherwise a negative errno, and it goes on to wait.
  */
 int handshake_consume(struct handshake *hs, const struct noise_identity *identity,
                       const struct noise_remote *remote, const struct message_response *msg);
@@ -91,7 +95,9 @@ int handshake_consume(struct handshake *hs, const struct noise_identity *identit
 /* Forgets the pending initiation, if any, and ends the series. */
 void handshake_abandon(struct handshake *hs);
 
-/* The peer has said goodbye and, we hope, is back soon: tries it in a moment, then in growing intervals. */
+/* The peer has said goodbye and, we hope, is back soon: tries it in a moment, then in growing
+ * intervals.
+ */
 void handshake_expect_return(struct handshake *hs, uint64_t now_ns);
 
 #endif

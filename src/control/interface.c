@@ -44,8 +44,8 @@ struct setup {
 	unsigned addresses, routes; /* that were not there */
 };
 
-/* With IPv6 off - by sysctl, at boot, or by an MTU too small for it - the rest works without. Returns
- * what is left of the error @r about @prefix.
+/* With IPv6 off - by sysctl, at boot, or by an MTU too small for it - the rest works without.
+ * Returns what is left of the error @r about @prefix.
  */
 static int without_ipv6(struct setup *s, const struct prefix *prefix, int r)
 {

@@ -30,7 +30,8 @@ struct key_index {
 int key_index_reserve(struct key_index *index, size_t count);
 void key_index_fini(struct key_index *index);
 
-/* There is room for it, and no peer with that key. @key stays where it is while it is in the index. */
+/* There is room for it, and no peer with that key. @key stays where it is while it is in the index.
+ */
 void key_index_add(struct key_index *index, const uint8_t key[static KEY_LEN], struct peer *peer);
 
 /* Nothing to do when there is none. */

@@ -31,8 +31,8 @@ int launch_init(struct launch *launch);
 int launch_detach(struct launch *launch);
 
 /* Everything is set up. In the background also lets go of the working directory and of standard
- * input, output and error. Returns 0, or a negative errno: -EPIPE when the waiting process was ended
- * meanwhile, so that nobody wants the daemon any more.
+ * input, output and error. Returns 0, or a negative errno: -EPIPE when the waiting process was
+ * ended meanwhile, so that nobody wants the daemon any more.
  */
 int launch_ready(struct launch *launch);
 

@@ -4,8 +4,8 @@
  * An address alone picks a source, not a line: two links bound to the addresses of two uplinks
  * would both leave by the default route. So a link with an address uses the device that has it,
  * unless the configuration says `device: any` or marks its packets, both of which mean that rules
- * decide. What the configuration says of this is struct line, a copy of its own; no device is opened
- * here, the system is asked. Any thread.
+ * decide. What the configuration says of this is struct line, a copy of its own; no device is
+ * opened here, the system is asked. Any thread.
  */
 #ifndef CONTROL_LINE_H
 #define CONTROL_LINE_H

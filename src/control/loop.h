@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - what the control thread sleeps in: file descriptors that become ready, deadlines that come.
+/* loop.h - what the control thread sleeps in: file descriptors that become ready, deadlines that
+ * come.
  *
- * One epoll set and one heap of deadlines. All functions belong to the thread that runs it, which is
- * registered with RCU and offline while it sleeps.
+ * One epoll set and one heap of deadlines. All functions belong to the thread that runs it, which
+ * is registered with RCU and offline while it sleeps.
  */
 #ifndef CONTROL_LOOP_H
 #define CONTROL_LOOP_H
@@ -35,7 +36,8 @@ struct loop {
 int loop_init(struct loop *loop);
 void loop_fini(struct loop *loop);
 
-/* Registers the source, level-triggered; changes what it waits for. Return 0 or a negative errno. */
+/* Registers the source, level-triggered; changes what it waits for. Return 0 or a negative errno.
+ */
 int loop_watch(struct loop *loop, struct event_source *source, uint32_t events);
 int loop_watch_again(struct loop *loop, struct event_source *source, uint32_t events);
 

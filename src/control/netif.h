@@ -78,8 +78,8 @@ int netif_add_route(struct netif *netif, const struct prefix *prefix);
 int netif_remove_address(struct netif *netif, const struct prefix *address);
 int netif_remove_route(struct netif *netif, const struct prefix *prefix);
 
-/* How many packets the kernel dropped before whoever reads the device got them: of a TUN device those
- * that its queue had no room for. Since the device was made.
+/* How many packets the kernel dropped before whoever reads the device got them: of a TUN device
+ * those that its queue had no room for. Since the device was made.
  */
 int netif_tx_dropped(struct netif *netif, uint64_t *ret);
 

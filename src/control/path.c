@@ -8,7 +8,8 @@
 /* Refusals of the system in a row after which a path rests. */
 #define REFUSALS_MAX 3u
 
-/* To an address not proved goes at most so many times what came from there (RFC 9000, section 8). */
+/* To an address not proved goes at most so many times what came from there (RFC 9000, section 8).
+ */
 #define UNPROVED_FACTOR 3u
 
 /* An MTU that ICMP has lowered is forgotten by the system after ten minutes. */

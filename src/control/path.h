@@ -19,9 +19,10 @@
  *                                 ▲          answered, or not in time         │
  *                                 └───────────────────────────────────────────┘
  *
- * To where a path is PROVED or MOVING it leads: that address is its target, which the data plane knows.
- * Before, it is a candidate, to which nothing goes but greetings and probes, and of these at most three
- * times the bytes that came from there (RFC 9000, section 8). It may become FREE from everywhere.
+ * To where a path is PROVED or MOVING it leads: that address is its target, which the data plane
+ * knows. Before, it is a candidate, to which nothing goes but greetings and probes, and of these at
+ * most three times the bytes that came from there (RFC 9000, section 8). It may become FREE from
+ * everywhere.
  *
  * Time as argument. One thread (control).
  */
@@ -73,7 +74,8 @@ struct path {
 	uint64_t moved_born_ns; /* keypair and counter of the frame that last moved the address */
 	uint64_t moved_counter;
 
-	/* Of a candidate that a handshake came from: what came in its name, and what we sent there. */
+	/* Of a candidate that a handshake came from: what came in its name, and what we sent there.
+	 */
 	uint32_t heard_bytes, told_bytes;
 
 	struct route asked_route; /* where the open challenge went */
@@ -139,18 +141,20 @@ void path_take(struct path *path, const struct route *route, const struct path_c
 /* FREE again. The caller takes its target from the data plane. */
 void path_free(struct path *path);
 
-/* An authentic handshake message of @bytes came from there, a copy or not. Nothing for one that has a
- * target.
+/* An authentic handshake message of @bytes came from there, a copy or not. Nothing for one that has
+ * a target.
  */
 void path_note_origin(struct path *path, const struct route *route, size_t bytes, bool is_copy);
 
-/* Whether @bytes may be sent there, and counts them; path_take_back(): they were not sent after all. */
+/* Whether @bytes may be sent there, and counts them; path_take_back(): they were not sent after
+ * all.
+ */
 bool path_may_tell(struct path *path, size_t bytes);
 void path_take_back(struct path *path, size_t bytes);
 
-/* A challenge is about to go to @route: the token that proves it when it comes back from there. The same goes
- * with all greetings: whichever of them arrives, its answer proves the address. @fresh: random, taken
- * unless one is open there.
+/* A challenge is about to go to @route: the token that proves it when it comes back from there. The
+ * same goes with all greetings: whichever of them arrives, its answer proves the address. @fresh:
+ * random, taken unless one is open there.
  */
 const uint8_t *path_ask(struct path *path, const struct route *route,
                         const uint8_t fresh[static CHALLENGE_LEN]);
@@ -165,22 +169,24 @@ void path_stop_asking(struct path *path);
 /* It leads to @route now. */
 void path_lead(struct path *path, const struct route *route);
 
-/* Of two frames that name different addresses the newer one counts, so that a late packet does not move
- * a path back: by the age of the keypair, then by the counter. path_note_frame() makes it the newest.
+/* Of two frames that name different addresses the newer one counts, so that a late packet does not
+ * move a path back: by the age of the keypair, then by the counter. path_note_frame() makes it the
+ * newest.
  */
 bool path_is_newer_frame(const struct path *path, uint64_t born_ns, uint64_t counter);
 void path_note_frame(struct path *path, uint64_t born_ns, uint64_t counter);
 
-/* The system refused a datagram, when @tx_packets had left. A firewall or a full table of connections may refuse
- * one and take the next: true when it was the third without one that it took.
+/* The system refused a datagram, when @tx_packets had left. A firewall or a full table of
+ * connections may refuse one and take the next: true when it was the third without one that it
+ * took.
  */
 bool path_count_refusal(struct path *path, uint64_t tx_packets);
 
 /* Rates from the growth of the counters since the last call. */
 void path_sample(struct path *path, uint64_t tx_bytes, uint64_t rx_bytes, uint64_t elapsed_ns);
 
-/* What is to be done about trains of datagrams, of which @error was the last refusal (0: none since) and
- * @is_limited whether only shorter ones are sent.
+/* What is to be done about trains of datagrams, of which @error was the last refusal (0: none
+ * since) and @is_limited whether only shorter ones are sent.
  */
 enum path_trains {
 	PATH_TRAINS_AS_BEFORE,

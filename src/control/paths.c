@@ -6,11 +6,12 @@
 /* At most four challenges per second and peer go to addresses not yet proved (docs/protocol.md). */
 #define CHALLENGE_INTERVAL_NS (NS_PER_S / 4)
 
-/* A candidate whose address is not proved within this time is forgotten: there were six greetings. */
+/* A candidate whose address is not proved within this time is forgotten: there were six greetings.
+ */
 #define CANDIDATE_NS (10 * NS_PER_S)
 
-/* So is a path learnt from the peer that has been dead for so long. When the peer is there again it probes
- * us, which makes it a path again.
+/* So is a path learnt from the peer that has been dead for so long. When the peer is there again it
+ * probes us, which makes it a path again.
  */
 #define DEAD_NS (30 * NS_PER_S)
 

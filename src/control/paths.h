@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* paths.h - the paths of a peer: sixteen places, which of them are taken, by what, and what gives way.
+/* paths.h - the paths of a peer: sixteen places, which of them are taken, by what, and what gives
+ * way.
  *
- * The place of a path is its id and the id of its lane. While the peer is not (yet) known to be a vtrunkd
- * one path is followed: everything goes there. Functions that find a path return NULL when there is
- * none.
+ * The place of a path is its id and the id of its lane. While the peer is not (yet) known to be a
+ * vtrunkd one path is followed: everything goes there. Functions that find a path return NULL when
+ * there is none.
  *
  * Time as argument. One thread (control).
  */
@@ -48,18 +49,18 @@ struct path *paths_newest_origin(struct paths *paths);
 /* Whether there is any address to try. */
 bool paths_is_any_known(const struct paths *paths);
 
-/* A place for a path heard of: a free one, else of those that may give way the one that has been down for
- * longest. Copies of an initiation can be made by anybody who sees one, from as many addresses as he likes:
- * for a copy neither the origin of the initiation itself (accepted at @accepted_ns) gives way nor what was
- * proved and has yet to answer a probe.
+/* A place for a path heard of: a free one, else of those that may give way the one that has been
+ * down for longest. Copies of an initiation can be made by anybody who sees one, from as many
+ * addresses as he likes: for a copy neither the origin of the initiation itself (accepted at
+ * @accepted_ns) gives way nor what was proved and has yet to answer a probe.
  */
 struct path *paths_place(struct paths *paths, bool is_for_copy, uint64_t accepted_ns);
 
 /* The path over which to speak to the peer now, or PATH_NONE. */
 unsigned paths_to_speak(const struct paths *paths, bool is_bonded);
 
-/* Masks: those to greet, since any may be dead in our direction, and handshakes may have come from others;
- * origins of copies that came after the greeting.
+/* Masks: those to greet, since any may be dead in our direction, and handshakes may have come from
+ * others; origins of copies that came after the greeting.
  */
 uint16_t paths_to_greet(const struct paths *paths);
 uint16_t paths_late_origins(const struct paths *paths);
@@ -67,15 +68,19 @@ uint16_t paths_late_origins(const struct paths *paths);
 /* The table published has the paths in @mask. */
 void paths_set_table(struct paths *paths, uint16_t mask);
 
-/* Whether an address not yet proved may be sent a challenge now: not more often than the protocol says. */
+/* Whether an address not yet proved may be sent a challenge now: not more often than the protocol
+ * says.
+ */
 bool paths_may_ask(const struct paths *paths, uint64_t now_ns);
 
-/* A challenge that was not answered in time proves nothing later: the peer may have left the address it got
- * it at. A candidate ends together with its own.
+/* A challenge that was not answered in time proves nothing later: the peer may have left the
+ * address it got it at. A candidate ends together with its own.
  */
 void paths_stop_asking_late(struct paths *paths, uint64_t now_ns);
 
-/* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at all. */
+/* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at
+ * all.
+ */
 uint64_t paths_forget_at(const struct paths *paths, const struct path *path, bool is_bonded);
 
 #endif

@@ -54,8 +54,8 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 }
 
 /* Probes are sent to whom one takes for a vtrunkd: the peer has our HELLO, though its answer may be
- * lost, on a path that is dead in our direction say. Left alone it would take us for bonded, and we it
- * for plain.
+ * lost, on a path that is dead in our direction say. Left alone it would take us for bonded, and we
+ * it for plain.
  */
 static void heed_probe(struct peer *peer, uint32_t key, uint64_t now_ns)
 {
@@ -68,8 +68,9 @@ static void heed_probe(struct peer *peer, uint32_t key, uint64_t now_ns)
 	peer_refuse_data(peer);
 }
 
-/* From where no path is, or to an address of ours that the path did not use; the others come as life signs. A
- * path that carries data stays as it is: the peer may well speak to two of our addresses.
+/* From where no path is, or to an address of ours that the path did not use; the others come as
+ * life signs. A path that carries data stays as it is: the peer may well speak to two of our
+ * addresses.
  */
 static void take_stray_probe(struct peer *peer, struct cause *cause, const struct frame *f,
                              uint64_t now_ns)
@@ -117,8 +118,8 @@ static unsigned lane_for(struct peer *peer, const struct route *route)
 	return candidate ? path_id(&peer->paths, candidate) : peer->paths.followed;
 }
 
-/* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one datagram,
- * and so is the answer to it.
+/* Also to where no path is: the cause weighs as much. A greeting is HELLO and PATH_CHALLENGE in one
+ * datagram, and so is the answer to it.
  */
 static void take_challenge(struct peer *peer, struct cause *cause, const struct frame *f,
                            uint64_t now_ns)
@@ -188,7 +189,9 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 	}
 }
 
-/* A plain peer is where its newest packet came from; one that may be a vtrunkd only if that is proved. */
+/* A plain peer is where its newest packet came from; one that may be a vtrunkd only if that is
+ * proved.
+ */
 static void take_origin(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
 	struct path *path;

@@ -12,8 +12,8 @@
 
 /* ---- sending ---- */
 
-/* A plain peer follows the newest message, so it gets one on its own path only - unless it has become
- * silent there.
+/* A plain peer follows the newest message, so it gets one on its own path only - unless it has
+ * become silent there.
  */
 static bool is_target(const struct peer *peer, const struct path *path, bool everywhere)
 {
@@ -57,8 +57,8 @@ static bool is_spaced(const struct peer *peer)
 	return peer->verdict.is != VERDICT_BONDED;
 }
 
-/* Sends the pending initiation on the fitting paths that it was not tried on yet: all of them, or the next if
- * copies are spaced. Returns on how many.
+/* Sends the pending initiation on the fitting paths that it was not tried on yet: all of them, or
+ * the next if copies are spaced. Returns on how many.
  */
 static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 {
@@ -101,7 +101,9 @@ void peer_extend_initiation(struct peer *peer, uint64_t now_ns)
 		peer_hears(peer, NEWS_EXTENDED, &(struct news){.now_ns = now_ns});
 }
 
-/* Nothing left. A path that comes up asks again at once; where none is known the peer has to come to us. */
+/* Nothing left. A path that comes up asks again at once; where none is known the peer has to come
+ * to us.
+ */
 static void put_off(struct peer *peer, uint64_t now_ns)
 {
 	handshake_put_off(&peer->handshake,
@@ -165,8 +167,8 @@ static void send_response(struct peer *peer, const struct route *route,
 	dp_peer_sent(peer->dp, false, now_ns);
 }
 
-/* A vtrunkd proves that it is at the origin of its initiation before data goes there. Less goes there than
- * came, whatever it turns out to be.
+/* A vtrunkd proves that it is at the origin of its initiation before data goes there. Less goes
+ * there than came, whatever it turns out to be.
  */
 static void note_origin(struct peer *peer, const struct route *route, uint64_t now_ns)
 {
@@ -179,9 +181,9 @@ static void note_origin(struct peer *peer, const struct route *route, uint64_t n
 		path_may_tell(path, sizeof(struct message_response));
 }
 
-/* It began a session, was answered, did not use it, and begins another one: we hear it and it does not
- * hear us, over the link that it came by. While that goes on its messages keep us from finding out by
- * silence.
+/* It began a session, was answered, did not use it, and begins another one: we hear it and it does
+ * not hear us, over the link that it came by. While that goes on its messages keep us from finding
+ * out by silence.
  */
 static bool is_deaf(const struct peer *peer)
 {

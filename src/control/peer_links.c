@@ -25,8 +25,8 @@ static bool has_alternative(const struct peer *peer, const struct path *path, ui
 	return path_has_alternative(&choice, path_id(&peer->paths, path), now_ns);
 }
 
-/* A firewall or a full table of connections may refuse one datagram and take the next, so a single refusal
- * means nothing, and the only path there is never rests. A probe finds out how it stands.
+/* A firewall or a full table of connections may refuse one datagram and take the next, so a single
+ * refusal means nothing, and the only path there is never rests. A probe finds out how it stands.
  */
 void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {

@@ -12,12 +12,14 @@
 
 struct ifaddrs;
 
-/* The system refused to send on it, with @error: the path rests, or all paths through its sockets where
- * the error says so.
+/* The system refused to send on it, with @error: the path rests, or all paths through its sockets
+ * where the error says so.
  */
 void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
 
-/* Routes, addresses or devices have changed: paths that rest are tried now, not after error_backoff. */
+/* Routes, addresses or devices have changed: paths that rest are tried now, not after
+ * error_backoff.
+ */
 void peer_try_again(struct peer *peer, uint64_t now_ns);
 
 /* Something local made a pair of sockets useless, or useful again. */
@@ -28,8 +30,8 @@ void peer_link_back(struct peer *peer, const struct link *link);
 /* It goes for good: the peer has no path over it any more. */
 void peer_link_gone(struct peer *peer, const struct link *link, uint64_t now_ns);
 
-/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has longer ones
- * tried again after some minutes.
+/* Logs that the system refused trains of datagrams on a path, once per path and cause, and has
+ * longer ones tried again after some minutes.
  */
 void peer_tell_trains(struct peer *peer, uint64_t now_ns);
 

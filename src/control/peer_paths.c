@@ -181,8 +181,9 @@ static struct path *find_double(struct peer *peer, const struct path *path,
 	return NULL;
 }
 
-/* Two may be asked for proof of one address: where a handshake came from, and a path that moves there.
- * The second to prove it gives way: packets find the first alone, and the other would seem dead.
+/* Two may be asked for proof of one address: where a handshake came from, and a path that moves
+ * there. The second to prove it gives way: packets find the first alone, and the other would seem
+ * dead.
  */
 static bool is_proved_already(struct peer *peer, struct path *path, const struct route *route)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_paths.h - where the paths of a peer lead and which of them carry data, as the data plane is told.
+/* peer_paths.h - where the paths of a peer lead and which of them carry data, as the data plane is
+ * told.
  *
- * While the peer is not (yet) known to be vtrunkd there is one path that is followed. With a bonded peer those
- * that answer make up the table that the dispatcher shares data among. What a path is and when it is
- * proved: path.h.
+ * While the peer is not (yet) known to be vtrunkd there is one path that is followed. With a bonded
+ * peer those that answer make up the table that the dispatcher shares data among. What a path is
+ * and when it is proved: path.h.
  *
  * Control thread.
  */
@@ -22,21 +23,23 @@ bool peer_path_can_leave(const struct peer *peer, const struct path *path);
 /* What the choice of paths that carry data goes by, as things stand. */
 struct path_choice peer_path_choice(const struct peer *peer);
 
-/* A path with @route, of the configured endpoint with that index or heard of (-1): the one that exists or a new
- * one, nearly always without target yet. NULL when all places are taken by better ones.
+/* A path with @route, of the configured endpoint with that index or heard of (-1): the one that
+ * exists or a new one, nearly always without target yet. NULL when all places are taken by better
+ * ones.
  */
 struct path *peer_add_path(struct peer *peer, const struct route *route, int endpoint,
                            uint64_t now_ns);
 
-/* An authentic handshake message of @bytes came over @route from a peer that may be a vtrunkd: the path
- * that leads there, or a candidate for one that is greeted and challenged. NULL as from peer_add_path(), for a
- * copy of the initiation also when nothing but candidates of it and paths not yet down would have to give way.
+/* An authentic handshake message of @bytes came over @route from a peer that may be a vtrunkd: the
+ * path that leads there, or a candidate for one that is greeted and challenged. NULL as from
+ * peer_add_path(), for a copy of the initiation also when nothing but candidates of it and paths
+ * not yet down would have to give way.
  */
 struct path *peer_add_origin(struct peer *peer, const struct route *route, size_t bytes,
                              uint64_t now_ns);
 
-/* Publishes that @path leads to @route from now on, and begins to probe it. @why for people, when it
- * led elsewhere before; NULL: not worth a line.
+/* Publishes that @path leads to @route from now on, and begins to probe it. @why for people, when
+ * it led elsewhere before; NULL: not worth a line.
  */
 void peer_move_path(struct peer *peer, struct path *path, const struct route *route,
                     const char *why, uint64_t now_ns);

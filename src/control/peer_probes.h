@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_probes.h - finding out whether the paths of a bonded peer live, and forgetting those that do not.
+/* peer_probes.h - finding out whether the paths of a bonded peer live, and forgetting those that do
+ * not.
  *
  * Control thread.
  */

@@ -17,8 +17,8 @@ static void retire(struct peer *peer, const struct session_retired *retired)
 	}
 }
 
-/* The index table holds every keypair that may receive; the data plane's peer holds the one to send with.
- * Both have references of their own.
+/* The index table holds every keypair that may receive; the data plane's peer holds the one to send
+ * with. Both have references of their own.
  */
 STEP(publish_key)
 {
@@ -30,9 +30,10 @@ STEP(publish_key)
 	peer->fx->publish_keypair(peer->fx, peer->dp, kp);
 }
 
-/* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to prove first
- * that it is there (peer_add_origin()): a response names no address, so anybody who has the key could lead our
- * data to a victim. Until then it goes where an initiation of ours went, if anywhere.
+/* Where everything goes that is not bonded: to where the handshake came from. A vtrunkd has to
+ * prove first that it is there (peer_add_origin()): a response names no address, so anybody who has
+ * the key could lead our data to a victim. Until then it goes where an initiation of ours went, if
+ * anywhere.
  */
 static void follow(struct peer *peer, const struct route *route, bool maybe_bonded,
                    bool is_initiator, uint64_t now_ns)
@@ -50,8 +51,8 @@ static void follow(struct peer *peer, const struct route *route, bool maybe_bond
 	peer_follow(peer, path, now_ns);
 }
 
-/* Where both sides initiate, their sessions are born within a round trip and would be renewed so for
- * ever; of two vtrunkd the one with the greater key waits a little longer.
+/* Where both sides initiate, their sessions are born within a round trip and would be renewed so
+ * for ever; of two vtrunkd the one with the greater key waits a little longer.
  */
 static uint64_t rekey_delay_ns(const struct peer *peer, bool maybe_bonded)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_session.h - what the begin and the end of a session mean for a peer: index table, keypair of the
- * data plane, where its data goes. Which keypair is which decides session.h.
+/* peer_session.h - what the begin and the end of a session mean for a peer: index table, keypair of
+ * the data plane, where its data goes. Which keypair is which decides session.h.
  *
  * Control thread.
  */

@@ -42,8 +42,8 @@ static struct timer_facts facts_of(const struct peer *peer)
 	};
 }
 
-/* Like data it has its initiator renew a key that is old enough (whitepaper 6.2), or a tunnel that carries
- * only keepalives would have none between REJECT_AFTER_TIME and the next one.
+/* Like data it has its initiator renew a key that is old enough (whitepaper 6.2), or a tunnel that
+ * carries only keepalives would have none between REJECT_AFTER_TIME and the next one.
  */
 static void send_keepalive(struct peer *peer, uint64_t now_ns)
 {

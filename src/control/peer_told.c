@@ -130,7 +130,9 @@ STEP(tell_answered_copy)
 	      n->link->name);
 }
 
-/* New enough or not, and what is too old may be so because of a clock, which people have to be told. */
+/* New enough or not, and what is too old may be so because of a clock, which people have to be
+ * told.
+ */
 STEP(tell_stale)
 {
 	uint64_t suppressed;
@@ -144,8 +146,8 @@ STEP(tell_stale)
 		     peer->name, (long long)peer->answered.stale_by_s);
 }
 
-/* What this machine takes for the time: an end whose clock was set back is refused without a word, as the
- * protocol has it, and only the other end knows.
+/* What this machine takes for the time: an end whose clock was set back is refused without a word,
+ * as the protocol has it, and only the other end knows.
  */
 static const char *clock_text(struct effects *fx, char buf[static CLOCK_TEXT_LEN])
 {

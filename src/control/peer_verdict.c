@@ -10,7 +10,9 @@
 
 /* ---- sending ---- */
 
-/* A candidate gets a challenge with it, so that its answer proves the address. False: without memory. */
+/* A candidate gets a challenge with it, so that its answer proves the address. False: without
+ * memory.
+ */
 static bool send_hello(struct peer *peer, enum frame_type type, struct path *path)
 {
 	struct keypair *kp = peer->session.current;

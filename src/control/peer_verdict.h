@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_verdict.h - what it means for a peer that it is a vtrunkd, or is not: greetings, lanes, the order of
- * packets, which of its data is refused. How that is found out is verdict.h.
+/* peer_verdict.h - what it means for a peer that it is a vtrunkd, or is not: greetings, lanes, the
+ * order of packets, which of its data is refused. How that is found out is verdict.h.
  *
  * Control thread.
  */
@@ -9,7 +9,9 @@
 
 #include "control/peer.h"
 
-/* Greetings and verdicts that are due, and what is owed for want of memory; returns when to come back. */
+/* Greetings and verdicts that are due, and what is owed for want of memory; returns when to come
+ * back.
+ */
 uint64_t peer_verdict_service(struct peer *peer, uint64_t now_ns);
 
 /* A HELLO or its answer came. */
@@ -21,7 +23,9 @@ void peer_refuse_data(struct peer *peer);
 /* Over the paths in @mask; returns those for which there was no memory. */
 uint16_t peer_send_hellos(struct peer *peer, enum frame_type type, uint16_t mask);
 
-/* Says something without content, where there is a session and a path; without memory, a little later. */
+/* Says something without content, where there is a session and a path; without memory, a little
+ * later.
+ */
 void peer_send_keepalive(struct peer *peer);
 
 /* Tells a bonded peer that we stop. */

@@ -23,13 +23,13 @@ struct reconciler {
 	reconcile_step step[CHANGE_KINDS]; /* by kind; NULL: it cannot be done */
 };
 
-/* Leads from @from, NULL for nothing, to @to. Returns 0, -ENOMEM, -ENOTSUP with nothing done, or what
- * a step returned; then what was done before it stays done.
+/* Leads from @from, NULL for nothing, to @to. Returns 0, -ENOMEM, -ENOTSUP with nothing done, or
+ * what a step returned; then what was done before it stays done.
  */
 int reconcile(struct reconciler *by, const struct desired *from, const struct desired *to);
 
-/* Leads from @from to nothing: a start backwards. It needs no memory, and goes on when a step fails; one
- * that nobody can do is left out.
+/* Leads from @from to nothing: a start backwards. It needs no memory, and goes on when a step
+ * fails; one that nobody can do is left out.
  */
 void reconcile_to_nothing(struct reconciler *by, const struct desired *from);
 

@@ -13,7 +13,9 @@
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
-/* Frames that honest peers cause: HELLO over each of their paths, and four PATH_CHALLENGE per second. */
+/* Frames that honest peers cause: HELLO over each of their paths, and four PATH_CHALLENGE per
+ * second.
+ */
 #define REPLY_NS      (NS_PER_S / 40)
 #define REPLIES_BURST 40u
 
@@ -23,8 +25,8 @@ struct reply_budget {
 	uint32_t has_reply; /* a bit for each type of frame of which one was answered */
 };
 
-/* Takes @bytes for the answer to a frame of @type, out of @replies, the peer's own: all zero at first. False
- * when they are not there: then nothing was taken.
+/* Takes @bytes for the answer to a frame of @type, out of @replies, the peer's own: all zero at
+ * first. False when they are not there: then nothing was taken.
  */
 bool reply_budget_take(struct reply_budget *b, struct bucket *replies, enum frame_type type,
                        unsigned bytes, uint64_t now_ns);

@@ -9,8 +9,8 @@ static void drop(struct keypair **kp, struct session_retired *ret)
 	*kp = NULL;
 }
 
-/* @kp is no session any more for who has the newer one; what is on its way under it still counts for a
- * while (keypair_is_fresh()).
+/* @kp is no session any more for who has the newer one; what is on its way under it still counts
+ * for a while (keypair_is_fresh()).
  */
 static void supersede(struct session *s, struct keypair *kp, uint64_t now_ns)
 {
@@ -30,7 +30,8 @@ static void add_as_initiator(struct session *s, struct keypair *kp, uint64_t now
 	drop(&s->previous, ret);
 	s->has_crossed = s->next && s->next->accepts_lanes;
 	if (s->next) {
-		/* They crossed: the peer, which made them in the other order, sends under that one. */
+		/* They crossed: the peer, which made them in the other order, sends under that one.
+		 */
 		s->previous = s->next;
 		s->next = NULL;
 		drop(&s->current, ret);
@@ -40,8 +41,8 @@ static void add_as_initiator(struct session *s, struct keypair *kp, uint64_t now
 	s->current = kp;
 }
 
-/* Where sessions crossed, `previous` is what the peer sends under until it has our response, if that
- * ever comes: whoever else has the peer's key can begin a session and not go on.
+/* Where sessions crossed, `previous` is what the peer sends under until it has our response, if
+ * that ever comes: whoever else has the peer's key can begin a session and not go on.
  */
 static void add_as_responder(struct session *s, struct keypair *kp, struct session_retired *ret)
 {

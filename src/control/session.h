@@ -5,8 +5,8 @@
  *   responder, session made:            next = the new one; previous is dropped unless it crossed
  *   responder, first packet under next: previous = current; current = next
  *
- * It decides which keypair is which and holds a reference of each. What it lets go of it hands back,
- * reference included: whoever asked takes that out of the index table and puts it.
+ * It decides which keypair is which and holds a reference of each. What it lets go of it hands
+ * back, reference included: whoever asked takes that out of the index table and puts it.
  *
  * Time as argument. One thread (control).
  */
@@ -34,8 +34,8 @@ struct session_retired {
 	unsigned len;
 };
 
-/* Takes over the caller's reference of @kp, a new keypair. As initiator it is `current` now, as responder it
- * will be when it was used by the peer.
+/* Takes over the caller's reference of @kp, a new keypair. As initiator it is `current` now, as
+ * responder it will be when it was used by the peer.
  */
 void session_add(struct session *s, struct keypair *kp, int64_t wall_s, uint64_t now_ns,
                  struct session_retired *ret);
@@ -49,12 +49,13 @@ void session_leave(struct session *s, struct session_retired *ret);
 /* Lets go of all. */
 void session_end(struct session *s, struct session_retired *ret);
 
-/* Whether @kp is of the newest session, also of one that crossed it. Only what comes under such a keypair
- * says something about the session.
+/* Whether @kp is of the newest session, also of one that crossed it. Only what comes under such a
+ * keypair says something about the session.
  */
 bool session_is_newest(const struct session *s, const struct keypair *kp);
 
-/* Whether one of the keypairs has our @index: under one that is no more, what came is as old as it. */
+/* Whether one of the keypairs has our @index: under one that is no more, what came is as old as it.
+ */
 bool session_has_key(const struct session *s, uint32_t index);
 
 /* The newest session is with a host that showed the marker: perhaps a vtrunkd. */

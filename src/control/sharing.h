@@ -2,9 +2,9 @@
 /* sharing.h - paths of a peer that seem to share a line: who counts on two of them has one.
  *
  * Seen from a client, two links that are tied to no device leave by one, as the routes stand. Seen
- * from a gateway, two paths over one of its links come from one address with two ports: one line, or
- * two behind one translator, so that is a hint. Either is told in the log once and stays in status.
- * Paths are read only. One thread (control).
+ * from a gateway, two paths over one of its links come from one address with two ports: one line,
+ * or two behind one translator, so that is a hint. Either is told in the log once and stays in
+ * status. Paths are read only. One thread (control).
  */
 #ifndef CONTROL_SHARING_H
 #define CONTROL_SHARING_H

@@ -2,10 +2,11 @@
 /* surroundings.h - what changes around the daemon: devices, addresses and routes of the system,
  * and where names lead.
  *
- * Devices and addresses are passed to the links and endpoints at once, as the system tells them. Then,
- * at most once per second since a system with many routes changes them all the time, a look around:
- * host routes, source addresses, links and paths that rest. Our own TUN device gets back what others
- * take from it. And once per second people are told what of it makes a tunnel slow or useless.
+ * Devices and addresses are passed to the links and endpoints at once, as the system tells them.
+ * Then, at most once per second since a system with many routes changes them all the time, a look
+ * around: host routes, source addresses, links and paths that rest. Our own TUN device gets back
+ * what others take from it. And once per second people are told what of it makes a tunnel slow or
+ * useless.
  *
  * Control thread.
  */

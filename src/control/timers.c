@@ -11,9 +11,9 @@
 /* Age at which an initiator that merely receives renews the key. */
 #define REKEY_ON_RECEIVE_NS (REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT)
 
-/* How long data may go unanswered. A plain peer on one of several links that answered with data until
- * then is tried on the others already when a bonded link would be given up; one that merely listens
- * answers with a keepalive, later.
+/* How long data may go unanswered. A plain peer on one of several links that answered with data
+ * until then is tried on the others already when a bonded link would be given up; one that merely
+ * listens answers with a keepalive, later.
  */
 static uint64_t patience_ns(const struct timer_facts *f)
 {
@@ -40,8 +40,8 @@ static uint64_t persistent_keepalive_ns(const struct timer_facts *f)
 	return f->persistent_keepalive_ns ? last_ns + f->persistent_keepalive_ns : NEVER_NS;
 }
 
-/* A bonded tunnel is never silent, so its initiator renews by the clock; a plain one on receive here,
- * and on sending in the dispatcher.
+/* A bonded tunnel is never silent, so its initiator renews by the clock; a plain one on receive
+ * here, and on sending in the dispatcher.
  */
 static uint64_t key_age_ns(const struct timer_facts *f, uint64_t now_ns)
 {

@@ -2,8 +2,8 @@
 /* timers.h - when the timers of whitepaper 6 are due, and only that: a function of facts.
  *
  * The data plane keeps two times per peer: since when data was sent with nothing heard, and since
- * when data was heard with nothing sent. All timers but the retries follow from them and from the age
- * of the keypair, so nothing is set or reset per packet.
+ * when data was heard with nothing sent. All timers but the retries follow from them and from the
+ * age of the keypair, so nothing is set or reset per packet.
  *
  *   timer                 due                                                  what it is for
  *   silence               data unanswered for 15 s (plus jitter)               a new session
@@ -55,7 +55,8 @@ struct timer_facts {
 /* When @timer is due: @now_ns or before when it is, NEVER_NS when nothing waits for it. */
 uint64_t timer_due_ns(enum timer timer, const struct timer_facts *f, uint64_t now_ns);
 
-/* When to look at @timer again that was due and has been served, with the facts as they are since. */
+/* When to look at @timer again that was due and has been served, with the facts as they are since.
+ */
 uint64_t timer_again_ns(enum timer timer, const struct timer_facts *f, uint64_t now_ns);
 
 #endif

@@ -12,8 +12,9 @@
  *
  * A link does not rest on when routes, addresses or devices change.
  *
- * Links know of each other, for two may be on one device, and of nobody else: who receives from them
- * and whose paths they carry comes in as struct uplink_effects. What happens to them is logged here.
+ * Links know of each other, for two may be on one device, and of nobody else: who receives from
+ * them and whose paths they carry comes in as struct uplink_effects. What happens to them is logged
+ * here.
  *
  * All functions: control thread.
  */
@@ -24,18 +25,20 @@
 #include "control/uplink_pair.h"
 #include "vtrunkd/limits.h"
 
-/* What links do to the world. Each function gets the table itself first: who implements it embeds it. */
+/* What links do to the world. Each function gets the table itself first: who implements it embeds
+ * it.
+ */
 struct uplink_effects {
-	/* @link was opened: reads its handshake socket, and data from @cpu (-1: from any). Returns 0 or a
-	 * negative errno; then nothing reads, and the link is closed again.
+	/* @link was opened: reads its handshake socket, and data from @cpu (-1: from any). Returns
+	 * 0 or a negative errno; then nothing reads, and the link is closed again.
 	 */
 	int (*start)(struct uplink_effects *fx, struct link *link, int cpu);
 
 	/* The opposite, for a link that goes: closes it, too. Nobody's path is over it any more. */
 	void (*stop)(struct uplink_effects *fx, struct link *link);
 
-	/* Its handshake socket is about to be replaced; and there is one again. The latter returns 0 or a
-	 * negative errno.
+	/* Its handshake socket is about to be replaced; and there is one again. The latter returns
+	 * 0 or a negative errno.
 	 */
 	void (*unwatch)(struct uplink_effects *fx, struct link *link);
 	int (*watch)(struct uplink_effects *fx, struct link *link);
@@ -103,8 +106,8 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 /* It goes, and nobody has a path over it: closes its sockets; its place is free. */
 void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink);
 
-/* Opens the sockets of those families. Returns a negative errno only for what waiting does not mend:
- * -EADDRINUSE, -EACCES, -EPERM.
+/* Opens the sockets of those families. Returns a negative errno only for what waiting does not
+ * mend: -EADDRINUSE, -EACCES, -EPERM.
  */
 int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES], uint64_t now_ns);
 
@@ -136,7 +139,8 @@ void uplinks_tell_trains(struct uplinks *uplinks);
 /* The system refused to send on @link, with @error, which says nothing about one destination. */
 void uplink_refused(struct uplink *uplink, const struct link *link, int error, uint64_t now_ns);
 
-/* Routes, addresses or devices have changed: links that rest are tried now, not after error_backoff.
+/* Routes, addresses or devices have changed: links that rest are tried now, not after
+ * error_backoff.
  */
 void uplinks_try_again(struct uplinks *uplinks, uint64_t now_ns);
 

@@ -9,7 +9,8 @@
 
 #include "control/netif.h"
 
-/* Any address where the configuration names none or that of IPv6, which stands for both families. */
+/* Any address where the configuration names none or that of IPv6, which stands for both families.
+ */
 static struct endpoint address_in(int family, const struct endpoint *bind)
 {
 	struct endpoint any = {.sa.sa_family = (sa_family_t)family};

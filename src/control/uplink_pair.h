@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* uplink_pair.h - the sockets of one of our links in one family: bound, tied to a device, tied anew.
+/* uplink_pair.h - the sockets of one of our links in one family: bound, tied to a device, tied
+ * anew.
  *
- * The two sockets themselves are the data plane's (dataplane/link.h). Here is what control knows beside
- * them: how they stand and since when, and how to open them again so that the port stays what people
- * and firewalls know. When that is to be done, and who is told, is decided in uplink.h.
+ * The two sockets themselves are the data plane's (dataplane/link.h). Here is what control knows
+ * beside them: how they stand and since when, and how to open them again so that the port stays
+ * what people and firewalls know. When that is to be done, and who is told, is decided in uplink.h.
  *
  * All functions: control thread. They ask and change the system, and neither log nor wait.
  */
@@ -39,8 +40,8 @@ struct uplink_pair {
 	struct deadline deadline; /* when to try again */
 };
 
-/* For the sockets @link, which are not open, of a link with @line. A line bound to no address, or in
- * the other family, is bound to any address here, on the same port.
+/* For the sockets @link, which are not open, of a link with @line. A line bound to no address, or
+ * in the other family, is bound to any address here, on the same port.
  */
 void uplink_pair_init(struct uplink_pair *pair, struct link *link, int family,
                       const struct line *line, bool has_offloads);
@@ -51,13 +52,13 @@ void uplink_pair_set_state(struct uplink_pair *pair, enum uplink_state state, co
 /* Finds the device that stands for its line now. -ENODEV when that does not work. */
 int uplink_pair_find_device(struct uplink_pair *pair);
 
-/* Opens both sockets, on the configured port or else on @wanted_port (0: none) if it is free, else on
- * one of the system's choice. Returns 0 or a negative errno, as link_open().
+/* Opens both sockets, on the configured port or else on @wanted_port (0: none) if it is free, else
+ * on one of the system's choice. Returns 0 or a negative errno, as link_open().
  */
 int uplink_pair_open(struct uplink_pair *pair, uint16_t wanted_port);
 
-/* Whether the address of the open sockets is still ours: 0, or the errno of binding another socket to
- * it.
+/* Whether the address of the open sockets is still ours: 0, or the errno of binding another socket
+ * to it.
  */
 int uplink_pair_check_address(const struct uplink_pair *pair);
 

@@ -8,8 +8,8 @@
  *   initiator    sent by us             -                      bonded at HELLO; plain after 3 s
  *
  * So a plain peer never gets a frame. A peer that was bonded in the session before is trusted to be
- * bonded still until the verdict is due: data goes on without a pause at each new session. The boot id
- * tells one life of the peer from another.
+ * bonded still until the verdict is due: data goes on without a pause at each new session. The boot
+ * id tells one life of the peer from another.
  *
  * Time as argument. One thread (control).
  */
@@ -40,9 +40,9 @@ struct verdict {
 /* Nothing is known and nothing due. */
 void verdict_init(struct verdict *v);
 
-/* A session began. True when the peer may be a vtrunkd, so that one has to wait for the verdict, three
- * intervals of probes, at least 3 s; whoever speaks first has a HELLO due. False: it is plain, which
- * verdict_stock() has to be told.
+/* A session began. True when the peer may be a vtrunkd, so that one has to wait for the verdict,
+ * three intervals of probes, at least 3 s; whoever speaks first has a HELLO due. False: it is
+ * plain, which verdict_stock() has to be told.
  */
 bool verdict_session_began(struct verdict *v, bool is_initiator, bool has_crossed,
                            uint64_t probe_interval_ns, uint64_t now_ns);

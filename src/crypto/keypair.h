@@ -72,8 +72,8 @@ struct keypair *keypair_create(bool is_initiator, uint32_t local_index, uint32_t
 
 /* The peer may be vtrunkd: lanes above 0 are looked at, and lanes 0 and 1 reach back by
  * REPLAY_BITS_BONDED from the first packet on, whether bonding is agreed under this keypair or not:
- * where handshakes cross, the peer may send under one that we never use. Before it is published; 0 or
- * -ENOMEM. Thread: control.
+ * where handshakes cross, the peer may send under one that we never use. Before it is published; 0
+ * or -ENOMEM. Thread: control.
  */
 int keypair_accept_lanes(struct keypair *kp);
 
@@ -102,8 +102,8 @@ static inline bool keypair_can_receive(const struct keypair *kp, uint64_t now_ns
 	return now_ns < kp->born_ns + REJECT_AFTER_TIME;
 }
 
-/* Packets under the keypair before may come this much later than the first under the newer one: a round
- * trip until the responder may use it, a lost confirmation, links of unequal delay.
+/* Packets under the keypair before may come this much later than the first under the newer one: a
+ * round trip until the responder may use it, a lost confirmation, links of unequal delay.
  */
 #define KEYPAIR_OVERLAP_NS REKEY_TIMEOUT
 
@@ -113,10 +113,11 @@ static inline void keypair_supersede(struct keypair *kp, uint64_t now_ns)
 	atomic_store_explicit(&kp->superseded_ns, now_ns, memory_order_relaxed);
 }
 
-/* Whether what comes under it at @now_ns tells that the peer is alive and has the session we have. Not when
- * a newer one has been in use for longer than KEYPAIR_OVERLAP_NS: who still sends under the old one then is
- * another host with the same key, whose place was taken, and which must find out. Its data is accepted all
- * the same, as in plain WireGuard. Relaxed: a moment more or less does not matter.
+/* Whether what comes under it at @now_ns tells that the peer is alive and has the session we have.
+ * Not when a newer one has been in use for longer than KEYPAIR_OVERLAP_NS: who still sends under
+ * the old one then is another host with the same key, whose place was taken, and which must find
+ * out. Its data is accepted all the same, as in plain WireGuard. Relaxed: a moment more or less
+ * does not matter.
  */
 static inline bool keypair_is_fresh(const struct keypair *kp, uint64_t now_ns)
 {
@@ -125,9 +126,9 @@ static inline bool keypair_is_fresh(const struct keypair *kp, uint64_t now_ns)
 	return !since_ns || now_ns < since_ns + KEYPAIR_OVERLAP_NS;
 }
 
-/* Takes @n counters of @lane; returns the first, with the lane in it, or UINT64_MAX when the lane is
- * used up. Only uniqueness matters, so relaxed is enough; a counter never sent is a gap the receiver
- * allows, one sent twice would break the AEAD.
+/* Takes @n counters of @lane; returns the first, with the lane in it, or UINT64_MAX when the lane
+ * is used up. Only uniqueness matters, so relaxed is enough; a counter never sent is a gap the
+ * receiver allows, one sent twice would break the AEAD.
  */
 static inline uint64_t keypair_reserve(struct keypair *kp, unsigned lane, unsigned n)
 {

@@ -4,8 +4,8 @@
  * first addresses, array of owners beside it. A lookup is a binary search without branches to
  * mispredict: no step for 0.0.0.0/0 alone, 8 for 100 prefixes, 18 for 130,000.
  *
- * Building sorts the prefixes by first address, outer before inner, and sweeps over them with a stack
- * of those that are open. Both families share it: an IPv4 address is the top 32 of 128 bits.
+ * Building sorts the prefixes by first address, outer before inner, and sweeps over them with a
+ * stack of those that are open. Both families share it: an IPv4 address is the top 32 of 128 bits.
  */
 #include "dataplane/allowedips.h"
 
@@ -52,8 +52,8 @@ struct sweep {
 	unsigned depth;
 };
 
-/* Compilers make one comparison with borrow of the wide type, at 100 prefixes a third of the time of
- * the pair by pair form, which 32-bit machines are left with.
+/* Compilers make one comparison with borrow of the wide type, at 100 prefixes a third of the time
+ * of the pair by pair form, which 32-bit machines are left with.
  */
 static inline bool addr128_le(struct addr128 a, struct addr128 b)
 {

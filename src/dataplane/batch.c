@@ -53,9 +53,9 @@ int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uin
 	return 0;
 }
 
-/* Puts what came back since the last time before the idle ones, the newest first: it is still warm in
- * the cache, and a pool touches no more memory than it ever had in flight. Only the owner pops, so
- * pop_all needs no lock.
+/* Puts what came back since the last time before the idle ones, the newest first: it is still warm
+ * in the cache, and a pool touches no more memory than it ever had in flight. Only the owner pops,
+ * so pop_all needs no lock.
  */
 static void take_returned(struct batch_pool *pool)
 {

@@ -3,17 +3,17 @@
  *
  * A batch is the unit of everything: one queue node, one wake-up, one reservation of counters, one
  * crypto call, one system call. It belongs to one peer, one keypair and one direction, on send also
- * to one path, or to several that all carry it. It owns a fixed buffer; its segments are datagrams in
- * that buffer, each with room for the transport header before the payload and for padding and tag
- * behind it, so that sealing and opening need no copy. On receive a whole GRO train lies in the
+ * to one path, or to several that all carry it. It owns a fixed buffer; its segments are datagrams
+ * in that buffer, each with room for the transport header before the payload and for padding and
+ * tag behind it, so that sealing and opening need no copy. On receive a whole GRO train lies in the
  * buffer as it came, datagram behind datagram.
  *
  *      offset            offset + 16                                offset + 16 + len
  *      | transport header | payload: IP packet or frames             | padding, tag |
  *
  * Ownership moves with the pointer: whoever was handed a batch passes it on or gives it back with
- * batch_free(). Nobody else touches it meanwhile, so its members need no locks. Only what is sealed and
- * leaves on several paths is read by each of them, and freed by the last.
+ * batch_free(). Nobody else touches it meanwhile, so its members need no locks. Only what is sealed
+ * and leaves on several paths is read by each of them, and freed by the last.
  */
 #ifndef DATAPLANE_BATCH_H
 #define DATAPLANE_BATCH_H
@@ -110,8 +110,9 @@ struct batch_pool {
 	_Atomic uint32_t is_waiting;                        /* [A] futex: the owner sleeps */
 };
 
-/* @count batches of @bytes each, rounded up to CACHE_LINE; @slot_bytes, at most as many, is the longest
- * datagram to be stored. Memory is mapped now and touched when first used. Returns 0 or -ENOMEM.
+/* @count batches of @bytes each, rounded up to CACHE_LINE; @slot_bytes, at most as many, is the
+ * longest datagram to be stored. Memory is mapped now and touched when first used. Returns 0 or
+ * -ENOMEM.
  */
 int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes);
 
@@ -131,15 +132,16 @@ struct batch *batch_get(struct batch_pool *pool);
  */
 struct batch *batch_get_wait(struct batch_pool *pool);
 
-/* Sleeps until batch_get() would succeed, for @timeout_ms at most; false when it would not. The pool's owner,
- * which goes offline for RCU meanwhile.
+/* Sleeps until batch_get() would succeed, for @timeout_ms at most; false when it would not. The
+ * pool's owner, which goes offline for RCU meanwhile.
  */
 bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms);
 
 /* Sleeps until all have come home, for @timeout_ms at most; false when some have not. As above. */
 bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
 
-/* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread. */
+/* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread.
+ */
 void batch_free(struct batch *b);
 
 /* Whether batch_get() would succeed. The pool's owner. */

@@ -135,7 +135,8 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
 }
 
-/* The first authentic packet under a keypair we made as responder proves that the initiator has it. */
+/* The first authentic packet under a keypair we made as responder proves that the initiator has it.
+ */
 static void confirm(struct dp_peer *peer, struct keypair *kp)
 {
 	if (kp->is_initiator || atomic_load_explicit(&kp->is_confirmed, memory_order_relaxed))
@@ -196,7 +197,8 @@ uint64_t deliver_batch(struct dp_thread *self, struct batch *b)
 	                     .path_id = PATH_NONE};
 	uint64_t due_ns = NEVER_NS;
 
-	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher. */
+	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher.
+	 */
 	self->tun_fd = self->tun->fd[dp_peer_queue(b->peer)];
 	if (b->kind == BATCH_OPEN)
 		deliver_segments(self, &d);

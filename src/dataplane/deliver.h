@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* deliver.h - from authentic payloads to the TUN device, in order of arrival.
  *
- * Runs in the emitting role of the peer's `arriving` sequencer: one thread at a time per peer, so the
- * replay windows and the path's receive counts need no lock.
+ * Runs in the emitting role of the peer's `arriving` sequencer: one thread at a time per peer, so
+ * the replay windows and the path's receive counts need no lock.
  */
 #ifndef DATAPLANE_DELIVER_H
 #define DATAPLANE_DELIVER_H
@@ -12,8 +12,8 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Delivers what is open in @b, or looks again at what waits for its turn (BATCH_FLUSH), and frees @b.
- * Returns when that is to be looked at again though nothing comes; NEVER_NS: nothing waits. RCU
+/* Delivers what is open in @b, or looks again at what waits for its turn (BATCH_FLUSH), and frees
+ * @b. Returns when that is to be looked at again though nothing comes; NEVER_NS: nothing waits. RCU
  * online.
  */
 uint64_t deliver_batch(struct dp_thread *self, struct batch *b);

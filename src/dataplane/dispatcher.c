@@ -91,8 +91,8 @@ static void copy_packet(const struct source *from, uint8_t *dst)
 		staging_copy_first(from->staged, dst);
 }
 
-/* True when the packet is on its way; false when the peer cannot send at this moment. A full batch ends
- * the round.
+/* True when the packet is on its way; false when the peer cannot send at this moment. A full batch
+ * ends the round.
  */
 static bool add_to_round(struct dispatcher *d, struct outbound *out, const struct source *from)
 {
@@ -126,8 +126,8 @@ static bool takes_quiet_links(const struct dispatcher *d)
 }
 
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
- * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline for
- * RCU, so what the round holds goes first.
+ * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline
+ * for RCU, so what the round holds goes first.
  */
 static void wait_for_memory(struct dispatcher *d)
 {
@@ -168,8 +168,8 @@ static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, un
 	return peer;
 }
 
-/* Cuts a super-packet to @peer and dispatches what comes out. A wait for memory is offline for RCU: the
- * peer must outlast it.
+/* Cuts a super-packet to @peer and dispatches what comes out. A wait for memory is offline for RCU:
+ * the peer must outlast it.
  */
 static void dispatch_all(struct dispatcher *d, struct dp_peer *peer, struct super_packet *cut,
                          unsigned packets)
@@ -207,7 +207,8 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		dp_drop(&d->self, DROP_INNER_MALFORMED, 1);
 		return;
 	}
-	/* The device's MTU may have been raised since the slots were cut. The first is the longest. */
+	/* The device's MTU may have been raised since the slots were cut. The first is the longest.
+	 */
 	if (super_packet_next_len(&cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->slot_bytes) {
 		dp_drop(&d->self, DROP_TOO_BIG, packets);
 		return;
@@ -221,8 +222,8 @@ static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		dispatch_all(d, peer, &cut, packets);
 }
 
-/* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind. With
- * a batch at hand one packet at least can go, unless the peer cannot send.
+/* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind.
+ * With a batch at hand one packet at least can go, unless the peer cannot send.
  */
 static void release_kicked(struct dispatcher *d, struct outbound *out)
 {
@@ -259,15 +260,16 @@ static void take_kicks(struct dispatcher *d)
 	}
 }
 
-/* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues. */
+/* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues.
+ */
 static bool is_gone(int error)
 {
 	return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
 }
 
 /* Whatever else a read fails with costs a packet at most, and may be over the next time. Until one
- * does not fail there is a rest before each, or a device that says "readable" and fails would keep a
- * processor busy.
+ * does not fail there is a rest before each, or a device that says "readable" and fails would keep
+ * a processor busy.
  */
 static void note_read_error(struct dispatcher *d, int error)
 {
@@ -284,8 +286,8 @@ static void note_read_error(struct dispatcher *d, int error)
 	mailbox_tun_read_failed(d->self.mailbox, error);
 }
 
-/* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at the end,
- * with *@header all zero when the device gives none.
+/* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at
+ * the end, with *@header all zero when the device gives none.
  */
 static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
 {
@@ -300,9 +302,9 @@ static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
 	return 0;
 }
 
-/* Reads packets until the device has no more, or the round is full, or memory is short. True: there may
- * be more. All reads count, so that a device that never runs dry cannot keep us from the clock, from
- * kicks and from being quiescent.
+/* Reads packets until the device has no more, or the round is full, or memory is short. True: there
+ * may be more. All reads count, so that a device that never runs dry cannot keep us from the clock,
+ * from kicks and from being quiescent.
  */
 static bool read_round(struct dispatcher *d)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* dispatcher.h - the TUN reader: from IP packets to numbered batches, one per peer and path.
  *
- * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS reads, or one long
- * super-packet), cuts it into packets, puts each into the open batch of the path picked for it, then
- * numbers the packets of each peer with one reservation and submits the batches. So a batch waits no
- * longer than its round, and an idle daemon handles a lone packet at once. Packets without a session or
- * path are staged until control kicks us.
+ * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS reads, or one
+ * long super-packet), cuts it into packets, puts each into the open batch of the path picked for
+ * it, then numbers the packets of each peer with one reservation and submits the batches. So a
+ * batch waits no longer than its round, and an idle daemon handles a lone packet at once. Packets
+ * without a session or path are staged until control kicks us.
  *
- * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it knows
- * of a peer for itself (struct outbound). They share the counters of the keypair and the order of leaving
- * on a path.
+ * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it
+ * knows of a peer for itself (struct outbound). They share the counters of the keypair and the
+ * order of leaving on a path.
  */
 #ifndef DATAPLANE_DISPATCHER_H
 #define DATAPLANE_DISPATCHER_H
@@ -51,10 +51,13 @@ struct dispatcher {
 	struct __cds_wfcq_head kick_head;                    /* [T] */
 };
 
-/* Makes what it needs beside self; the members set from outside are. Returns 0 or a negative errno. */
+/* Makes what it needs beside self; the members set from outside are. Returns 0 or a negative errno.
+ */
 int dispatcher_init(struct dispatcher *d);
 
-/* After its thread ended and staging_clear(). Also for one that was never initialised but has @kick_fd -1. */
+/* After its thread ended and staging_clear(). Also for one that was never initialised but has
+ * @kick_fd -1.
+ */
 void dispatcher_fini(struct dispatcher *d);
 
 /* Tells it that what it stages for @out may go, or is to be given up. Control. */

@@ -22,8 +22,8 @@ struct route;
 int engine_handshake_fd(const struct engine *engine);
 void engine_handshakes_begin(struct engine *engine);
 
-/* The next handshake message that came among data (segment 0, header included, and its route), or NULL.
- * The caller frees it. Left where they are, they cost nobody else his place.
+/* The next handshake message that came among data (segment 0, header included, and its route), or
+ * NULL. The caller frees it. Left where they are, they cost nobody else his place.
  */
 struct batch *engine_take_handshake(struct engine *engine);
 

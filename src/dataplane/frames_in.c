@@ -16,11 +16,13 @@
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
 
-/* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the two. */
+/* A round trip beyond is none: the peer's clock is coarse, and its hold time was the longer of the
+ * two.
+ */
 #define RTT_US_MAX (60u * 1000 * 1000)
 
-/* Answers to probes: twice what PATHS_MAX paths of a busy peer ask for, and at once what they ask for in a
- * second, as after a pause of this process.
+/* Answers to probes: twice what PATHS_MAX paths of a busy peer ask for, and at once what they ask
+ * for in a second, as after a pause of this process.
  */
 #define ECHO_NS      (NS_PER_S / 320)
 #define ECHOES_BURST 160u
@@ -86,8 +88,8 @@ static void want_answer(struct dp_thread *self, const struct frames_origin *from
 		*newest = (struct probe_in){(const void *)frame->body, counter, from->heard};
 }
 
-/* Of several addresses of ours the peer speaks to another one than we answer from. Where the system chooses,
- * it goes on to: an address that was forgotten must not come back by a late probe.
+/* Of several addresses of ours the peer speaks to another one than we answer from. Where the system
+ * chooses, it goes on to: an address that was forgotten must not come back by a late probe.
  */
 static bool is_spoken_to_elsewhere(const struct frames_origin *from)
 {
@@ -147,8 +149,8 @@ void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
 	(FRAME_BIT(FRAME_HELLO) | FRAME_BIT(FRAME_HELLO_ACK) | FRAME_BIT(FRAME_PATH_CHALLENGE) | \
 	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_GOODBYE))
 
-/* Checks a payload of frames as a whole: false, counted, when one of them is bad. @ret_types gets a bit
- * for each type known that is in it.
+/* Checks a payload of frames as a whole: false, counted, when one of them is bad. @ret_types gets a
+ * bit for each type known that is in it.
  */
 static bool check_frames(struct dp_thread *self, const uint8_t *payload, size_t len,
                          uint32_t *ret_types)
@@ -224,8 +226,8 @@ static void take_signs(struct dp_thread *self, const struct frames_origin *from,
 	mailbox_tell(from->b->peer, PEER_EVENT_SIGNS);
 }
 
-/* All answers to a datagram together are no longer than it: nobody gets more sent to an address, be it his
- * own or a forged one, than he sends himself.
+/* All answers to a datagram together are no longer than it: nobody gets more sent to an address, be
+ * it his own or a forged one, than he sends himself.
  */
 void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
                     const uint8_t *payload, size_t len, uint64_t counter,

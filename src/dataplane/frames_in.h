@@ -47,8 +47,8 @@ void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
 void frames_in_answer(struct dp_thread *self, const struct batch *b, unsigned path_id,
                       const struct probe_in *newest);
 
-/* Passes @len bytes of frames (none: merely the origin) on to control, with the datagram's @counter and what
- * answers to it may weigh together. Dropped and counted when there is no room.
+/* Passes @len bytes of frames (none: merely the origin) on to control, with the datagram's @counter
+ * and what answers to it may weigh together. Dropped and counted when there is no room.
  */
 void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
                        const uint8_t *frames, size_t len, uint64_t counter, unsigned answer_bytes);

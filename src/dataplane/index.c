@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Indices are drawn by us from all 32 bits, so they are their own hash: nobody outside chooses which
- * bucket a keypair lands in.
+/* Indices are drawn by us from all 32 bits, so they are their own hash: nobody outside chooses
+ * which bucket a keypair lands in.
  *
- * The table has a fixed number of buckets. liburcu's automatic growth would start a thread of its own
- * for a bound we know beforehand: a peer has at most previous, current and next.
+ * The table has a fixed number of buckets. liburcu's automatic growth would start a thread of its
+ * own for a bound we know beforehand: a peer has at most previous, current and next.
  */
 #include "dataplane/index.h"
 

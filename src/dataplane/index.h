@@ -4,17 +4,17 @@
  * Every message to us but an initiation names one of our indices. There are two tables, because two
  * threads ask different questions. Transport data looks for a keypair, in a hash table of liburcu
  * whose nodes sit in the keypairs themselves: one pointer less per batch than with entries between.
- * A response or a cookie reply looks for the handshake that reserved the index; only control knows whose
- * those are, others whether there is one. An index is random and never twice in a table, and in both only
- * for the moment in which the reservation becomes a keypair.
+ * A response or a cookie reply looks for the handshake that reserved the index; only control knows
+ * whose those are, others whether there is one. An index is random and never twice in a table, and
+ * in both only for the moment in which the reservation becomes a keypair.
  *
  *   index_reserve()                 index_insert()              index_remove()
  *   drawn ----------> reserved -------------------> keypair ----------------> free
  *                        |  index_release()                                    ^
  *                        +-----------------------------------------------------+
  *
- * All functions but index_lookup() and index_use() belong to the control thread, registered with RCU and
- * online.
+ * All functions but index_lookup() and index_use() belong to the control thread, registered with
+ * RCU and online.
  */
 #ifndef DATAPLANE_INDEX_H
 #define DATAPLANE_INDEX_H
@@ -33,8 +33,8 @@ struct index_table *index_create(unsigned peers);
 /* Puts all keypairs and forgets all reservations. After every reader has ended. NULL is allowed. */
 void index_destroy(struct index_table *table);
 
-/* Draws a random index that nobody uses and keeps it for @handshake_owner, which is not NULL and only
- * handed back. Returns 0 or -ENOMEM.
+/* Draws a random index that nobody uses and keeps it for @handshake_owner, which is not NULL and
+ * only handed back. Returns 0 or -ENOMEM.
  */
 int index_reserve(struct index_table *table, void *handshake_owner, uint32_t *ret_index);
 
@@ -55,8 +55,8 @@ int index_insert(struct index_table *table, struct keypair *kp);
  */
 bool index_remove(struct index_table *table, struct keypair *kp);
 
-/* The keypair of @index, valid until the caller's next quiescent state unless keypair_get() succeeds;
- * or NULL. Any registered RCU thread, online.
+/* The keypair of @index, valid until the caller's next quiescent state unless keypair_get()
+ * succeeds; or NULL. Any registered RCU thread, online.
  */
 struct keypair *index_lookup(struct index_table *table, uint32_t index);
 

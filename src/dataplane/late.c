@@ -34,8 +34,8 @@ static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uin
 	}
 }
 
-/* Frames have a lane for each path, in whose order they leave: they are numbered then. In the lanes of
- * data a number is taken with the place in the order, before.
+/* Frames have a lane for each path, in whose order they leave: they are numbered then. In the lanes
+ * of data a number is taken with the place in the order, before.
  */
 static bool is_numbered_at_last(unsigned lane)
 {

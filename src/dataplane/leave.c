@@ -35,7 +35,8 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 	}
 }
 
-/* The last path that carries it sends it home. Acquire and release: all have done with it before. */
+/* The last path that carries it sends it home. Acquire and release: all have done with it before.
+ */
 static void let_go(struct batch *b)
 {
 	bool is_alone = (b->path_mask & (b->path_mask - 1)) == 0;

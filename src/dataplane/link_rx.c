@@ -21,8 +21,8 @@
 #include "dataplane/quiet_links.h"
 #include "dataplane/work.h"
 
-/* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more than the
- * caches hold. Not tuned yet.
+/* Messages taken at once: of lone datagrams many, to be worth the system call, of trains no more
+ * than the caches hold. Not tuned yet.
  */
 #define MESSAGES_MAX   BATCH_MAX
 #define TRAINS_AT_ONCE 4u
@@ -101,7 +101,8 @@ static uint32_t receiver_index(const uint8_t *datagram)
 /* More than honest peers make: beyond, datagrams are dropped as for lack of memory. */
 #define GROUPS_MAX (2 * MESSAGES_MAX)
 
-/* The groups of one reception, in order: the newest of a keypair and origin takes what comes next. */
+/* The groups of one reception, in order: the newest of a keypair and origin takes what comes next.
+ */
 struct grouping {
 	struct batch *batch[GROUPS_MAX];
 	unsigned len;
@@ -167,8 +168,8 @@ static bool has_room(const struct batch *b, unsigned len)
 	return b->len < BATCH_MAX && b->home->bytes - b->used >= len;
 }
 
-/* Takes up the datagram of @len bytes at @at: where it lies when @b is the batch of message @m, else
- * copied.
+/* Takes up the datagram of @len bytes at @at: where it lies when @b is the batch of message @m,
+ * else copied.
  */
 static void add_datagram(struct batch *b, const struct message *m, const uint8_t *at, unsigned len)
 {
@@ -199,8 +200,8 @@ static struct batch *group_for(struct dp_thread *self, struct grouping *groups, 
 	return add_group(self, groups, m, index);
 }
 
-/* The system steers a train by its first datagram: a handshake message that came in one behind data of
- * the same origin goes to control from here.
+/* The system steers a train by its first datagram: a handshake message that came in one behind data
+ * of the same origin goes to control from here.
  */
 static void take_other(struct dp_thread *self, const struct route *route, const uint8_t *datagram,
                        unsigned len)
@@ -233,8 +234,8 @@ static void sort_message(struct link *link, struct grouping *groups, struct mess
 	counter_add(&link->rx_bytes, m->is.len);
 }
 
-/* Sorts the datagrams of @n messages by keypair and origin, and passes the groups on. @more: there may be
- * more to receive. Returns whether a train was among them.
+/* Sorts the datagrams of @n messages by keypair and origin, and passes the groups on. @more: there
+ * may be more to receive. Returns whether a train was among them.
  */
 static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n, bool more)
 {

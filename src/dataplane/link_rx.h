@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* link_rx.h - reception on a link, mostly by its RX thread: datagrams in, batches of one keypair and one
- * origin out.
+/* link_rx.h - reception on a link, mostly by its RX thread: datagrams in, batches of one keypair
+ * and one origin out.
  *
- * A message of recvmmsg() is a datagram, or with UDP_GRO a train of datagrams of one length (the last
- * may be shorter) from one origin. Each message lands in a batch of its own, large enough for a train. A
- * train stays there; what is short is copied behind the messages before it that have the same receiver
- * index and origin, so that a reception of lone datagrams is one batch as well: a copy costs a fraction
- * of what opening costs, and of what a batch costs.
+ * A message of recvmmsg() is a datagram, or with UDP_GRO a train of datagrams of one length (the
+ * last may be shorter) from one origin. Each message lands in a batch of its own, large enough for
+ * a train. A train stays there; what is short is copied behind the messages before it that have the
+ * same receiver index and origin, so that a reception of lone datagrams is one batch as well: a
+ * copy costs a fraction of what opening costs, and of what a batch costs.
  */
 #ifndef DATAPLANE_LINK_RX_H
 #define DATAPLANE_LINK_RX_H

@@ -125,8 +125,8 @@ static unsigned train_max(const struct link *link, const struct train_limit *pat
 	return of_link < of_path ? of_link : of_path;
 }
 
-/* No trains on the link, or shorter ones on the path, after @error; false when the refusal is not about
- * trains.
+/* No trains on the link, or shorter ones on the path, after @error; false when the refusal is not
+ * about trains.
  */
 static bool give_up_train(struct link *link, struct train_limit *path, unsigned segments,
                           unsigned segment_len, int error)

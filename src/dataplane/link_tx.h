@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* link_tx.h - datagrams out. Consecutive segments of one length leave as a train: one message with UDP_SEGMENT,
- * which passes the system's layers once and is cut by the device or just before it. The last one of a
- * train may be shorter.
+/* link_tx.h - datagrams out. Consecutive segments of one length leave as a train: one message with
+ * UDP_SEGMENT, which passes the system's layers once and is cut by the device or just before it.
+ * The last one of a train may be shorter.
  *
- * A device that cannot checksum refuses a train with EIO; a way with a smaller MTU than the segments, which
- * single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was refused goes again one
- * by one, and the link or the path remembers how long the datagrams of a train may be (trains.h).
+ * A device that cannot checksum refuses a train with EIO; a way with a smaller MTU than the
+ * segments, which single datagrams would cross in fragments, with EINVAL or EMSGSIZE. What was
+ * refused goes again one by one, and the link or the path remembers how long the datagrams of a
+ * train may be (trains.h).
  */
 #ifndef DATAPLANE_LINK_TX_H
 #define DATAPLANE_LINK_TX_H
@@ -20,8 +21,8 @@ struct link_sent {
 };
 
 /* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
- * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of the
- * path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
+ * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of
+ * the path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
  */
 struct link_sent link_send(struct dp_thread *self, const struct route *route,
                            struct train_limit *trains, const struct batch *b);

@@ -18,7 +18,8 @@ struct load {
 /* Counts what was received at @now_ns. */
 void load_add(struct load *load, uint64_t datagrams, uint64_t now_ns);
 
-/* Little came for a whole span: the link may be quiet (quiet_links.h). RX thread, before it sleeps. */
+/* Little came for a whole span: the link may be quiet (quiet_links.h). RX thread, before it sleeps.
+ */
 bool load_is_low(struct load *load, uint64_t now_ns);
 
 /* More than can be done beside. The first dispatcher, after it received. */

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* outbound.h - a dispatcher's view of one peer: where its packets go in this round, and what waits.
  *
- * A round is what a dispatcher reads in one go. Each packet is put into the open batch of the path picked
- * for it; at the end of the round the packets of each peer are numbered with one reservation of counters, in
- * the order in which they came, and the batches enter the orders of leaving and are submitted. Several
- * dispatchers number side by side, each with what it keeps of a peer; the counters are the keypair's.
+ * A round is what a dispatcher reads in one go. Each packet is put into the open batch of the path
+ * picked for it; at the end of the round the packets of each peer are numbered with one reservation
+ * of counters, in the order in which they came, and the batches enter the orders of leaving and are
+ * submitted. Several dispatchers number side by side, each with what it keeps of a peer; the
+ * counters are the keypair's.
  *
  *   [I] set before it is published   [T] the dispatcher whose view it is; where nothing is said   [A] any
  *   thread, atomic
  *
- * All functions: the dispatcher, RCU online; a batch that is open keeps no reference, so a round ends before
- * the thread is quiescent.
+ * All functions: the dispatcher, RCU online; a batch that is open keeps no reference, so a round
+ * ends before the thread is quiescent.
  */
 #ifndef DATAPLANE_OUTBOUND_H
 #define DATAPLANE_OUTBOUND_H
@@ -54,8 +55,8 @@ struct round {
 	bool is_full;           /* a batch is, with the packet reserved last */
 };
 
-/* Where to write a packet of @len bytes, which round_commit() follows at once; it is sent with the round.
- * NULL when the peer cannot send at this moment: no session, no path, no memory.
+/* Where to write a packet of @len bytes, which round_commit() follows at once; it is sent with the
+ * round. NULL when the peer cannot send at this moment: no session, no path, no memory.
  */
 uint8_t *round_reserve(struct round *r, struct outbound *out, size_t len);
 

@@ -122,18 +122,18 @@ struct dp_peer_settings {
 /* One reference, the caller's. NULL without memory. See engine_create_peer(). */
 struct dp_peer *dp_peer_create(const struct dp_peer_settings *set);
 
-/* Another reference. NULL when the last one is gone already: then the peer must not be touched beyond
- * the RCU read side under which it was found. Needs that or a reference already held, with which it
- * cannot fail.
+/* Another reference. NULL when the last one is gone already: then the peer must not be touched
+ * beyond the RCU read side under which it was found. Needs that or a reference already held, with
+ * which it cannot fail.
  */
 struct dp_peer *dp_peer_get(struct dp_peer *peer);
 
 /* NULL is allowed. Freed after a grace period. Any registered RCU thread. */
 void dp_peer_put(struct dp_peer *peer);
 
-/* Taking numbers of a data lane and entering the order of leaving with them are one step between these
- * two, or what another thread numbers gets between and seems to be late on its path. For some hundred
- * nanoseconds; nothing in between may sleep. Any thread.
+/* Taking numbers of a data lane and entering the order of leaving with them are one step between
+ * these two, or what another thread numbers gets between and seems to be late on its path. For some
+ * hundred nanoseconds; nothing in between may sleep. Any thread.
  */
 void dp_peer_begin_numbering(struct dp_peer *peer);
 void dp_peer_end_numbering(struct dp_peer *peer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* publish.h - what control publishes for the threads of the data plane to read: peers, their keypair, path
- * table and path targets, the allowed IPs.
+/* publish.h - what control publishes for the threads of the data plane to read: peers, their
+ * keypair, path table and path targets, the allowed IPs.
  *
  * Each takes effect at once for whoever looks next; what it replaces is retired by RCU. Control.
  */

@@ -9,7 +9,8 @@
 #include "crypto/keypair.h"
 #include "sched/receiver.h"
 
-/* Memory beyond that of so many packets goes back to the system when it was not needed for a while. */
+/* Memory beyond that of so many packets goes back to the system when it was not needed for a while.
+ */
 #define KEPT_TICKETS 64u
 #define KEPT_NS      (10 * NS_PER_S)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* route.h - the way of a datagram: one of our links, and the addresses at both ends.
  *
- * A path of a peer leads along one route at a time; its number, 0 .. PATHS_MAX - 1, is what batches and
- * frames carry. A route is a plain value. The link lies in the engine and outlives every route.
+ * A path of a peer leads along one route at a time; its number, 0 .. PATHS_MAX - 1, is what batches
+ * and frames carry. A route is a plain value. The link lies in the engine and outlives every route.
  */
 #ifndef DATAPLANE_ROUTE_H
 #define DATAPLANE_ROUTE_H

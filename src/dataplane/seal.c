@@ -15,7 +15,8 @@ static size_t padded_len(size_t len, uint32_t mtu)
 	return padded > mtu && len <= mtu ? mtu : padded;
 }
 
-/* Header and padding of @seg, whose seg->len becomes the datagram's. What is left is the cipher's. */
+/* Header and padding of @seg, whose seg->len becomes the datagram's. What is left is the cipher's.
+ */
 static struct cipher_job begin_segment(const struct batch *b, struct segment *seg, uint64_t counter,
                                        uint32_t mtu)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* seal.h - from payloads to datagrams: transport header, padding, encryption (whitepaper 5.4.6).
  *
- * In place: the header goes before the payload, padding and tag behind it. Whoever gave the counters sees to
- * it that each is used once. Any thread of the data plane; the batch is its own, with a keypair.
+ * In place: the header goes before the payload, padding and tag behind it. Whoever gave the
+ * counters sees to it that each is used once. Any thread of the data plane; the batch is its own,
+ * with a keypair.
  */
 #ifndef DATAPLANE_SEAL_H
 #define DATAPLANE_SEAL_H
@@ -12,8 +13,8 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Every segment, its counter is b->first_counter + rank; seg->len becomes the datagram's. Padded to a
- * multiple of 16, but not past the MTU of the TUN device.
+/* Every segment, its counter is b->first_counter + rank; seg->len becomes the datagram's. Padded to
+ * a multiple of 16, but not past the MTU of the TUN device.
  */
 void seal_batch(struct dp_thread *self, struct batch *b);
 

@@ -63,9 +63,9 @@ static inline void dp_drop_batch(struct dp_thread *self, struct batch *b, enum d
 	batch_free(b);
 }
 
-/* Keeps @b, a late batch that has entered its path's order, until the present delivery is over: an answer
- * is not sent from within, or delivering and sending would call each other. One of each delivery. For who
- * delivers.
+/* Keeps @b, a late batch that has entered its path's order, until the present delivery is over: an
+ * answer is not sent from within, or delivering and sending would call each other. One of each
+ * delivery. For who delivers.
  */
 static inline void dp_follow(struct dp_thread *self, struct batch *b)
 {

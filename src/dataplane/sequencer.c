@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The count of finished batches doubles as the lock of the emitting role: who raises it from zero
- * has the role and goes on until it has seen every finish that was counted meanwhile. A batch that is
- * not at the head yet is left to the finisher of the head, whose count comes later.
+ * has the role and goes on until it has seen every finish that was counted meanwhile. A batch that
+ * is not at the head yet is left to the finisher of the head, whose count comes later.
  */
 #include "dataplane/sequencer.h"
 
@@ -26,8 +26,8 @@ static struct in_order *place_of(const struct sequencer *seq, struct cds_wfcq_no
 	return caa_container_of(node - seq->slot, struct in_order, node[0]);
 }
 
-/* The head, if the work on it is done. An entering that is half done hides the nodes behind it for a
- * moment; the one that enters has still to finish, and that finish looks again.
+/* The head, if the work on it is done. An entering that is half done hides the nodes behind it for
+ * a moment; the one that enters has still to finish, and that finish looks again.
  */
 static struct in_order *done_head(struct sequencer *seq)
 {
@@ -90,7 +90,8 @@ bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct in_o
 	return sequencer_finish_marked(seq, self, emit);
 }
 
-/* At least one finish is counted, or the role would have been given up; those above are seen later. */
+/* At least one finish is counted, or the role would have been given up; those above are seen later.
+ */
 bool sequencer_go_on(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit)
 {
 	return emit_all(seq, self, 1, emit);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* sequencer.h - batches leave in the order in which they entered, whoever finishes them first.
  *
- * What is in an order has its place in it embedded, a struct in_order. The thread that numbers batches
- * enters them; several workers may then work on them side by side.
- * A worker that finishes one marks it and, unless another thread is at it already, lets the finished
- * run at the head leave. So leaving is serial without a lock and without anybody waiting: it is the
- * one place per path (sending) and per peer (delivering) that needs no further synchronisation.
+ * What is in an order has its place in it embedded, a struct in_order. The thread that numbers
+ * batches enters them; several workers may then work on them side by side. A worker that finishes
+ * one marks it and, unless another thread is at it already, lets the finished run at the head
+ * leave. So leaving is serial without a lock and without anybody waiting: it is the one place per
+ * path (sending) and per peer (delivering) that needs no further synchronisation.
  *
  *                     | sequencer_enter | sequencer_finish, _go_on
  *   sequencer_enter   |      yes        |       yes
@@ -41,27 +41,29 @@ struct sequencer {
 	unsigned slot;                                    /* [I] */
 };
 
-/* A batch may be in the order of several sequencers at a time, each of another @slot below PATHS_MAX. */
+/* A batch may be in the order of several sequencers at a time, each of another @slot below
+ * PATHS_MAX.
+ */
 void sequencer_init(struct sequencer *seq, unsigned slot);
 
 /* Before the batch is handed to whoever works on it. */
 void sequencer_enter(struct sequencer *seq, struct in_order *at);
 
-/* Batches that are emitted in one turn. Under load there is always one more: a thread that has other duties
- * must not be kept. A turn is long enough to be worth a hand-over of the role.
+/* Batches that are emitted in one turn. Under load there is always one more: a thread that has
+ * other duties must not be kept. A turn is long enough to be worth a hand-over of the role.
  */
 #define SEQUENCER_TURN 16u
 
-/* The work on @at, which has entered, is done; it may be emitted and freed before this returns, here
- * or by another thread. False: the turn is over, more may wait, and the role is still the caller's, who
- * has to see to it that sequencer_go_on() is called, by whatever thread.
+/* The work on @at, which has entered, is done; it may be emitted and freed before this returns,
+ * here or by another thread. False: the turn is over, more may wait, and the role is still the
+ * caller's, who has to see to it that sequencer_go_on() is called, by whatever thread.
  */
 bool sequencer_finish(struct sequencer *seq, struct dp_thread *self, struct in_order *at,
                       sequencer_emit emit);
 
-/* The same where @at is in several orders: the work on it is done for all of them. From here on it may be
- * emitted, and freed when all have emitted it, by whoever has their roles; sequencer_finish_marked() of
- * each of them has to follow, and sees to it that somebody has.
+/* The same where @at is in several orders: the work on it is done for all of them. From here on it
+ * may be emitted, and freed when all have emitted it, by whoever has their roles;
+ * sequencer_finish_marked() of each of them has to follow, and sees to it that somebody has.
  */
 void sequencer_mark(struct in_order *at);
 bool sequencer_finish_marked(struct sequencer *seq, struct dp_thread *self, sequencer_emit emit);

@@ -107,9 +107,9 @@ static unsigned begin_gso(struct super_packet *s, const struct virtio_net_hdr *h
 	return (unsigned)((s->len - header_len + s->payload_max - 1) / s->payload_max);
 }
 
-/* A super-packet that is merely passed on, its checksums already verified, comes without the place of its
- * checksum: that then is where the protocols have it. False when it is not TCP or UDP right behind the IP
- * header.
+/* A super-packet that is merely passed on, its checksums already verified, comes without the place
+ * of its checksum: that then is where the protocols have it. False when it is not TCP or UDP right
+ * behind the IP header.
  */
 static bool find_checksum(struct virtio_net_hdr *header, const uint8_t *packet, size_t len)
 {

@@ -2,8 +2,8 @@
 /* trains.h - how long the datagrams of a train (UDP_SEGMENT) may be: on a link, on a path.
  *
  * A train is refused for want of a checksum offload, which is a matter of the device and so of the
- * link (EIO), or because its datagrams are longer than the MTU, which is a matter of where they go and
- * so of the path (EMSGSIZE, EINVAL). Single datagrams leave in fragments then. The data plane's
+ * link (EIO), or because its datagrams are longer than the MTU, which is a matter of where they go
+ * and so of the path (EMSGSIZE, EINVAL). Single datagrams leave in fragments then. The data plane's
  * threads lower a limit, control alone raises it again.
  */
 #ifndef DATAPLANE_TRAINS_H

@@ -54,8 +54,8 @@ static int open_queue(struct ifreq *ifr, short flags)
 	return fd;
 }
 
-/* The best that the kernel gives: everything, all but UDP, or nothing. A persistent device keeps what its
- * last user set, so nothing is asked for as well.
+/* The best that the kernel gives: everything, all but UDP, or nothing. A persistent device keeps
+ * what its last user set, so nothing is asked for as well.
  */
 static void ask_offloads(struct tun *tun)
 {
@@ -76,8 +76,8 @@ static void ask_offloads(struct tun *tun)
 		ioctl(tun->fd[0], TUNSETOFFLOAD, 0);
 }
 
-/* -EINVAL is also how a persistent device refuses flags other than those it was made with, and how an
- * old kernel refuses those it does not know: what was asked for goes first.
+/* -EINVAL is also how a persistent device refuses flags other than those it was made with, and how
+ * an old kernel refuses those it does not know: what was asked for goes first.
  */
 static int open_first(struct tun *tun, struct ifreq *ifr, const struct tun_settings *set)
 {

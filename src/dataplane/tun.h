@@ -4,9 +4,10 @@
  * Only the device itself. Addresses, MTU and routes are set over netlink by control, since they
  * belong to the interface and not to the file descriptor.
  *
- * With offloads a struct virtio_net_hdr stands before each packet, and a packet may be a super-packet
- * of up to 64 KB: what is read is cut by super_packet.h, what is written was joined by coalesce.h.
- * Kernels that lack a kind of offload (UDP came with Linux 6.2) are asked for the others.
+ * With offloads a struct virtio_net_hdr stands before each packet, and a packet may be a
+ * super-packet of up to 64 KB: what is read is cut by super_packet.h, what is written was joined by
+ * coalesce.h. Kernels that lack a kind of offload (UDP came with Linux 6.2) are asked for the
+ * others.
  */
 #ifndef DATAPLANE_TUN_H
 #define DATAPLANE_TUN_H
@@ -39,8 +40,8 @@ struct tun {
 };
 
 /* Creates an interface, or attaches to a persistent one of that name that nobody has open. The
- * descriptors are non-blocking and not inherited by programs. The interface goes when they are closed.
- * Needs CAP_NET_ADMIN.
+ * descriptors are non-blocking and not inherited by programs. The interface goes when they are
+ * closed. Needs CAP_NET_ADMIN.
  *
  * Returns 0 or a negative errno: -EPERM (no CAP_NET_ADMIN), -EACCES (the mode of /dev/net/tun),
  * -EBUSY (open elsewhere), -EINVAL (bad name, or another kind of interface has it), -ENAMETOOLONG,

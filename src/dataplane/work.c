@@ -35,9 +35,9 @@ static sequencer_emit emit_of(unsigned path_id)
 	return path_id == PATH_NONE ? deliver_next : leave_next;
 }
 
-/* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without memory
- * for that the role stays here. Each batch that is still to be emitted has a reference to the peer: with
- * none left there is nothing to do.
+/* Another turn of emitting for @peer: by a worker, for whom it is one batch among others. Without
+ * memory for that the role stays here. Each batch that is still to be emitted has a reference to
+ * the peer: with none left there is nothing to do.
  */
 static void pass_role_on(struct dp_thread *self, struct dp_peer *peer, unsigned path_id)
 {
@@ -65,8 +65,8 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 		pass_role_on(self, peer, path_id);
 }
 
-/* What follows leaves between two deliveries, not after all of a turn: so it never takes more of the
- * pool than one batch gives rise to, and that is one.
+/* What follows leaves between two deliveries, not after all of a turn: so it never takes more of
+ * the pool than one batch gives rise to, and that is one.
  */
 static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned slot)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* work.h - who works on a batch: the crypto workers, or whoever has it in hand.
  *
- * To work on a batch is to seal or open it, then to let what is next in order leave or be delivered. While
- * the worker that would get a batch sleeps, the thread that has it does the work itself (docs/threads.md,
- * "In place or handed over").
+ * To work on a batch is to seal or open it, then to let what is next in order leave or be
+ * delivered. While the worker that would get a batch sleeps, the thread that has it does the work
+ * itself (docs/threads.md, "In place or handed over").
  *
  *   [I] set before threads start   [C] control thread
  */
@@ -40,13 +40,13 @@ void work_submit(struct dp_thread *self, struct batch *b, bool more);
 /* Gives @b to a worker in any case. Any data-plane thread, and control. */
 void work_hand_over(struct dp_thread *self, struct batch *b);
 
-/* Seals, opens or sends, then lets the sequencer emit. What follows from a delivery (dp_follow()) leaves when
- * that delivery is over. Any data-plane thread.
+/* Seals, opens or sends, then lets the sequencer emit. What follows from a delivery (dp_follow())
+ * leaves when that delivery is over. Any data-plane thread.
  */
 void work_run(struct dp_thread *self, struct batch *b);
 
-/* Does what is still in the inboxes, when the workers have ended: one may have passed its role on to another
- * that had ended already.
+/* Does what is still in the inboxes, when the workers have ended: one may have passed its role on
+ * to another that had ended already.
  */
 void work_finish(struct work *work, struct dp_thread *self);
 

@@ -40,7 +40,8 @@ Test(budget, what_was_overdrawn_is_paid_back_first)
 	cr_expect(not(budget_has(&b, START + 10 * BUDGET_ROOM_NS - 1)));
 }
 
-/* Whatever a piece of work costs, and however late we wake: in the long run no more than the share. */
+/* Whatever a piece of work costs, and however late we wake: in the long run no more than the share.
+ */
 static void flood(uint64_t piece_ns, uint64_t late_ns)
 {
 	struct budget b = {0};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What news lead to, by the table of conductor.c; what single steps do is in the tests of their files. */
+/* What news lead to, by the table of conductor.c; what single steps do is in the tests of their
+ * files.
+ */
 #include <errno.h>
 
 #include "peer_case.h"

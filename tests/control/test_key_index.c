@@ -37,7 +37,8 @@ Test(key_index, nobody_is_found_in_an_empty_one)
 	cr_expect(eq(sz, by_key.count, 0));
 }
 
-/* Keys that differ in one byte, first or last, come and go at random; a list of who is there tells. */
+/* Keys that differ in one byte, first or last, come and go at random; a list of who is there tells.
+ */
 Test(key_index, those_that_are_there_are_found)
 {
 	struct test_random random = test_random_seeded("key_index");

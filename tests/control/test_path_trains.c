@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the data plane learnt of trains on a path: told once, tried again later, forgotten with the way. */
+/* What the data plane learnt of trains on a path: told once, tried again later, forgotten with the
+ * way.
+ */
 #include <errno.h>
 
 #include "peer_rig.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Probes, their answers and other frames of many peers at once: control without memory for them, and what a
- * peer's own frames may cause. The
- * engine is real; until a test starts it nobody takes what is handed over, so that memory runs out.
+/* Probes, their answers and other frames of many peers at once: control without memory for them,
+ * and what a peer's own frames may cause. The engine is real; until a test starts it nobody takes
+ * what is handed over, so that memory runs out.
  */
 #include "../dataplane/engine_rig.h"
 
@@ -260,8 +260,8 @@ Test(probes, paths_of_a_peer_and_peers_have_parts_of_the_interval_of_their_own)
 
 /* ---- what frames of a peer may cause ---- */
 
-/* A notice of frames of types @first and @second in turn, @count in all, in a datagram over path 0 or, without
- * path, from elsewhere.
+/* A notice of frames of types @first and @second in turn, @count in all, in a datagram over path 0
+ * or, without path, from elsewhere.
  */
 static void take_mixed(struct peer *p, enum frame_type first, enum frame_type second,
                        unsigned count, bool is_on_path, unsigned answer_bytes, uint64_t now_ns)

@@ -270,8 +270,8 @@ Test(keypair, a_wide_window_is_touched_only_when_counters_need_it)
 	cr_expect(lt(uint, 0, pages_touched(kp)));
 }
 
-/* From the narrow ring through the move to the wide one and far beyond, in both data lanes; a byte per
- * counter is the oracle.
+/* From the narrow ring through the move to the wide one and far beyond, in both data lanes; a byte
+ * per counter is the oracle.
  */
 Test(keypair, widening_takes_nothing_twice_and_loses_nothing)
 {
@@ -366,8 +366,8 @@ Test(keypair, references_of_several_threads_add_up)
 	cr_expect(eq(uint, reference_count(&kp->references), 1));
 }
 
-/* With lanes, moved to the wide windows or not, and put: what was allocated comes back. 64 rounds would
- * show as 2 MiB.
+/* With lanes, moved to the wide windows or not, and put: what was allocated comes back. 64 rounds
+ * would show as 2 MiB.
  */
 static void live_once(bool has_lanes, bool is_moved)
 {
