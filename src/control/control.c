@@ -166,6 +166,26 @@ static int choose_cipher(const struct desired *config, enum cipher_library *ret)
 	return r;
 }
 
+static void network_changed(void *arg, uint64_t now_ns)
+{
+	surroundings_place_again(arg, now_ns);
+}
+
+void control_make_effects(struct control *control)
+{
+	const struct real_parts parts = {.engine = control->engine,
+	                                 .deadlines = &control->loop.deadlines,
+	                                 .uplinks = &control->uplinks,
+	                                 .resolver = &control->resolver,
+	                                 .detours = &control->surroundings.detours,
+	                                 .has_new_targets = &control->has_new_targets,
+	                                 .network_changed = network_changed,
+	                                 .arg = control};
+
+	real_effects_init(&control->effects, &parts);
+	control->fx = &control->effects.fx;
+}
+
 static int create_engine(struct control *control, const struct desired *config, unsigned workers,
                          const struct tun *tun)
 {
@@ -183,9 +203,7 @@ static int create_engine(struct control *control, const struct desired *config, 
 	for (unsigned i = 0; i < set.workers; i++)
 		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
 	r = engine_create(&set, &control->engine);
-	real_effects_init(&control->effects, control->engine, &control->loop.deadlines,
-	                  control->uplinks.uplink);
-	control->fx = &control->effects.fx;
+	control_make_effects(control);
 	if (!r)
 		log_info("interface=%s: %u crypto worker%s with %s, %u TUN queue%s",
 		         control->interface, set.workers, set.workers == 1 ? "" : "s",

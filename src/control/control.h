@@ -68,6 +68,11 @@ struct control {
 int control_create(struct desired *config, unsigned workers, const struct tun *tun, int signal_fd,
                    struct control **ret);
 
+/* Makes the effects that peers have on the world. The engine is there. Also for those who make a
+ * control part by part, to try it.
+ */
+void control_make_effects(struct control *control);
+
 /* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next
  * one ends the process at once), then says goodbye to the peers. The calling thread is the control
  * thread. Returns 0, or -EIO when the TUN device was taken away or the system refuses to wait for

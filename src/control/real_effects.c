@@ -2,8 +2,9 @@
 #include "control/real_effects.h"
 
 #include "base/clock.h"
-#include "control/control.h"
-#include "control/peer_endpoints.h"
+#include "control/detour.h"
+#include "control/line.h"
+#include "control/resolve.h"
 #include "control/uplink.h"
 #include "crypto/aead.h"
 #include "dataplane/engine.h"
@@ -17,7 +18,7 @@ static struct real_effects *real(struct effects *fx)
 
 static struct engine *engine(struct effects *fx)
 {
-	return real(fx)->engine;
+	return real(fx)->of.engine;
 }
 
 /* ---- the wire ---- */
@@ -43,34 +44,30 @@ static bool await_memory(struct effects *fx, unsigned timeout_ms)
 
 static bool can_send(struct effects *fx, const struct link *link)
 {
-	return uplink_is_usable(&real(fx)->uplinks[link->id / LINK_FAMILIES], link);
-}
-
-static struct control *control(struct effects *fx)
-{
-	return caa_container_of(fx, struct control, effects.fx);
+	return uplink_is_usable(uplink_of(real(fx)->of.uplinks, link), link);
 }
 
 static void link_refused(struct effects *fx, const struct link *link, int error, uint64_t now_ns)
 {
-	uplink_refused(uplink_of(&control(fx)->uplinks, link), link, error, now_ns);
-	for (size_t i = 0; i < control(fx)->peer_count; i++)
-		peer_place_again(control(fx)->peers[i], now_ns);
+	const struct real_parts *of = &real(fx)->of;
+
+	uplink_refused(uplink_of(of->uplinks, link), link, error, now_ns);
+	of->network_changed(of->arg, now_ns);
 }
 
 static int resolve(struct effects *fx, uint64_t id, const char *host, uint16_t port)
 {
-	return resolve_request(control(fx)->resolver, id, host, port);
+	return resolve_request(*real(fx)->of.resolver, id, host, port);
 }
 
 static void keep_way(struct effects *fx, const struct endpoint *to, const struct line *line)
 {
-	detours_keep(&control(fx)->surroundings.detours, to, &line->bind, line->fwmark);
+	detours_keep(real(fx)->of.detours, to, &line->bind, line->fwmark);
 }
 
 static void targets_changed(struct effects *fx)
 {
-	control(fx)->has_new_targets = true;
+	*real(fx)->of.has_new_targets = true;
 }
 
 /* ---- the data plane ---- */
@@ -172,11 +169,10 @@ static void write_log(struct effects *fx, enum log_level level, const char *line
 static void wake_at(struct effects *fx, struct deadline *d, uint64_t at_ns)
 {
 	/* Cannot fail: room for every peer was reserved at the start. */
-	deadline_set(real(fx)->deadlines, d, at_ns);
+	deadline_set(real(fx)->of.deadlines, d, at_ns);
 }
 
-void real_effects_init(struct real_effects *real, struct engine *engine,
-                       struct deadline_heap *deadlines, const struct uplink *uplinks)
+void real_effects_init(struct real_effects *real, const struct real_parts *parts)
 {
 	*real = (struct real_effects){.fx = {.send_handshake = send_handshake,
 	                                     .send_payload = send_payload,
@@ -203,7 +199,5 @@ void real_effects_init(struct real_effects *real, struct engine *engine,
 	                                     .random = random_from_system,
 	                                     .log = write_log,
 	                                     .wake_at = wake_at},
-	                              .engine = engine,
-	                              .deadlines = deadlines,
-	                              .uplinks = uplinks};
+	                              .of = *parts};
 }

@@ -10,20 +10,32 @@
 #include "control/effects.h"
 
 struct deadline_heap;
+struct detours;
 struct engine;
-struct uplink;
+struct resolver;
+struct uplinks;
+
+/* What of the daemon they work with. All of it stays where it is. */
+struct real_parts {
+	struct engine *engine;
+	struct deadline_heap *deadlines;
+	struct uplinks *uplinks; /* whose pairs of sockets the engine's links are */
+	struct resolver *const
+		*resolver; /* which may come later, before there is a name to ask for */
+	struct detours *detours;
+	bool *has_new_targets; /* set when a path of somebody leads elsewhere */
+
+	/* A link does what it did not before: peers may have to look for other addresses. */
+	void (*network_changed)(void *arg, uint64_t now_ns);
+	void *arg;
+};
 
 struct real_effects {
 	struct effects fx;
-	struct engine *engine;
-	struct deadline_heap *deadlines;
-	const struct uplink *uplinks; /* whose pairs of sockets the engine's links are */
+	struct real_parts of;
 };
 
-/* What it is given must stay where it is, and so must @real: it is a member of struct control,
- * where links and peers are found that some effects are about.
- */
-void real_effects_init(struct real_effects *real, struct engine *engine,
-                       struct deadline_heap *deadlines, const struct uplink *uplinks);
+/* @real must stay where it is. */
+void real_effects_init(struct real_effects *real, const struct real_parts *parts);
 
 #endif

@@ -42,6 +42,12 @@ static void own_device_changed(struct control *control, const struct netif_event
 	             own_device_due_ns(&control->surroundings.own_device, now_ns));
 }
 
+void surroundings_place_again(struct control *control, uint64_t now_ns)
+{
+	for (size_t i = 0; i < control->peer_count; i++)
+		peer_place_again(control->peers[i], now_ns);
+}
+
 void surroundings_changed(struct control *control, const struct netif_event *event, uint64_t now_ns)
 {
 	struct surroundings *around = &control->surroundings;
@@ -49,8 +55,7 @@ void surroundings_changed(struct control *control, const struct netif_event *eve
 	if (event->kind == NETIF_RESYNC || !strcmp(event->name, control->interface))
 		own_device_changed(control, event, now_ns);
 	uplinks_netif_event(&control->uplinks, event, now_ns);
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_place_again(control->peers[i], now_ns);
+	surroundings_place_again(control, now_ns);
 	deadline_set(&control->loop.deadlines, &around->look_around,
 	             around->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
 }

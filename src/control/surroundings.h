@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* surroundings.h - what changes around the daemon: devices, addresses and routes of the system,
- * and where names lead.
+/* surroundings.h - what changes around the daemon: devices, addresses and routes of the system, and
+ * where names lead.
  *
  * Devices and addresses are passed to the links and endpoints at once, as the system tells them.
  * Then, at most once per second since a system with many routes changes them all the time, a look
@@ -55,5 +55,8 @@ void surroundings_answered(struct control *control, const struct resolve_answer 
  * come back to us. Once per second.
  */
 void surroundings_tell(struct control *control, uint64_t now_ns);
+
+/* Paths that are not answered look for an address that can be reached now. */
+void surroundings_place_again(struct control *control, uint64_t now_ns);
 
 #endif

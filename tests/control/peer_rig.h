@@ -146,9 +146,7 @@ static inline void rig_open(struct peer_rig *rig)
 	set.tun = (struct tun){.queues = 1, .fd = {rig->tun[0]}};
 	set.cipher = CIPHER_SODIUM;
 	cr_assert(eq(int, engine_create(&set, &rig->control.engine), 0));
-	real_effects_init(&rig->control.effects, rig->control.engine, &rig->control.loop.deadlines,
-	                  rig->control.uplinks.uplink);
-	rig->control.fx = &rig->control.effects.fx;
+	control_make_effects(&rig->control);
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);

@@ -86,9 +86,7 @@ static void make_engine(void)
 	set.tun = (struct tun){.queues = 1, .fd = {tun[0]}};
 	set.tun_cpu[0] = set.worker_cpu[0] = -1;
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
+	control_make_effects(&control);
 }
 
 /* With one link, and peer a, who is looked for at @far. */

@@ -92,9 +92,7 @@ static void start(void)
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
+	control_make_effects(&control);
 	control.identity = &identity;
 	control.peers = peers;
 	control.peer_count = 1;

@@ -27,8 +27,8 @@ static void setup(void)
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
+	control_make_effects(&control);
+	control.messages.fx = &control.effects.fx;
 	cr_assert(eq(int, gate_create(control.engine, &identity, &control.gate), 0));
 	strcpy(links[0].name, "dsl");
 	strcpy(links[1].name, "lte");

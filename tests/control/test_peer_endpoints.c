@@ -89,9 +89,7 @@ static void start(void)
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	now_ns = control.loop.now_ns;
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
+	control_make_effects(&control);
 	cr_assert(eq(int, resolve_create(&control.resolver), 0));
 	cr_assert(eq(int, deadline_reserve(&control.loop.deadlines, 16), 0));
 	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));

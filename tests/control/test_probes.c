@@ -71,9 +71,7 @@ static void setup(void)
 	rig_create_as(&end, set, 1, "127.0.0.1:0");
 	control = (struct control){
 		.engine = end.engine, .peers = peers, .peer_count = PEERS, .uplinks.count = 1};
-	real_effects_init(&control.effects, control.engine, &control.loop.deadlines,
-	                  control.uplinks.uplink);
-	control.fx = &control.effects.fx;
+	control_make_effects(&control);
 	control.uplinks.uplink[0] = (struct uplink){.name = "wan", .weight = 1};
 	control.uplinks.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplinks.uplink[0],
 	                                                 .link = engine_link(end.engine, 0),

@@ -96,9 +96,7 @@ static void tell(struct effects *fx, enum log_level level, const char *line)
 
 static void make_effects(struct control *control)
 {
-	real_effects_init(&control->effects, control->engine, &control->loop.deadlines,
-	                  control->uplinks.uplink);
-	control->fx = &control->effects.fx;
+	control_make_effects(control);
 	control->fx->send_handshake = send_handshake;
 	control->fx->wall_clock = wall_clock;
 	control->fx->log = tell;
