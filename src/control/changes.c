@@ -73,8 +73,11 @@ static void restart_walks(struct control *control)
 
 	if (walk_is_under_way(&control->sampling))
 		walk_begin(&control->sampling, control->peer_count, now_ns);
-	if (walk_is_under_way(&control->gathering.walk))
-		gather_restart(&control->gathering, now_ns);
+	if (walk_is_under_way(&control->gathering.walk)) {
+		const struct gather_from from = control_gather_from(control);
+
+		gather_restart(&control->gathering, &from, now_ns);
+	}
 }
 
 static int make_room(struct control *control, size_t count)

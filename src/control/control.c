@@ -56,13 +56,25 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 		surroundings_answered(control, &answer, now_ns);
 }
 
+struct gather_from control_gather_from(const struct control *control)
+{
+	return (struct gather_from){.engine = control->engine,
+	                            .uplinks = &control->uplinks,
+	                            .peers = control->peers,
+	                            .peer_count = control->peer_count,
+	                            .public_key = control->identity->public_key,
+	                            .interface = control->interface,
+	                            .started_ns = control->started_ns};
+}
+
 static void on_question(struct event_source *source, uint32_t events, uint64_t now_ns)
 {
 	struct control *control = caa_container_of(source, struct control, questions);
+	const struct gather_from from = control_gather_from(control);
 
 	(void)events;
 	front_take_question(control->front);
-	gather_begin(&control->gathering, now_ns);
+	gather_begin(&control->gathering, &from, now_ns);
 }
 
 static void on_gathered(void *arg, struct facts *facts)
@@ -359,7 +371,7 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 	memcpy(control->interface, tun->name, sizeof control->interface);
 	walk_init(&control->sampling, &control->loop.deadlines, &sampling, control,
 	          SAMPLES_PER_TURN);
-	gather_init(&control->gathering, control, on_gathered, control);
+	gather_init(&control->gathering, &control->loop.deadlines, on_gathered, control);
 	r = loop_init(&control->loop);
 	control->started_ns = control->loop.now_ns;
 	if (!r)

@@ -73,6 +73,9 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
  */
 void control_make_effects(struct control *control);
 
+/* Where the facts about it are, as things stand. */
+struct gather_from control_gather_from(const struct control *control);
+
 /* Runs until a signal that asks for the end arrives on the descriptor (of signals_open(); the next
  * one ends the process at once), then says goodbye to the peers. The calling thread is the control
  * thread. Returns 0, or -EIO when the TUN device was taken away or the system refuses to wait for

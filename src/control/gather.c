@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "control/control.h"
 #include "control/netif.h"
 #include "control/peer_session.h"
 #include "control/sharing.h"
@@ -263,19 +262,19 @@ static void gather_engine(struct facts *facts, const struct engine *engine)
 }
 
 /* All but the peers. */
-static bool gather_daemon(struct facts *facts, const struct control *control, uint64_t now_ns)
+static bool gather_daemon(struct facts *facts, const struct gather_from *from, uint64_t now_ns)
 {
 	facts->version = VTRUNKD_VERSION;
-	memcpy(facts->interface, control->interface, sizeof facts->interface);
+	snprintf(facts->interface, sizeof facts->interface, "%s", from->interface);
 	facts->pid = getpid();
-	facts->uptime_s = seconds_since(control->started_ns, now_ns);
-	facts->mtu = engine_settings(control->engine)->mtu;
-	memcpy(facts->public_key, control->identity->public_key, KEY_LEN);
-	gather_engine(facts, control->engine);
-	facts->tun.kernel_drops = tun_drops(control->interface);
+	facts->uptime_s = seconds_since(from->started_ns, now_ns);
+	facts->mtu = engine_settings(from->engine)->mtu;
+	memcpy(facts->public_key, from->public_key, KEY_LEN);
+	gather_engine(facts, from->engine);
+	facts->tun.kernel_drops = tun_drops(from->interface);
 	facts->log_lines_lost = log_lost();
-	for (unsigned i = 0; i < control->uplinks.count; i++) {
-		const struct uplink *uplink = &control->uplinks.uplink[i];
+	for (unsigned i = 0; i < from->uplinks->count; i++) {
+		const struct uplink *uplink = &from->uplinks->uplink[i];
 
 		if (uplink->is_used && !gather_link(facts, uplink, now_ns))
 			return false;
@@ -294,7 +293,7 @@ static void give_up(struct gathering *gathering)
 static unsigned step(void *arg, size_t i, uint64_t now_ns)
 {
 	struct gathering *gathering = arg;
-	const struct peer *peer = gathering->control->peers[i];
+	const struct peer *peer = gathering->from.peers[i];
 
 	if (!gathering->facts)
 		return 1; /* to the end, which says so */
@@ -315,30 +314,29 @@ static void done(void *arg, uint64_t now_ns)
 
 static const struct walk_calls calls = {.step = step, .done = done};
 
-void gather_init(struct gathering *gathering, struct control *control,
+void gather_init(struct gathering *gathering, struct deadline_heap *deadlines,
                  void (*done_fn)(void *arg, struct facts *facts), void *arg)
 {
-	*gathering = (struct gathering){.control = control, .done = done_fn, .arg = arg};
-	walk_init(&gathering->walk, &control->loop.deadlines, &calls, gathering, GATHER_COST_MAX);
+	*gathering = (struct gathering){.done = done_fn, .arg = arg};
+	walk_init(&gathering->walk, deadlines, &calls, gathering, GATHER_COST_MAX);
 }
 
-void gather_begin(struct gathering *gathering, uint64_t now_ns)
+void gather_begin(struct gathering *gathering, const struct gather_from *from, uint64_t now_ns)
 {
-	const struct control *control = gathering->control;
-
+	gathering->from = *from;
 	gathering->facts = facts_create();
-	if (gathering->facts && !gather_daemon(gathering->facts, control, now_ns))
+	if (gathering->facts && !gather_daemon(gathering->facts, from, now_ns))
 		give_up(gathering);
-	if (!gathering->facts || walk_begin(&gathering->walk, control->peer_count, now_ns)) {
+	if (!gathering->facts || walk_begin(&gathering->walk, from->peer_count, now_ns)) {
 		give_up(gathering);
 		gathering->done(gathering->arg, NULL);
 	}
 }
 
-void gather_restart(struct gathering *gathering, uint64_t now_ns)
+void gather_restart(struct gathering *gathering, const struct gather_from *from, uint64_t now_ns)
 {
 	gather_stop(gathering);
-	gather_begin(gathering, now_ns);
+	gather_begin(gathering, from, now_ns);
 }
 
 void gather_stop(struct gathering *gathering)

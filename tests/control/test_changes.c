@@ -99,7 +99,7 @@ static void setup(void)
 	control.running = NULL;
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	walk_init(&control.sampling, &control.loop.deadlines, &sampling, &control, 1);
-	gather_init(&control.gathering, &control, gathered, NULL);
+	gather_init(&control.gathering, &control.loop.deadlines, gathered, NULL);
 	make_engine();
 
 	char text[ENDPOINT_TEXT_LEN], endpoints[64];
@@ -244,7 +244,8 @@ Test(changes, walks_begin_anew_when_the_peers_are_others)
 	snprintf(peers, sizeof peers, "%s, %s", at_far, B);
 	cr_assert(eq(int, lead_to(DSL, peers), 0));
 	walk_begin(&control.sampling, control.peer_count, control.loop.now_ns);
-	gather_begin(&control.gathering, control.loop.now_ns);
+	const struct gather_from from = control_gather_from(&control);
+	gather_begin(&control.gathering, &from, control.loop.now_ns);
 	cr_assert(walk_is_under_way(&control.gathering.walk));
 	cr_assert(eq(int, lead_to(DSL, B), 0));
 	cr_expect(eq(sz, control.sampling.count, 1));

@@ -64,6 +64,13 @@ static unsigned turn_until_gathered(void)
 	return turns;
 }
 
+static void begin(void)
+{
+	const struct gather_from from = control_gather_from(&control);
+
+	gather_begin(&control.gathering, &from, NOW);
+}
+
 /* What is gathered and printed of it; the caller's reference. */
 static json_t *status_now(void)
 {
@@ -71,7 +78,7 @@ static json_t *status_now(void)
 	struct json_text text = {0};
 	json_error_t error;
 
-	gather_begin(&control.gathering, NOW);
+	begin();
 	turn_until_gathered();
 	cr_assert(ne(ptr, gathered, NULL));
 	status_begin(&printer, gathered);
@@ -106,7 +113,7 @@ static void start(void)
 	config.links = config_link;
 	config.link_count = 2;
 	control.loop.now_ns = NOW;
-	gather_init(&control.gathering, &control, on_gathered, &control);
+	gather_init(&control.gathering, &control.loop.deadlines, on_gathered, &control);
 	make_links(&control, &config);
 	strcpy(peer.name, "office");
 	memset(config_peer.public_key, 2, KEY_LEN);
@@ -489,7 +496,7 @@ Test(gather, without_memory_there_is_nothing)
 	for (; !gathered; tries++) {
 		allocations_left = tries;
 		answers = 0;
-		gather_begin(&control.gathering, NOW);
+		begin();
 		while (!answers)
 			deadline_run(&control.loop.deadlines, NOW + turn_ns++);
 		cr_assert(gathered || allocations_held == 0, "%ld held after %ld allocations",
@@ -529,7 +536,7 @@ static size_t peers_in(const struct facts *facts)
 Test(gather, a_turn_looks_at_few_peers)
 {
 	fill_many();
-	gather_begin(&control.gathering, NOW);
+	begin();
 	for (size_t seen = 0; seen < MANY - GATHER_COST_MAX; seen += GATHER_COST_MAX) {
 		cr_assert(eq(sz, peers_in(control.gathering.facts), seen));
 		cr_assert(eq(sz, deadline_run(&control.loop.deadlines, NOW + turn_ns++), 1));
@@ -545,7 +552,7 @@ Test(gather, long_list_of_prefixes_counts_as_many_peers)
 	config_peer.allowed_ips = calloc(config_peer.allowed_ip_count, sizeof(struct prefix));
 	fill_many();
 	control.peer_count = 20;
-	gather_begin(&control.gathering, NOW);
+	begin();
 	cr_assert(eq(uint, turn_until_gathered(), 20));
 	facts_free(gathered);
 	free(config_peer.allowed_ips);
@@ -554,7 +561,7 @@ Test(gather, long_list_of_prefixes_counts_as_many_peers)
 Test(gather, one_that_is_stopped_leaves_nothing)
 {
 	fill_many();
-	gather_begin(&control.gathering, NOW);
+	begin();
 	deadline_run(&control.loop.deadlines, NOW + turn_ns++);
 	gather_stop(&control.gathering);
 	cr_assert(eq(ptr, control.gathering.facts, NULL));
