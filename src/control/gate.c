@@ -21,7 +21,7 @@
 #include "control/strangers.h"
 #include "crypto/secret.h"
 #include "dataplane/engine.h"
-#include "dataplane/engine_handshakes.h"
+#include "dataplane/handshake_reader.h"
 
 /* Messages taken from one link before the others have their turn. So many in a row without finding
  * the socket empty mean load (whitepaper 5.3).

@@ -43,7 +43,7 @@ enum batch_kind {
 	BATCH_OPEN, /* datagrams that came in: opened by a worker, then delivered in order */
 	BATCH_TURN, /* empty: the role of emitting, for the path or, with PATH_NONE, for arrivals */
 	BATCH_FLUSH,     /* empty: makes packets that wait for their turn be looked at again */
-	BATCH_HANDSHAKE, /* for the control thread: a handshake message that came among data */
+	BATCH_HANDSHAKE, /* for the gate: a handshake message that came among data */
 	BATCH_NOTICE,    /* for the control thread: frames that came in, or an address that moved */
 };
 

@@ -95,7 +95,7 @@ struct batch *mailbox_take_notice(struct mailbox *box);
 int mailbox_take_tun_read_error(struct mailbox *box);
 bool mailbox_take_refused_joined(struct mailbox *box);
 
-/* ---- who reads the handshake sockets; see engine.h ---- */
+/* ---- who reads the handshake sockets; see handshake_reader.h ---- */
 
 void mailbox_begin_handshakes(struct mailbox *box);
 struct batch *mailbox_take_handshake(struct mailbox *box);

@@ -17,7 +17,7 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "dataplane/allowedips.h"
-#include "dataplane/engine_handshakes.h"
+#include "dataplane/handshake_reader.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/outbound.h"
 #include "dataplane/publish.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/rcu.h"
 
-#include "dataplane/engine_handshakes.h"
+#include "dataplane/handshake_reader.h"
 
 #include "dataplane/engine_private.h"
 #include "dataplane/inject.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_handshakes.h - the engine (engine.h) as the thread sees it that reads the handshake
- * sockets: messages that came among data, and data that came behind messages.
+/* handshake_reader.h - what the engine has for the one thread that reads the handshake sockets: the
+ * messages that came among data, and where data goes that came to it.
  *
- * That thread alone, registered with RCU and online.
+ * The system steers a train of datagrams by its first one, so each side finds what is the other's.
+ * That thread is registered with RCU and online; it may be any, but one at a time.
  */
-#ifndef DATAPLANE_ENGINE_HANDSHAKES_H
-#define DATAPLANE_ENGINE_HANDSHAKES_H
+#ifndef DATAPLANE_HANDSHAKE_READER_H
+#define DATAPLANE_HANDSHAKE_READER_H
 
 #include <stddef.h>
 #include <stdint.h>
