@@ -208,7 +208,7 @@ static void gather_peer_traffic(struct facts_peer *facts, const struct dp_peer *
 		facts->tx_packets += counter_read(&dp->path[i].tx_packets);
 		facts->tx_bytes += counter_read(&dp->path[i].tx_bytes);
 	}
-	facts->staged_packets = (int64_t)dp_peer_staged(dp);
+	facts->staged_packets = (int64_t)engine_staged(dp);
 }
 
 static bool gather_peer(struct facts *all, const struct peer *peer, uint64_t now_ns)

@@ -2,6 +2,7 @@
 #include "control/peer_paths.h"
 
 #include "base/bytes.h"
+#include "dataplane/statistics.h"
 #include "sched/path_choice.h"
 
 bool peer_path_can_leave(const struct peer *peer, const struct path *path)
@@ -328,7 +329,7 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 			peer_hears(peer, NEWS_NO_PATH, &(struct news){.now_ns = now_ns});
 		paths_set_table(&peer->paths, mask);
 	}
-	if (mask && session_is_alive(&peer->session, now_ns) && dp_peer_staged(peer->dp))
+	if (mask && session_is_alive(&peer->session, now_ns) && engine_staged(peer->dp))
 		peer->fx->kick(peer->fx, peer->dp);
 }
 

@@ -7,7 +7,7 @@
  *
  *   [I] set before it is published   [C] control thread   [D] the thread that delivers the peer's
  *   packets at this moment (one at a time)   [A] any thread, atomic   [U] control writes, others read
- *   under RCU
+ *   under RCU   [N] whoever numbers the lane at this moment (one at a time), others read
  */
 #ifndef CRYPTO_KEYPAIR_H
 #define CRYPTO_KEYPAIR_H
@@ -50,7 +50,7 @@ struct keypair {
 	_Atomic uint64_t superseded_ns;  /* [A] control, once: a newer session is in use; 0: none */
 	struct cds_lfht_node index_node; /* [U] in the data plane's index table */
 
-	alignas(CACHE_LINE) _Atomic uint64_t sent[LANE_COUNT]; /* [A] next counter per lane */
+	alignas(CACHE_LINE) _Atomic uint64_t sent[LANE_COUNT]; /* [N] next counter per lane */
 
 	alignas(CACHE_LINE) struct replay_window
 		received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
@@ -127,13 +127,14 @@ static inline bool keypair_is_fresh(const struct keypair *kp, uint64_t now_ns)
 }
 
 /* Takes @n counters of @lane; returns the first, with the lane in it, or UINT64_MAX when the lane
- * is used up. Only uniqueness matters, so relaxed is enough; a counter never sent is a gap the
- * receiver allows, one sent twice would break the AEAD.
+ * is used up. A counter never sent is a gap the receiver allows, one sent twice would break the
+ * AEAD: one thread at a time numbers a lane. Relaxed: others only look whether there are any left.
  */
 static inline uint64_t keypair_reserve(struct keypair *kp, unsigned lane, unsigned n)
 {
-	uint64_t first = atomic_fetch_add_explicit(&kp->sent[lane], n, memory_order_relaxed);
+	uint64_t first = atomic_load_explicit(&kp->sent[lane], memory_order_relaxed);
 
+	atomic_store_explicit(&kp->sent[lane], first + n, memory_order_relaxed);
 	if (first >= REJECT_AFTER_MESSAGES - n)
 		return UINT64_MAX;
 	return (uint64_t)lane << LANE_SHIFT | first;

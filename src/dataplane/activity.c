@@ -49,3 +49,11 @@ void dp_peer_heard(struct dp_peer *peer, bool is_data, uint64_t now_ns)
 	atomic_store_explicit(&peer->data_heard_ns, now_ns, memory_order_relaxed);
 	begin(peer, &peer->data_rx_since_ns, now_ns);
 }
+
+void dp_peer_want_session(struct dp_peer *peer)
+{
+	if (atomic_load_explicit(&peer->session_wanted, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&peer->session_wanted, true, memory_order_relaxed);
+	mailbox_tell(peer, PEER_EVENT_WANT_SESSION);
+}

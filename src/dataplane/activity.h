@@ -20,4 +20,7 @@
 void dp_peer_sent(struct dp_peer *peer, bool is_data, uint64_t now_ns);
 void dp_peer_heard(struct dp_peer *peer, bool is_data, uint64_t now_ns);
 
+/* Asks control for a session, once: it clears the wish when the attempt has ended either way. */
+void dp_peer_want_session(struct dp_peer *peer);
+
 #endif

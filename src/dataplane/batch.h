@@ -52,7 +52,6 @@ struct segment {
 	uint16_t len;    /* bytes of payload; of the whole datagram while BATCH_OPEN is not yet open
 			  * and once BATCH_SEAL is sealed
 			  */
-	uint16_t rank;   /* sealing: counter = batch->first_counter + rank */
 };
 
 struct batch {
@@ -156,7 +155,6 @@ static inline struct segment *batch_append(struct batch *b, uint32_t stride)
 
 	seg->offset = b->used;
 	seg->len = 0;
-	seg->rank = 0;
 	b->used += stride;
 	b->len++;
 	return seg;

@@ -5,19 +5,17 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ip.h"
-#include "crypto/keypair.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/link_rx.h"
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/outflow.h"
 #include "dataplane/peer.h"
 #include "dataplane/quiet_links.h"
 #include "dataplane/super_packet.h"
@@ -25,7 +23,7 @@
 
 #define ROUND_PACKETS BATCH_MAX
 
-/* Without a sleep between, after which quiet links have waited long enough. */
+/* Without a sleep between, after which the links that we watch have waited long enough. */
 #define ROUNDS_WITHOUT_SLEEP 4u
 
 /* Before the TUN device is read again when the last two reads failed. */
@@ -34,121 +32,174 @@
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
 
-/* A packet that is to be put somewhere: the next of a super-packet, or the first that is staged. */
-struct source {
-	struct super_packet *cut; /* or NULL */
-	const struct staged_queue *staged;
-	size_t len;
-};
+/* Read in one round, however short the super-packets are. */
+#define ROUND_BYTES BATCH_BYTES_MAX
 
-/* ---- staging ---- */
-
-/* Keeps a packet until a session and a path exist; the oldest one gives way. */
-static void stage_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
-{
-	unsigned gone;
-
-	super_packet_next(from->cut, d->segment);
-	if (!dp_peer_get(out->peer)) {
-		dp_drop(&d->self, DROP_NO_PEER, 1); /* removed this moment */
-		return;
-	}
-	gone = staging_add(&d->staging, &out->staged, d->segment, from->len, d->self.now_ns);
-	dp_peer_put(out->peer);
-	if (gone)
-		dp_drop(&d->self, DROP_STAGED_FULL, gone);
-}
-
-/* Once per round, with the time of it. */
-static void expire_staged(struct dispatcher *d)
-{
-	unsigned gone = staging_expire(&d->staging, d->self.now_ns);
-
-	if (gone)
-		dp_drop(&d->self, DROP_STAGED_EXPIRED, gone);
-}
-
-/* Until staged packets expire, for poll(); -1: nothing is staged. At least a second: packets that
- * come one by one and wait in vain do not wake us one by one.
- */
-static int staged_wait_ms(const struct dispatcher *d)
-{
-	uint64_t due_ns = staging_due_ns(&d->staging);
-	uint64_t wait_ns = due_ns > d->self.now_ns ? due_ns - d->self.now_ns : 0;
-
-	if (due_ns == NEVER_NS)
-		return -1;
-	return wait_ns < NS_PER_S ? 1000 : (int)(wait_ns / NS_PER_MS) + 1;
-}
-
-/* ---- rounds ---- */
-
-static void copy_packet(const struct source *from, uint8_t *dst)
-{
-	if (from->cut)
-		super_packet_next(from->cut, dst);
-	else
-		staging_copy_first(from->staged, dst);
-}
-
-/* True when the packet is on its way; false when the peer cannot send at this moment. A full batch
- * ends the round.
- */
-static bool add_to_round(struct dispatcher *d, struct outbound *out, const struct source *from)
-{
-	uint8_t *dst = round_reserve(&d->round, out, from->len);
-
-	if (!dst)
-		return false;
-	copy_packet(from, dst);
-	round_commit(&d->round);
-	return true;
-}
-
-/* Lets staged packets go, as many as can. */
-static void release_staged(struct dispatcher *d, struct outbound *out)
-{
-	struct staged_queue *staged = &out->staged;
-
-	while (staged->first) {
-		struct source from = {.staged = staged, .len = staging_first_len(staged)};
-
-		if (!add_to_round(d, out, &from))
-			return;
-		staging_remove_first(&d->staging, staged);
-	}
-}
-
-/* The first one, see quiet_links.h. */
+/* The dispatcher that polls links beside the device, see quiet_links.h. */
 static bool takes_quiet_links(const struct dispatcher *d)
 {
-	return d->quiet;
+	return d->quiet != NULL;
 }
 
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
  * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline
- * for RCU, so what the round holds goes first.
+ * for RCU: nothing that was found is used after it, but what is held.
  */
 static void wait_for_memory(struct dispatcher *d)
 {
 	if (batch_pool_has_idle(&d->self.pool))
 		return;
-	round_end(&d->round, true);
 	if (takes_quiet_links(d))
 		quiet_links_return_all(d->quiet);
 	batch_free(batch_get_wait(&d->self.pool));
 }
 
-/* Sends or stages one packet. */
-static void dispatch_packet(struct dispatcher *d, struct outbound *out, const struct source *from)
+/* ---- roles ---- */
+
+static bool queue_role(struct dispatcher *d, struct dp_peer *peer)
 {
-	/* Staged packets go first, or the flow would be out of order. */
-	if (out->staged.first)
-		release_staged(d, out);
-	if (!out->staged.first && add_to_round(d, out, from))
+	if (!dp_peer_get(peer))
+		return false;
+	cds_wfcq_node_init(&peer->outflow->given_node);
+	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &peer->outflow->given_node);
+	return true;
+}
+
+bool dispatcher_give_role(struct dispatcher *d, struct dp_peer *peer)
+{
+	if (!queue_role(d, peer))
+		return false;
+	eventfd_write(d->kick_fd, 1);
+	return true;
+}
+
+struct dp_peer *dispatcher_take_role(struct dispatcher *d)
+{
+	struct cds_wfcq_node *node = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail);
+
+	/* Half pushed: that thread's wake-up is still to come. */
+	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+		return NULL;
+	return caa_container_of(node, struct outflow, given_node)->peer;
+}
+
+void dispatcher_discard_roles(struct dispatcher *d)
+{
+	struct dp_peer *peer;
+
+	while ((peer = dispatcher_take_role(d))) {
+		outflow_clear(peer->outflow);
+		dp_peer_put(peer);
+	}
+}
+
+static bool has_roles(struct dispatcher *d)
+{
+	return !cds_wfcq_empty(&d->kick_head, &d->kick_tail);
+}
+
+/* The turn was over before the work, which goes on when the device was read. */
+static void go_on_later(struct dispatcher *d, struct dp_peer *peer)
+{
+	if (!queue_role(d, peer))
+		outflow_abandon(&d->self, peer->outflow);
+}
+
+/* Has the role of the peer's outflow; the peer is held. False: it goes on later. */
+static bool run_outflow(struct dispatcher *d, struct dp_peer *peer)
+{
+	enum outflow_outcome outcome;
+
+	while ((outcome = outflow_run(&d->self, peer->outflow, false)) == OUTFLOW_NO_MEMORY)
+		wait_for_memory(d);
+	if (outcome == OUTFLOW_DONE)
+		return true;
+	go_on_later(d, peer);
+	return false;
+}
+
+/* After one that goes on later the others have to wait until then: the device is to be read. */
+static void take_roles(struct dispatcher *d)
+{
+	struct dp_peer *peer;
+	uint64_t count;
+	bool is_done = true;
+
+	if (read(d->kick_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 		return;
-	stage_packet(d, out, from);
-	outbound_want_session(out->peer); /* now that there is something to be kicked for */
+	while (is_done && (peer = dispatcher_take_role(d))) {
+		is_done = run_outflow(d, peer);
+		dp_peer_put(peer);
+	}
+}
+
+/* ---- rounds ---- */
+
+/* With the first packet for @peer. */
+static void join_round(struct dispatcher *d, struct dp_peer *peer, struct intake *in)
+{
+	in->is_in_round = true;
+	in->next = d->round;
+	d->round = in;
+	in->has_role = outflow_ask(peer->outflow);
+	if (in->has_role && outflow_begin(&d->self, peer->outflow) != OUTFLOW_DONE) {
+		in->has_role = false;
+		go_on_later(d, peer);
+	}
+}
+
+static void keep_for_end(struct intake *in, struct read_buffer *read)
+{
+	if (in->first)
+		in->last->next = read;
+	else
+		in->first = read;
+	in->last = read;
+}
+
+/* What was read goes its way, or is kept until somebody sends it. False: memory is used up. */
+static bool pass_on(struct dispatcher *d, struct dp_peer *peer, struct super_packet *cut,
+                    size_t len)
+{
+	struct intake *in = &peer->outflow->intake[d->self.id];
+
+	if (!in->is_in_round)
+		join_round(d, peer, in);
+	if (!in->has_role) {
+		keep_for_end(in, read_pool_keep(&d->reads, len));
+		return true;
+	}
+	if (outflow_send(&d->self, peer->outflow, cut))
+		return true;
+	outflow_keep(peer->outflow, read_pool_keep(&d->reads, len));
+	return false;
+}
+
+static enum outflow_outcome end_for_peer(struct dispatcher *d, struct intake *in, bool more)
+{
+	struct outflow *out = in->outflow;
+	struct read_buffer *chain = in->first;
+
+	in->is_in_round = false;
+	if (in->has_role)
+		return outflow_end(&d->self, out, more);
+	in->first = NULL;
+	return outflow_put(out, chain) ? outflow_run(&d->self, out, more) : OUTFLOW_DONE;
+}
+
+/* Passes everything on. @more: the TUN device held more than one round takes. What is in the round
+ * is not held, so there is no quiescent state before.
+ */
+static void end_round(struct dispatcher *d, bool more)
+{
+	while (d->round) {
+		struct intake *in = d->round;
+
+		d->round = in->next;
+		if (end_for_peer(d, in, more) != OUTFLOW_DONE)
+			go_on_later(d, in->outflow->peer);
+	}
+	d->round_bytes = 0;
 }
 
 static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, unsigned packets)
@@ -168,96 +219,32 @@ static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, un
 	return peer;
 }
 
-/* Cuts a super-packet to @peer and dispatches what comes out. A wait for memory is offline for RCU:
- * the peer must outlast it.
- */
-static void dispatch_all(struct dispatcher *d, struct dp_peer *peer, struct super_packet *cut,
-                         unsigned packets)
+/* What one read of the device gave. False: the round is over, for want of memory. */
+static bool dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
+                     struct read_buffer *read, size_t len)
 {
-	bool is_held = false;
-	size_t len;
-
-	for (; (len = super_packet_next_len(cut)); packets--) {
-		struct source from = {.cut = cut, .len = len};
-
-		if (!is_held && !batch_pool_has_idle(&d->self.pool)) {
-			is_held = dp_peer_get(peer);
-			if (!is_held) {
-				dp_drop(&d->self, DROP_NO_PEER, packets);
-				return;
-			}
-		}
-		wait_for_memory(d);
-		dispatch_packet(d, &peer->out[d->self.id], &from);
-	}
-	if (is_held)
-		dp_peer_put(peer);
-}
-
-/* What one read of the device gave. */
-static void dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
-                     const uint8_t *packet, size_t len)
-{
-	struct super_packet cut;
+	const uint8_t *packet = read->data;
+	struct super_packet *cut = &read->cut;
 	unsigned packets =
-		ip_packet_len(packet, len) ? super_packet_begin(&cut, header, packet, len) : 0;
+		ip_packet_len(packet, len) ? super_packet_begin(cut, header, packet, len) : 0;
 	struct dp_peer *peer;
 
 	if (!packets) {
 		dp_drop(&d->self, DROP_INNER_MALFORMED, 1);
-		return;
+		return true;
 	}
 	/* The device's MTU may have been raised since the slots were cut. The first is the longest.
 	 */
-	if (super_packet_next_len(&cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->slot_bytes) {
+	if (super_packet_next_len(cut) + PADDING_MULTIPLE + TRANSPORT_OVERHEAD > d->slot_bytes) {
 		dp_drop(&d->self, DROP_TOO_BIG, packets);
-		return;
+		return true;
 	}
 	if (loop_guard_is_ours(d->loop_guard, packet, len)) {
 		dp_drop(&d->self, DROP_ROUTING_LOOP, packets);
-		return;
+		return true;
 	}
 	peer = find_peer(d, packet, packets);
-	if (peer)
-		dispatch_all(d, peer, &cut, packets);
-}
-
-/* In rounds of what memory allows: nobody may ever kick or send again for what would stay behind.
- * With a batch at hand one packet at least can go, unless the peer cannot send.
- */
-static void release_kicked(struct dispatcher *d, struct outbound *out)
-{
-	uint64_t before;
-
-	do {
-		before = counter_read(&out->staged.len);
-		wait_for_memory(d);
-		release_staged(d, out);
-		round_end(&d->round, false);
-	} while (out->staged.first && counter_read(&out->staged.len) < before);
-}
-
-/* Takes kicks off the queue. The mark goes first, so a kick that comes meanwhile is not lost. */
-static void take_kicks(struct dispatcher *d)
-{
-	struct cds_wfcq_node *node;
-	uint64_t count;
-
-	if (read(d->kick_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-		return;
-	while ((node = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)) &&
-	       node != CDS_WFCQ_WOULDBLOCK) {
-		struct outbound *out = caa_container_of(node, struct outbound, kick_node);
-
-		/* An exchange: what is read from here on is not older than the mark's end. */
-		atomic_exchange(&out->is_kicked, false);
-		if (atomic_exchange(&out->is_given_up, false))
-			dp_drop(&d->self, DROP_STAGED_EXPIRED,
-			        staging_empty(&d->staging, &out->staged));
-		else
-			release_kicked(d, out);
-		dp_peer_put(out->peer);
-	}
+	return !peer || pass_on(d, peer, cut, len);
 }
 
 /* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues.
@@ -289,11 +276,11 @@ static void note_read_error(struct dispatcher *d, int error)
 /* One read: a header if the device gives one, and a packet. Returns the bytes of the packet, 0 at
  * the end, with *@header all zero when the device gives none.
  */
-static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
+static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header, uint8_t *packet)
 {
 	const struct tun *tun = d->self.tun;
 	size_t header_len = tun->has_header ? sizeof *header : 0;
-	struct iovec iov[] = {{header, header_len}, {d->packet, SUPER_PACKET_BYTES_MAX}};
+	struct iovec iov[] = {{header, header_len}, {packet, SUPER_PACKET_BYTES_MAX}};
 	ssize_t n = readv(tun->fd[d->self.id], iov, 2);
 
 	if (n > 0 && (size_t)n > header_len)
@@ -303,26 +290,33 @@ static size_t read_packet(struct dispatcher *d, struct virtio_net_hdr *header)
 }
 
 /* Reads packets until the device has no more, or the round is full, or memory is short. True: there
- * may be more. All reads count, so that a device that never runs dry cannot keep us from the clock,
- * from kicks and from being quiescent.
+ * may be more. False also while all buffers wait for somebody: there is nothing to do until then.
+ * All reads count, so that a device that never runs dry cannot keep us from the clock, from roles
+ * and from being quiescent.
  */
 static bool read_round(struct dispatcher *d)
 {
 	for (unsigned i = 0; i < ROUND_PACKETS && batch_pool_has_idle(&d->self.pool); i++) {
 		struct virtio_net_hdr header = {0};
-		size_t len = read_packet(d, &header);
+		struct read_buffer *read;
+		size_t len;
 
+		if (!read_pool_has_room(&d->reads))
+			return false;
+		read = read_pool_next(&d->reads);
+		len = read_packet(d, &header, read->data);
 		if (!len)
 			return false;
-		dispatch(d, &header, d->packet, len);
-		if (len >= LONG_BYTES)
+		d->round_bytes += len;
+		if (!dispatch(d, &header, read, len) || len >= LONG_BYTES ||
+		    d->round_bytes >= ROUND_BYTES)
 			return true;
 	}
 	return true;
 }
 
-/* Sleeps until there is a packet, a kick, or a datagram on a quiet link, and takes the
- * latter two; or until what is staged is too old.
+/* Sleeps until there is a packet, a role, or a datagram on a link that we watch, and takes the
+ * latter two. While reads of ours wait for somebody the device has to wait, until one came home.
  */
 static void wait_for_packet(struct dispatcher *d)
 {
@@ -333,21 +327,20 @@ static void wait_for_packet(struct dispatcher *d)
 	unsigned links = takes_quiet_links(d) ? quiet_links_list(d->quiet, link) : 0;
 	bool is_resting = d->failed_reads > 1;
 
-	if (is_resting)
+	if (is_resting || !read_pool_has_room(&d->reads))
 		fds[0].fd = -1; /* poll() passes it over */
 	for (unsigned i = 0; i < links; i++)
 		fds[2 + i] = (struct pollfd){.fd = link[i]->data_fd, .events = POLLIN};
 	rcu_thread_offline();
-	poll(fds, 2 + links, is_resting ? READ_REST_MS : staged_wait_ms(d));
+	poll(fds, 2 + links, is_resting ? READ_REST_MS : -1);
 	rcu_thread_online();
 	d->self.now_ns = clock_boot_ns();
-	expire_staged(d);
 	for (unsigned i = 0; i < links; i++) {
 		if (fds[2 + i].revents || link_is_stopping(link[i]))
 			link_rx_stand_in(link[i]);
 	}
 	if (fds[1].revents)
-		take_kicks(d);
+		take_roles(d);
 }
 
 void dispatcher_main(void *arg)
@@ -361,20 +354,19 @@ void dispatcher_main(void *arg)
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();
-		expire_staged(d);
 		more = read_round(d);
-		if (d->round.first)
+		if (d->round)
 			busy_until_ns = d->self.now_ns + busy_ns;
-		round_end(&d->round, more);
+		end_round(d, more);
 		rcu_quiescent_state();
 		wait_for_memory(d);
-		if (!more && d->self.now_ns >= busy_until_ns) {
+		if (!more && !has_roles(d) && d->self.now_ns >= busy_until_ns) {
 			wait_for_packet(d);
 			rounds = 0;
 			continue;
 		}
-		if (!cds_wfcq_empty(&d->kick_head, &d->kick_tail))
-			take_kicks(d);
+		if (has_roles(d))
+			take_roles(d);
 		if (takes_quiet_links(d) && ++rounds >= ROUNDS_WITHOUT_SLEEP)
 			quiet_links_return_all(d->quiet);
 	}
@@ -382,39 +374,17 @@ void dispatcher_main(void *arg)
 		quiet_links_end(d->quiet);
 }
 
-int dispatcher_init(struct dispatcher *d)
+int dispatcher_init(struct dispatcher *d, unsigned id)
 {
-	d->round.self = &d->self;
-	d->packet = malloc(SUPER_PACKET_BYTES_MAX);
-	d->segment = malloc(d->slot_bytes);
-	if (!d->packet || !d->segment || staging_init(&d->staging))
-		return -ENOMEM;
 	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return d->kick_fd < 0 ? -errno : 0;
+	if (d->kick_fd < 0)
+		return -errno;
+	return read_pool_init(&d->reads, id, d->slot_bytes, d->kick_fd);
 }
 
 void dispatcher_fini(struct dispatcher *d)
 {
-	staging_fini(&d->staging);
-	free(d->packet);
-	free(d->segment);
+	read_pool_fini(&d->reads);
 	if (d->kick_fd >= 0)
 		close(d->kick_fd);
-}
-
-void dispatcher_kick(struct dispatcher *d, struct outbound *out)
-{
-	if (atomic_exchange(&out->is_kicked, true) || !dp_peer_get(out->peer))
-		return;
-	cds_wfcq_node_init(&out->kick_node);
-	cds_wfcq_enqueue(&d->kick_head, &d->kick_tail, &out->kick_node);
-	eventfd_write(d->kick_fd, 1);
-}
-
-void dispatcher_discard_kicks(struct dispatcher *d)
-{
-	struct cds_wfcq_node *kick;
-
-	while ((kick = __cds_wfcq_dequeue_nonblocking(&d->kick_head, &d->kick_tail)))
-		dp_peer_put(caa_container_of(kick, struct outbound, kick_node)->peer);
 }

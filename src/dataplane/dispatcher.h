@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* dispatcher.h - the TUN reader: from IP packets to numbered batches, one per peer and path.
+/* dispatcher.h - the TUN reader: from the device to the outflow of each peer.
  *
  * It works in rounds. A round reads what the TUN device holds (at most ROUND_PACKETS reads, or one
- * long super-packet), cuts it into packets, puts each into the open batch of the path picked for
- * it, then numbers the packets of each peer with one reservation and submits the batches. So a
- * batch waits no longer than its round, and an idle daemon handles a lone packet at once. Packets
- * without a session or path are staged until control kicks us.
+ * long super-packet) and finds the peer of each read. At its end the reads of each peer go into
+ * that peer's outflow (outflow.h), and if nobody is at work there, what has to be done is done
+ * here. So a packet waits no longer than its round, and an idle daemon handles a lone one at once.
  *
- * Of several dispatchers each has a queue of the device, on which a flow stays, and keeps what it
- * knows of a peer for itself (struct outbound). They share the counters of the keypair and the
- * order of leaving on a path.
+ * Of several dispatchers each has a queue of the device, on which a flow stays. Roles of outflows
+ * come to a dispatcher also from control, which has no memory for runs, when what waited for a
+ * session may go; and from itself, when it did so much for one peer that it has to read again.
  */
 #ifndef DATAPLANE_DISPATCHER_H
 #define DATAPLANE_DISPATCHER_H
@@ -21,15 +20,12 @@
 
 #include "base/align.h"
 #include "base/thread.h"
-#include "dataplane/outbound.h"
+#include "dataplane/outflow.h"
+#include "dataplane/read_buffer.h"
 #include "dataplane/self.h"
-#include "dataplane/staging.h"
 
 struct loop_guard;
 struct quiet_links;
-
-/* The longest packet that the kernel makes of several unless an administrator asks for more. */
-#define SUPER_PACKET_BYTES_MAX 65536u
 
 /* A dispatcher: reads one queue of the TUN device, self.id. [T] unless said otherwise. */
 struct dispatcher {
@@ -39,32 +35,35 @@ struct dispatcher {
 	struct loop_guard *loop_guard; /* [I] */
 	uint32_t slot_bytes;           /* [I] of every pool */
 	unsigned busy_poll_us;         /* [I] how long it looks for work before it sleeps */
-	int kick_fd;                   /* [I] eventfd: kicks wait, or the end */
+	int kick_fd;                   /* [I] eventfd: roles wait, or the end */
 	_Atomic bool is_stopping;      /* [A] */
-	struct round round;            /* peers with packets not yet submitted */
+	struct intake *round;          /* peers with reads of this round, not yet passed on */
+	size_t round_bytes;            /* that were read in it */
 	unsigned failed_reads;         /* of the device, without one between that did not fail */
-	uint8_t *packet;               /* SUPER_PACKET_BYTES_MAX: what is read lands here */
-	uint8_t *segment;              /* slot_bytes: one packet of it, on its way to be staged */
-	struct staging staging;        /* of all peers */
+	struct read_pool reads;        /* what is read lands in them */
 
-	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] control pushes */
+	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] roles that are given to it */
 	struct __cds_wfcq_head kick_head;                    /* [T] */
 };
 
-/* Makes what it needs beside self; the members set from outside are. Returns 0 or a negative errno.
+/* Makes what dispatcher @id needs beside self; the members set from outside are. Returns 0 or a
+ * negative errno.
  */
-int dispatcher_init(struct dispatcher *d);
+int dispatcher_init(struct dispatcher *d, unsigned id);
 
-/* After its thread ended and staging_clear(). Also for one that was never initialised but has
- * @kick_fd -1.
- */
+/* After its thread ended. Also for one that was never initialised but has @kick_fd -1. */
 void dispatcher_fini(struct dispatcher *d);
 
-/* Tells it that what it stages for @out may go, or is to be given up. Control. */
-void dispatcher_kick(struct dispatcher *d, struct outbound *out);
+/* Gives it the role of the peer's outflow, which the caller has. False: the peer is going, so that
+ * nobody needs memory for it. Any thread.
+ */
+bool dispatcher_give_role(struct dispatcher *d, struct dp_peer *peer);
 
-/* Puts the peers of kicks that nobody came to. After its thread ended. */
-void dispatcher_discard_kicks(struct dispatcher *d);
+/* The next that was given to it, with a reference to the peer; NULL: there is none. */
+struct dp_peer *dispatcher_take_role(struct dispatcher *d);
+
+/* Those that nobody came to, after its thread ended: what is in their outflows goes with them. */
+void dispatcher_discard_roles(struct dispatcher *d);
 
 /* The thread's function; @arg is the dispatcher. */
 void dispatcher_main(void *arg);

@@ -64,6 +64,7 @@ static int init_self(struct engine *engine, struct dp_thread *self, unsigned id,
 	                           .tables = &engine->tables,
 	                           .tun = &engine->set.tun,
 	                           .mtu = engine->set.mtu,
+	                           .waiting = &engine->waiting,
 	                           .id = id};
 	self->cipher = cipher_create(engine->set.cipher);
 	self->coalescer = malloc(sizeof *self->coalescer);
@@ -125,13 +126,14 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 	d->loop_guard = &engine->loop_guard;
 	d->slot_bytes = engine->slot_bytes;
 	d->busy_poll_us = engine->set.busy_poll_us;
-	r = dispatcher_init(d);
+	r = dispatcher_init(d, id);
 	if (r)
 		return r;
 	if (d->quiet)
 		d->quiet->wake_fd = d->kick_fd;
-	return init_self(engine, &d->self, id, POOL_DISPATCHER,
-	                 batch_bytes_for(engine->slot_bytes));
+	r = init_self(engine, &d->self, id, POOL_DISPATCHER, batch_bytes_for(engine->slot_bytes));
+	d->self.reads = &d->reads;
+	return r;
 }
 
 static int init_dispatchers(struct engine *engine)
@@ -169,6 +171,9 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		engine->link[i].id = i;
 	}
 	r = mailbox_init(&engine->mailbox);
+	if (!r)
+		r = waiting_init(&engine->waiting, set->tun.queues * (size_t)STAGING_BYTES,
+		                 engine->slot_bytes);
 	if (!r)
 		r = init_dispatchers(engine);
 	if (!r)
@@ -272,7 +277,7 @@ void engine_stop(struct engine *engine)
 		atomic_store_explicit(&d->is_stopping, true, memory_order_release);
 		eventfd_write(d->kick_fd, 1);
 		thread_join(&d->thread);
-		staging_clear(&d->staging); /* it holds references to peers */
+		dispatcher_discard_roles(d);
 	}
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		if (engine->link[i].is_open)
@@ -284,6 +289,7 @@ void engine_stop(struct engine *engine)
 		thread_join(&engine->work.worker[i].thread);
 	rcu_thread_online();
 	work_finish(&engine->work, &engine->control);
+	waiting_clear(&engine->waiting); /* it holds references to peers */
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		alarms_clear(&engine->work.worker[i].alarms);
 }
@@ -304,7 +310,8 @@ void engine_destroy(struct engine *engine)
 	workers = engine->work.count;
 	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
-		dispatcher_discard_kicks(&engine->dispatcher[i]);
+		dispatcher_discard_roles(&engine->dispatcher[i]);
+	waiting_fini(&engine->waiting);
 	for (unsigned i = 0; i < workers; i++)
 		alarms_fini(&engine->work.worker[i].alarms);
 	engine_publish_allowedips(engine, NULL);
@@ -343,23 +350,28 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 
 /* ---- what control sends ---- */
 
+/* Does what needs no memory for runs, and leaves the rest to the peer's dispatcher. */
+static void run_outflow(struct engine *engine, struct dp_peer *peer)
+{
+	struct dp_thread *self = &engine->control;
+
+	self->now_ns = clock_boot_ns();
+	if (outflow_run(self, peer->outflow, true) == OUTFLOW_DONE)
+		return;
+	if (!dispatcher_give_role(&engine->dispatcher[dp_peer_queue(peer)], peer))
+		outflow_abandon(self, peer->outflow);
+}
+
 void engine_kick(struct dp_peer *peer)
 {
-	struct engine *engine = peer->engine;
-
-	for (unsigned i = 0; i < engine->set.tun.queues; i++)
-		dispatcher_kick(&engine->dispatcher[i], &peer->out[i]);
+	if (outflow_ask(peer->outflow))
+		run_outflow(peer->engine, peer);
 }
 
 void engine_drop_staged(struct dp_peer *peer)
 {
-	struct engine *engine = peer->engine;
-
-	for (unsigned i = 0; i < engine->set.tun.queues; i++) {
-		/* Before the kick, which is what makes it seen. */
-		atomic_store(&peer->out[i].is_given_up, true);
-		dispatcher_kick(&engine->dispatcher[i], &peer->out[i]);
-	}
+	if (outflow_give_up(peer->outflow))
+		run_outflow(peer->engine, peer);
 }
 
 bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
@@ -369,9 +381,13 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 	struct batch *b =
 		late_make(&engine->control, peer, kp, path_id, lane, payload, len, remote, 0);
 
-	if (b)
+	if (!b)
+		return false;
+	if (late_is_numbered_at_last(lane))
 		work_submit(&engine->control, b, true);
-	return b;
+	else if (outflow_put_late(peer->outflow, b))
+		run_outflow(engine, peer);
+	return true;
 }
 
 bool engine_await_memory(struct engine *engine, unsigned timeout_ms)

@@ -65,10 +65,10 @@ void engine_link_stop(struct engine *engine, struct link *link);
 
 struct index_table *engine_index(struct engine *engine);
 
-/* Tells the dispatchers that packets staged for @peer may go now. */
+/* Session or paths may be others now: what waits for @peer is looked at again. */
 void engine_kick(struct dp_peer *peer);
 
-/* Tells them to drop those packets: no session came of the attempt that they waited for. */
+/* Drops what waits: no session came of the attempt that it waited for. */
 void engine_drop_staged(struct dp_peer *peer);
 
 /* Has a worker seal @payload (@len bytes, at most LATE_LEN_MAX, padded here) under @kp in @lane at

@@ -12,6 +12,7 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/quiet_links.h"
 #include "dataplane/self.h"
+#include "dataplane/waiting.h"
 #include "dataplane/work.h"
 
 /*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread
@@ -31,6 +32,7 @@ struct engine {
 
 	struct quiet_links quiet; /* see quiet_links.h */
 	struct mailbox mailbox;   /* see mailbox.h */
+	struct waiting waiting;   /* see waiting.h */
 };
 
 #endif

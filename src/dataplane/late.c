@@ -34,14 +34,6 @@ static void stamp_frame(const struct batch *b, uint8_t *payload, size_t len, uin
 	}
 }
 
-/* Frames have a lane for each path, in whose order they leave: they are numbered then. In the lanes
- * of data a number is taken with the place in the order, before.
- */
-static bool is_numbered_at_last(unsigned lane)
-{
-	return lane >= LANE_CONTROL;
-}
-
 bool late_seal(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 {
 	const struct segment *seg = &b->segment[0];
@@ -51,7 +43,7 @@ bool late_seal(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 		dp_drop(self, DROP_NO_SESSION, b->len);
 		return false;
 	}
-	if (is_numbered_at_last(b->lane))
+	if (late_is_numbered_at_last(b->lane))
 		counter = keypair_reserve(b->keypair, b->lane, 1);
 	if (counter == UINT64_MAX) {
 		dp_drop(self, DROP_COUNTER_LIMIT, b->len);
@@ -60,20 +52,6 @@ bool late_seal(struct dp_thread *self, struct batch *b, uint64_t now_ns)
 	stamp_frame(b, segment_payload(b, seg), seg->len, now_ns);
 	seal_first(self, b, counter);
 	return true;
-}
-
-static void enter_late(struct batch *b)
-{
-	struct sequencer *leaving = &b->peer->path[b->path_id].leaving;
-
-	if (is_numbered_at_last(b->lane)) {
-		sequencer_enter(leaving, &b->order);
-		return;
-	}
-	dp_peer_begin_numbering(b->peer);
-	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
-	sequencer_enter(leaving, &b->order);
-	dp_peer_end_numbering(b->peer);
 }
 
 struct batch *late_make(struct dp_thread *self, struct dp_peer *peer, struct keypair *kp,
@@ -108,6 +86,7 @@ struct batch *late_make(struct dp_thread *self, struct dp_peer *peer, struct key
 	if (len)
 		memcpy(segment_payload(b, seg), payload, len);
 	seg->len = (uint16_t)len;
-	enter_late(b);
+	if (late_is_numbered_at_last(lane))
+		sequencer_enter(&peer->path[path_id].leaving, &b->order);
 	return b;
 }

@@ -31,7 +31,7 @@
 struct engine;
 struct keypair;
 struct mailbox;
-struct outbound;
+struct outflow;
 struct reorder;
 
 /* Where a path leads. Immutable but for what is learnt of that way; a new one is published when it
@@ -81,9 +81,8 @@ struct dp_peer {
 				        * come from elsewhere; PATH_ANY once bonded
 				        */
 
-	unsigned queues;           /* [I] of the TUN device */
-	struct outbound *out;      /* [I] one per dispatcher */
-	_Atomic bool is_numbering; /* [A] somebody numbers packets and enters them */
+	unsigned queues;         /* [I] of the TUN device */
+	struct outflow *outflow; /* [I] the way out: one piece of memory, freed with the peer */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct bucket echoes;      /* [E] of arriving: answers to probes, see frames_in.c */
@@ -130,16 +129,6 @@ struct dp_peer *dp_peer_get(struct dp_peer *peer);
 
 /* NULL is allowed. Freed after a grace period. Any registered RCU thread. */
 void dp_peer_put(struct dp_peer *peer);
-
-/* Taking numbers of a data lane and entering the order of leaving with them are one step between
- * these two, or what another thread numbers gets between and seems to be late on its path. For some
- * hundred nanoseconds; nothing in between may sleep. Any thread.
- */
-void dp_peer_begin_numbering(struct dp_peer *peer);
-void dp_peer_end_numbering(struct dp_peer *peer);
-
-/* Packets that wait for a session or a path. Any thread. */
-uint64_t dp_peer_staged(const struct dp_peer *peer);
 
 /* The TUN queue, and with it the dispatcher, that the flows of the peer settle on. */
 unsigned dp_peer_queue(const struct dp_peer *peer);

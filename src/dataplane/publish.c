@@ -9,17 +9,27 @@
 #include "crypto/keypair.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/outflow.h"
 #include "dataplane/overdue.h"
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
 
 struct dp_peer *engine_create_peer(struct engine *engine, void *control)
 {
-	return dp_peer_create(&(struct dp_peer_settings){.engine = engine,
-	                                                 .mailbox = &engine->mailbox,
-	                                                 .queues = engine->set.tun.queues,
-	                                                 .overdue = &overdue_kind,
-	                                                 .control = control});
+	struct dp_peer *peer =
+		dp_peer_create(&(struct dp_peer_settings){.engine = engine,
+	                                                  .mailbox = &engine->mailbox,
+	                                                  .queues = engine->set.tun.queues,
+	                                                  .overdue = &overdue_kind,
+	                                                  .control = control});
+
+	if (!peer)
+		return NULL;
+	peer->outflow = outflow_create(peer, peer->queues);
+	if (peer->outflow)
+		return peer;
+	dp_peer_put(peer);
+	return NULL;
 }
 
 void engine_publish_allowedips(struct engine *engine, struct allowedips *table)

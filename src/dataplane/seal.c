@@ -37,8 +37,7 @@ void seal_batch(struct dp_thread *self, struct batch *b)
 	struct cipher_job jobs[BATCH_MAX];
 
 	for (unsigned i = 0; i < b->len; i++)
-		jobs[i] = begin_segment(b, &b->segment[i], b->first_counter + b->segment[i].rank,
-		                        self->mtu);
+		jobs[i] = begin_segment(b, &b->segment[i], b->first_counter + i, self->mtu);
 	cipher_seal(self->cipher, b->keypair->keys->send, jobs, b->len);
 }
 

@@ -13,8 +13,8 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
-/* Every segment, its counter is b->first_counter + rank; seg->len becomes the datagram's. Padded to
- * a multiple of 16, but not past the MTU of the TUN device.
+/* Every segment, the first under b->first_counter, those behind it under the next ones; seg->len
+ * becomes the datagram's. Padded to a multiple of 16, but not past the MTU of the TUN device.
  */
 void seal_batch(struct dp_thread *self, struct batch *b);
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "dataplane/peer.h"
-
 /* Small, since many packets that wait are: the first of a connection, an echo request. */
 #define BLOCK_BYTES 256u
 
@@ -34,11 +32,11 @@ _Static_assert(sizeof(struct staged_block) == BLOCK_BYTES, "no gaps");
 _Static_assert(STAGING_BYTES % BLOCK_BYTES == 0, "whole blocks");
 _Static_assert(STAGING_BYTES > 2 * (UINT16_MAX + BLOCK_BYTES), "the longest packet fits");
 
-int staging_init(struct staging *s)
+int staging_init(struct staging *s, size_t bytes, const struct staging_peers *peers)
 {
-	*s = (struct staging){0};
+	*s = (struct staging){.bytes = bytes, .peers = peers};
 	CDS_INIT_LIST_HEAD(&s->by_age);
-	s->memory = mmap(NULL, STAGING_BYTES, PROT_READ | PROT_WRITE,
+	s->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->memory != MAP_FAILED)
 		return 0;
@@ -49,7 +47,7 @@ int staging_init(struct staging *s)
 void staging_fini(struct staging *s)
 {
 	if (s->memory)
-		munmap(s->memory, STAGING_BYTES);
+		munmap(s->memory, s->bytes);
 	*s = (struct staging){0};
 }
 
@@ -61,7 +59,7 @@ static struct staged_block *take_block(struct staging *s)
 
 	if (block) {
 		s->idle = block->next;
-	} else if (s->fresh < STAGING_BYTES) {
+	} else if (s->fresh < s->bytes) {
 		block = (struct staged_block *)(s->memory + s->fresh);
 		s->fresh += BLOCK_BYTES;
 	}
@@ -113,7 +111,7 @@ void staging_remove_first(struct staging *s, struct staged_queue *q)
 		return;
 	if (s->greatest == q)
 		s->greatest = NULL;
-	dp_peer_put(q->peer);
+	s->peers->release(q->peer);
 }
 
 /* Whose oldest packet gives way to one of @q when the memory is used up. */
@@ -165,7 +163,7 @@ static void append(struct staging *s, struct staged_queue *q, struct staged_pack
 		q->last->next = p;
 	} else {
 		q->first = p;
-		dp_peer_get(q->peer);
+		s->peers->hold(q->peer);
 	}
 	q->last = p;
 	q->blocks += p->blocks;

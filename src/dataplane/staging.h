@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* staging.h - packets that wait until their peer has a session and a path; those of one dispatcher.
+/* staging.h - packets that wait until their peer has a session and a path, and their memory.
  *
  * They lie in a small memory of their own, in chains of blocks, so that peers that are never
  * reached cost the others nothing. It is mapped at the start and touched as far as it was ever
@@ -7,8 +7,8 @@
  * first or the last is met the oldest packet of a peer gives way: of the peer itself, or of the one
  * that holds the most. So one that is flooded does not push out the few packets of others.
  *
- * All belongs to one dispatcher, but for the length of a queue, which any thread may read. A queue
- * with packets in it holds a reference to its peer.
+ * One thread at a time, but for the length of a queue, which any may read (waiting.h). A queue with
+ * packets in it holds a reference to its peer.
  */
 #ifndef DATAPLANE_STAGING_H
 #define DATAPLANE_STAGING_H
@@ -20,7 +20,7 @@
 #include "base/counter.h"
 #include "vtrunkd/limits.h"
 
-/* Per dispatcher: for 5 peers with STAGED_MAX full packets each, or for 4096 small packets. */
+/* For each dispatcher: 5 peers with STAGED_MAX full packets each, or 4096 small packets. */
 #define STAGING_BYTES (1u << 20)
 
 /* Nobody waits for an older packet: who sent it has sent it again or given up. */
@@ -29,9 +29,17 @@
 struct dp_peer;
 struct staged_packet;
 
+/* How their peers are held while packets of theirs wait. */
+struct staging_peers {
+	struct dp_peer *(*hold)(struct dp_peer *peer); /* by who has a reference: cannot fail */
+	void (*release)(struct dp_peer *peer);
+};
+
 struct staging {
-	uint8_t *memory;               /* STAGING_BYTES */
-	uint32_t fresh;                /* bytes of it that were used before */
+	const struct staging_peers *peers;
+	uint8_t *memory;
+	size_t bytes;                  /* of it */
+	size_t fresh;                  /* of these, used before */
 	struct staged_block *idle;     /* blocks given back, the newest first */
 	struct cds_list_head by_age;   /* packets of all peers, the oldest first */
 	struct staged_queue *greatest; /* no other had more blocks when it grew; or NULL */
@@ -46,8 +54,8 @@ struct staged_queue {
 	counter_t len; /* packets; any thread reads */
 };
 
-/* Returns 0 or -ENOMEM. */
-int staging_init(struct staging *s);
+/* With @bytes of memory, a multiple of STAGING_BYTES. Returns 0 or -ENOMEM. */
+int staging_init(struct staging *s, size_t bytes, const struct staging_peers *peers);
 
 /* Nothing may be staged any more, see staging_clear(). Also for one that is all zero. */
 void staging_fini(struct staging *s);

@@ -4,6 +4,8 @@
 #include "dataplane/statistics.h"
 
 #include "dataplane/engine_private.h"
+#include "dataplane/outflow.h"
+#include "dataplane/peer.h"
 
 /* Calls @visit for what every thread carries along. */
 static void for_each_self(const struct engine *engine,
@@ -58,4 +60,9 @@ struct engine_memory engine_memory(const struct engine *engine)
 
 	for_each_self(engine, add_memory, &sum);
 	return sum;
+}
+
+uint64_t engine_staged(const struct dp_peer *peer)
+{
+	return outflow_waiting(peer->outflow);
 }

@@ -11,6 +11,7 @@
 
 #include "dataplane/drop.h"
 
+struct dp_peer;
 struct engine;
 
 /* Packets dropped for @reason by all threads, and by control itself through engine_count_drop(). */
@@ -22,5 +23,8 @@ struct engine_memory {
 	size_t bytes;     /* of their buffers, mapped */
 };
 struct engine_memory engine_memory(const struct engine *engine);
+
+/* Packets that wait until there is a session and a path. */
+uint64_t engine_staged(const struct dp_peer *peer);
 
 #endif

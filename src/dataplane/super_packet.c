@@ -159,6 +159,11 @@ size_t super_packet_next_len(const struct super_packet *s)
 	return s->at < s->len ? s->header_len + next_payload_len(s) : 0;
 }
 
+unsigned super_packet_left(const struct super_packet *s)
+{
+	return (unsigned)((s->len - s->at + s->payload_max - 1) / s->payload_max);
+}
+
 static void set_ip(const struct super_packet *s, uint8_t *dst, size_t len)
 {
 	if (ip_is_v4(dst)) {

@@ -43,8 +43,17 @@ struct super_packet {
 unsigned super_packet_begin(struct super_packet *s, const struct virtio_net_hdr *header,
                             const uint8_t *packet, size_t len);
 
+/* The packet that is cut lies at @packet now, as it was. */
+static inline void super_packet_moved(struct super_packet *s, const uint8_t *packet)
+{
+	s->packet = packet;
+}
+
 /* Bytes of the next packet; 0 after the last. */
 size_t super_packet_next_len(const struct super_packet *s);
+
+/* Packets that are still to come. */
+unsigned super_packet_left(const struct super_packet *s);
 
 /* Writes the next packet, super_packet_next_len() bytes, to @dst, which does not overlap the packet
  * that is cut. Only while that length is not 0.

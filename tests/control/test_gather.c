@@ -17,7 +17,7 @@
 #include "control/links.h"
 #include "control/status.h"
 #include "crypto/init.h"
-#include "dataplane/outbound.h"
+#include "dataplane/outflow.h"
 #include "dataplane/publish.h"
 #include "dataplane/statistics.h"
 #include "links_rig.h"
@@ -303,7 +303,7 @@ static void fill_peer(void)
 	peer.answered.stale = 2;
 	peer.answered.stale_by_s = 86400;
 	peer.session.made_wall_s = 1700000000;
-	atomic_store(&peer.dp->out[0].staged.len, 6);
+	atomic_store(&peer.dp->outflow->intake[0].staged.len, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
 	cr_assert(eq(int, engine_publish_target(peer.dp, 1, &peer.paths.slot[1].route), 0));

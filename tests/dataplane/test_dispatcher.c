@@ -3,6 +3,7 @@
  * that are asked for.
  */
 #include <fcntl.h>
+#include <sys/eventfd.h>
 
 #include "outbound_rig.h"
 
@@ -140,7 +141,7 @@ Test(dispatcher, kick_without_anything_staged_is_harmless)
 		write_seq(i);
 		expect_seq(0, i);
 	}
-	rig_until(!atomic_load(&peer->out[0].is_kicked));
+	rig_until(!atomic_load(&peer->outflow->role.asked));
 }
 
 /* Before the engine runs the dispatcher's pool is ours: all but @count batches are taken out of
@@ -252,7 +253,7 @@ Test(dispatcher, device_that_never_runs_dry_keeps_nobody_waiting)
 	rig_until(staged() == 1);
 	cr_assert(eq(int, dup2(zero, ours.tun_fd), ours.tun_fd));
 	close(zero);
-	engine_kick(peer); /* in vain, but now it reads from there */
+	eventfd_write(ours.engine->dispatcher[0].kick_fd, 1); /* now it reads from there */
 	rig_until(drops(DROP_INNER_MALFORMED) > 1000);
 	synchronize_rcu();
 	begin_session(true, 0);
@@ -279,7 +280,7 @@ Test(dispatcher, staged_packets_take_nothing_of_the_pool)
 	for (unsigned i = 0; i < MANY_PEERS; i++)
 		cr_assert(rig_write(&ours, packet, rig_packet(packet, 4, HERE, 50 + i, i, 60)));
 	for (unsigned i = 0; i < MANY_PEERS; i++)
-		rig_until(dp_peer_staged(silent[i]) == 1);
+		rig_until(engine_staged(silent[i]) == 1);
 	cr_expect(eq(u64, drops(DROP_STAGED_FULL), 0));
 	for (unsigned i = 0; i < 100; i++) {
 		uint64_t counter;

@@ -23,10 +23,12 @@ static struct engine engine = {.set.tun.queues = 1};
 static struct staging staging;
 static struct dp_peer *peer[PEERS];
 
+static const struct staging_peers peers = {dp_peer_get, dp_peer_put};
+
 static void setup(void)
 {
 	rcu_register_thread();
-	cr_assert(eq(int, staging_init(&staging), 0));
+	cr_assert(eq(int, staging_init(&staging, STAGING_BYTES, &peers), 0));
 	for (unsigned i = 0; i < PEERS; i++)
 		cr_assert(ne(ptr, peer[i] = engine_create_peer(&engine, NULL), NULL));
 }
@@ -51,7 +53,7 @@ TestSuite(staging, .init = setup, .fini = teardown, .timeout = 60);
 
 static struct staged_queue *queue(unsigned i)
 {
-	return &peer[i]->out[0].staged;
+	return &peer[i]->outflow->intake[0].staged;
 }
 
 static void fill(uint8_t *packet, uint32_t seq, size_t len)

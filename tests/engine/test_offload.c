@@ -274,7 +274,7 @@ Test(offload, of_super_packets_without_session_the_newest_packets_are_kept)
 	total = SUPERS_MAX * per_super;
 	first = total - STAGED_MAX;
 	rig_until(drops(DROP_STAGED_FULL) == first);
-	rig_until(dp_peer_staged(peer) == STAGED_MAX);
+	rig_until(engine_staged(peer) == STAGED_MAX);
 	begin_session();
 	engine_kick(peer);
 	for (unsigned i = first; i < total; i++) {
@@ -285,7 +285,7 @@ Test(offload, of_super_packets_without_session_the_newest_packets_are_kept)
 		cr_assert(eq(u64, counter, i - first));
 		expect_segment(&supers[i / per_super], i % per_super, got, len);
 	}
-	cr_expect(eq(u64, dp_peer_staged(peer), 0));
+	cr_expect(eq(u64, engine_staged(peer), 0));
 	expect_only(DROP_STAGED_FULL, first);
 }
 

@@ -147,13 +147,14 @@ Test(queues, kick_reaches_what_is_staged_for_every_queue)
 		for (uint32_t i = 0; i < 10; i++)
 			for (unsigned q = 0; q < QUEUES; q++)
 				write_to(q, round * 10 + i);
-		rig_until(dp_peer_staged(peer[0]) == QUEUES * 10);
+		rig_until(engine_staged(peer[0]) == QUEUES * 10);
 		for (unsigned q = 0; q < QUEUES; q++)
-			cr_expect(eq(u64, counter_read(&peer[0]->out[q].staged.len), 10));
+			cr_expect(
+				eq(u64, counter_read(&peer[0]->outflow->intake[q].staged.len), 10));
 		begin_session(0);
 		engine_kick(peer[0]);
 		expect_from_all(10, next, 0);
-		rig_until(dp_peer_staged(peer[0]) == 0);
+		rig_until(engine_staged(peer[0]) == 0);
 		rig_use_keypair(peer[0], NULL);
 		cr_assert(index_remove(engine_index(end.engine), kp[0]));
 		keypair_put(kp[0]);
@@ -349,12 +350,12 @@ Test(endless_poll, engine_that_always_looks_holds_nobody_up)
 	for (uint32_t i = 0; i < 10; i++)
 		for (unsigned q = 0; q < QUEUES; q++)
 			write_to(q, i);
-	rig_until(dp_peer_staged(peer[0]) == QUEUES * 10);
+	rig_until(engine_staged(peer[0]) == QUEUES * 10);
 	begin_session(0);
 	engine_kick(peer[0]);
 	expect_from_all(10, next, 0);
 	send_seq(0, 0);
 	cr_expect(rig_is_readable(end.queue[dp_peer_queue(peer[0])], RIG_WAIT_MS));
 	synchronize_rcu();
-	rig_until(dp_peer_staged(peer[0]) == 0);
+	rig_until(engine_staged(peer[0]) == 0);
 }

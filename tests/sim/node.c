@@ -19,7 +19,7 @@
 #include "dataplane/allowedips.h"
 #include "dataplane/handshake_reader.h"
 #include "dataplane/engine_private.h"
-#include "dataplane/outbound.h"
+#include "dataplane/outflow.h"
 #include "dataplane/publish.h"
 
 #define STAGED_NS (5 * NS_PER_S)
@@ -94,11 +94,23 @@ static void tell(struct effects *fx, enum log_level level, const char *line)
 		node->says(node, line);
 }
 
+/* What waits is the node's own, see node_offer(). */
+static void drop_staged(struct effects *fx, struct dp_peer *dp)
+{
+	struct node *node = node_with(fx);
+
+	for (unsigned i = 0; i < node->config.peer_count; i++) {
+		if (node_peer(node, i)->dp == dp)
+			node->staged[i].len = 0;
+	}
+}
+
 static void make_effects(struct control *control)
 {
 	control_make_effects(control);
 	control->fx->send_handshake = send_handshake;
 	control->fx->wall_clock = wall_clock;
+	control->fx->drop_staged = drop_staged;
 	control->fx->log = tell;
 }
 
@@ -320,7 +332,7 @@ static bool send_packet(struct node *node, unsigned i, const uint8_t *packet)
 	node->is_sending_data = false;
 	dp_peer_sent(dp, true, sim_now_ns());
 	if (kp->is_initiator && sim_now_ns() >= kp->rekey_ns)
-		outbound_want_session(dp);
+		dp_peer_want_session(dp);
 	return true;
 }
 
@@ -337,8 +349,6 @@ static void send_staged(struct node *node, unsigned i)
 	struct node_staged *staged = &node->staged[i];
 	unsigned done = 0;
 
-	if (atomic_exchange(&node_peer(node, i)->dp->out[0].is_given_up, false))
-		staged->len = 0;
 	while (done < staged->len && (staged->kept[done].at_ns + STAGED_NS <= sim_now_ns() ||
 	                              send_packet(node, i, staged->kept[done].packet)))
 		done++;
@@ -353,7 +363,7 @@ void node_offer(struct node *node, unsigned i, const uint8_t *packet)
 
 	if (!atomic_load(&dp->data_refused) && !send_packet(node, i, packet)) {
 		stage(&node->staged[i], packet);
-		outbound_want_session(dp);
+		dp_peer_want_session(dp);
 	}
 	leave(node, before);
 }

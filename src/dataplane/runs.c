@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#include "dataplane/runs.h"
+
+#include <assert.h>
+
+#include "crypto/keypair.h"
+#include "dataplane/activity.h"
+#include "dataplane/batch.h"
+#include "dataplane/peer.h"
+#include "dataplane/work.h"
+
+/* Runs that are numbered before they are worked on: a super-packet over several paths at least. */
+#define RUNS_AT_ONCE 16u
+
+static void append(struct run_list *list, struct batch *b)
+{
+	b->next = NULL;
+	if (list->first)
+		list->last->next = b;
+	else
+		list->first = b;
+	list->last = b;
+	list->len++;
+}
+
+void runs_work(struct dp_thread *self, struct run_list *list, bool more)
+{
+	struct batch *b = list->first, *next;
+
+	*list = (struct run_list){0};
+	for (; b; b = next) {
+		next = b->next;
+		work_submit(self, b, more || next);
+	}
+}
+
+void runs_take(struct runs *runs, struct run_list *list)
+{
+	struct run_list *from = &runs->done;
+
+	if (!from->first)
+		return;
+	if (list->first)
+		list->last->next = from->first;
+	else
+		list->first = from->first;
+	list->last = from->last;
+	list->len += from->len;
+	*from = (struct run_list){0};
+}
+
+static void add(struct dp_thread *self, struct runs *runs, struct batch *b)
+{
+	append(&runs->done, b);
+	runs->count++;
+	if (runs->done.len == RUNS_AT_ONCE)
+		runs_work(self, &runs->done, true);
+}
+
+/* Into the order of each path that carries it. */
+static void enter_paths(struct dp_peer *peer, struct batch *b)
+{
+	atomic_store_explicit(&b->paths_left, (unsigned)__builtin_popcount(b->path_mask),
+	                      memory_order_relaxed);
+	for (unsigned mask = b->path_mask; mask; mask &= mask - 1)
+		sequencer_enter(&peer->path[__builtin_ctz(mask)].leaving, &b->order);
+}
+
+/* Whitepaper 6.2: the initiator renews a key that is old enough, when it sends with it. */
+static void renew_key(struct dp_peer *peer, const struct keypair *kp, uint64_t now_ns,
+                      uint64_t counter)
+{
+	if ((kp->is_initiator && now_ns >= kp->rekey_ns) ||
+	    (counter & ((1ull << LANE_SHIFT) - 1)) >= REKEY_AFTER_MESSAGES)
+		dp_peer_want_session(peer);
+}
+
+void runs_close(struct dp_thread *self, struct runs *runs)
+{
+	struct keypair *kp = runs->kp;
+	struct batch *b = runs->open;
+
+	if (!b)
+		return;
+	runs->open = NULL;
+	b->first_counter = keypair_reserve(kp, runs->lane, b->len);
+	renew_key(runs->peer, kp, self->now_ns, b->first_counter);
+	if (b->first_counter == UINT64_MAX) {
+		dp_drop_batch(self, b, DROP_COUNTER_LIMIT);
+		return;
+	}
+	b->peer = dp_peer_get(runs->peer);
+	if (!b->peer || !keypair_get(kp)) {
+		dp_drop_batch(self, b, DROP_NO_SESSION);
+		return;
+	}
+	b->keypair = kp;
+	enter_paths(runs->peer, b);
+	add(self, runs, b);
+}
+
+void runs_add_late(struct dp_thread *self, struct runs *runs, struct batch *b)
+{
+	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
+	sequencer_enter(&runs->peer->path[b->path_id].leaving, &b->order);
+	add(self, runs, b);
+}
+
+static uint16_t mask_of(const struct path_table *table)
+{
+	uint16_t mask = 0;
+
+	for (unsigned i = 0; i < table->len; i++)
+		mask |= (uint16_t)(1u << table->slot[i].path_id);
+	return mask;
+}
+
+/* The slot of the path for the next packet: that of the present run, or a newly picked one. */
+static unsigned choose_slot(struct runs *runs, uint32_t bytes)
+{
+	const struct path_table *table = runs->table;
+	int slot;
+
+	if (!runs->is_striped)
+		return 0;
+	slot = run_slot(&runs->run, table);
+	if (slot >= 0) {
+		pick_charge(&runs->pick, table, (unsigned)slot, bytes);
+	} else {
+		slot = (int)pick_path(&runs->pick, table, bytes);
+		run_begin(&runs->run, table, (unsigned)slot);
+	}
+	run_sent(&runs->run, bytes);
+	return (unsigned)slot;
+}
+
+/* There is memory. */
+static void open_run(struct dp_thread *self, struct runs *runs, unsigned slot)
+{
+	const struct path_table *table = runs->table;
+	unsigned path_id = table->slot[slot].path_id;
+	struct batch *b = batch_get(&self->pool);
+
+	assert(path_id < PATHS_MAX);
+	b->kind = BATCH_SEAL;
+	b->path_id = (uint8_t)path_id;
+	b->path_mask =
+		table->mode == BONDING_REDUNDANT ? mask_of(table) : (uint16_t)(1u << path_id);
+	runs->open = b;
+	runs->slot = slot;
+}
+
+uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len)
+{
+	bool has_room = runs->open && runs->open->len < self->pool.slots;
+	struct segment *seg;
+
+	if (!has_room || runs->is_striped) {
+		unsigned slot;
+
+		if (!batch_pool_has_idle(&self->pool))
+			return NULL;
+		slot = choose_slot(runs, (uint32_t)len);
+		if (!has_room || slot != runs->slot) {
+			runs_close(self, runs);
+			open_run(self, runs, slot);
+		}
+	}
+	seg = batch_append(runs->open, self->pool.stride);
+	seg->len = (uint16_t)len;
+	return segment_payload(runs->open, seg);
+}
+
+bool runs_begin(struct dp_thread *self, struct runs *runs)
+{
+	const struct path_table *table = rcu_dereference(runs->peer->path_table);
+	struct keypair *kp = rcu_dereference(runs->peer->current);
+	bool has_lanes;
+
+	runs->table = table;
+	runs->kp = NULL;
+	if (!kp || !table || !table->len)
+		return false;
+	/* Only where there is a choice are shares kept and rates measured. */
+	runs->is_striped = table->mode == BONDING_AGGREGATE && table->len > 1;
+	has_lanes = atomic_load_explicit(&kp->send_lanes, memory_order_relaxed);
+	runs->lane = has_lanes && table->mode != BONDING_AGGREGATE ? LANE_UNORDERED : LANE_ORDERED;
+	if (!keypair_can_send(kp, self->now_ns, runs->lane))
+		return false;
+	runs->kp = kp;
+	run_tick(&runs->run, self->now_ns);
+	return true;
+}

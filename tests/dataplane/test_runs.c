@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Packets placed by hand in an engine of which no thread runs; far ends are sockets of the test. */
+#include "dataplane/late.h"
+#include "dataplane/runs.h"
+#include "dataplane/statistics.h"
+#include "engine_rig.h"
+
+enum {
+	PATHS = 2,
+	LEN = 100,
+	INDEX_HERE = 0x11,
+	INDEX_THERE = 0x22,
+};
+
+static struct rig_end end;
+static struct dp_peer *peer;
+static struct keypair *kp;
+static struct dp_thread *self;
+static struct runs runs;
+static int far[PATHS];
+static struct endpoint far_at[PATHS];
+
+static void setup(void)
+{
+	rig_setup();
+	rig_create(&end, 1, PATHS, "127.0.0.1:0");
+	peer = engine_create_peer(end.engine, NULL);
+	for (unsigned i = 0; i < PATHS; i++) {
+		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
+		rig_publish_target(&end, peer, i, i, &far_at[i]);
+	}
+	self = &end.engine->dispatcher[0].self;
+	self->now_ns = clock_boot_ns();
+	runs = (struct runs){.peer = peer};
+}
+
+static void teardown(void)
+{
+	rig_finish(&end, peer, kp, far, PATHS);
+}
+
+TestSuite(runs, .init = setup, .fini = teardown, .timeout = 60);
+
+static void begin_session(enum bonding_mode mode, unsigned paths)
+{
+	kp = rig_keypair(&end, peer, true, INDEX_HERE, INDEX_THERE, clock_boot_ns());
+	rig_use_keypair(peer, kp);
+	rig_publish_paths(peer, mode, paths, NULL);
+	cr_assert(runs_begin(self, &runs));
+}
+
+static void place(unsigned count)
+{
+	while (count--) {
+		uint8_t *at = runs_place(self, &runs, LEN);
+
+		cr_assert(ne(ptr, at, NULL));
+		memset(at, 0x45, LEN);
+	}
+}
+
+static void expect_run(const struct batch *b, unsigned path_id, uint64_t counter, unsigned len)
+{
+	cr_assert(ne(ptr, (void *)b, NULL));
+	cr_expect(eq(uint, b->path_id, path_id));
+	cr_expect(eq(u64, b->first_counter, counter));
+	cr_expect(eq(uint, b->len, len));
+}
+
+/* Sends what is numbered, that nothing is left behind. */
+static void send_all(void)
+{
+	struct run_list list = {0};
+
+	runs_take(&runs, &list);
+	runs_work(self, &list, false);
+	cr_expect(eq(ptr, list.first, NULL));
+}
+
+Test(runs, without_session_or_path_nothing_can_be_sent)
+{
+	cr_expect(not(runs_begin(self, &runs)));
+	rig_publish_paths(peer, BONDING_AGGREGATE, 1, NULL);
+	cr_expect(not(runs_begin(self, &runs)));
+	begin_session(BONDING_AGGREGATE, 1);
+	cr_expect(runs_can_send(&runs));
+	rig_publish_paths(peer, BONDING_AGGREGATE, 0, NULL);
+	cr_expect(not(runs_begin(self, &runs)));
+	cr_expect(not(runs_can_send(&runs)));
+}
+
+Test(runs, key_that_is_too_old_sends_nothing)
+{
+	begin_session(BONDING_AGGREGATE, 1);
+	self->now_ns = kp->born_ns + REJECT_AFTER_TIME;
+	cr_expect(not(runs_begin(self, &runs)));
+}
+
+Test(runs, run_is_numbered_when_it_is_complete)
+{
+	begin_session(BONDING_AGGREGATE, 1);
+	place(3);
+	cr_expect(eq(ptr, runs.done.first, NULL));
+	runs_close(self, &runs);
+	expect_run(runs.done.first, 0, 0, 3);
+	runs_close(self, &runs); /* none is open: nothing happens */
+	cr_expect(eq(uint, runs.done.len, 1));
+	place(1);
+	runs_close(self, &runs);
+	expect_run(runs.done.last, 0, 3, 1);
+	cr_expect(eq(uint, runs.count, 2));
+	send_all();
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 4));
+}
+
+Test(runs, full_run_is_followed_by_another)
+{
+	unsigned slots = self->pool.slots;
+
+	begin_session(BONDING_AGGREGATE, 1);
+	place(slots + 1);
+	expect_run(runs.done.first, 0, 0, slots);
+	runs_close(self, &runs);
+	expect_run(runs.done.last, 0, slots, 1);
+	send_all();
+}
+
+/* At a low rate a run is one packet. */
+Test(runs, counters_go_on_from_path_to_path)
+{
+	unsigned on[PATHS] = {0}, len = 0;
+	const struct batch *b;
+
+	begin_session(BONDING_AGGREGATE, PATHS);
+	place(8);
+	runs_close(self, &runs);
+	for (b = runs.done.first; b; b = b->next) {
+		expect_run(b, b->path_id, len, b->len);
+		len += b->len;
+		on[b->path_id] += b->len;
+	}
+	cr_expect(eq(uint, on[0], 4));
+	cr_expect(eq(uint, on[1], 4));
+	send_all();
+}
+
+Test(runs, redundant_run_is_on_all_paths)
+{
+	begin_session(BONDING_REDUNDANT, PATHS);
+	place(2);
+	runs_close(self, &runs);
+	cr_expect(eq(uint, runs.done.first->path_mask, 3));
+	cr_expect(eq(uint, atomic_load(&runs.done.first->paths_left), 2));
+	send_all();
+	for (unsigned i = 0; i < PATHS; i++)
+		cr_expect(eq(u64, counter_read(&peer->path[i].tx_packets), 2));
+}
+
+Test(runs, without_memory_nothing_is_changed)
+{
+	struct batch *taken = NULL, *b;
+
+	begin_session(BONDING_AGGREGATE, PATHS);
+	while ((b = batch_get(&self->pool))) {
+		b->next = taken;
+		taken = b;
+	}
+	cr_expect(eq(ptr, runs_place(self, &runs, LEN), NULL));
+	cr_expect(eq(uint, runs.run.left, 0));
+	while ((b = taken)) {
+		taken = b->next;
+		batch_free(b);
+	}
+	place(1);
+	runs_close(self, &runs);
+	expect_run(runs.done.first, runs.done.first->path_id, 0, 1);
+	send_all();
+}
+
+/* Whitepaper 6.2. */
+Test(runs, key_that_is_used_up_drops_the_run_and_is_renewed)
+{
+	begin_session(BONDING_AGGREGATE, 1);
+	atomic_store(&kp->sent[LANE_ORDERED], REJECT_AFTER_MESSAGES - 1);
+	place(2);
+	runs_close(self, &runs);
+	cr_expect(eq(ptr, runs.done.first, NULL));
+	cr_expect(eq(u64, engine_drops(end.engine, DROP_COUNTER_LIMIT), 2));
+	rig_await_event(&end, PEER_EVENT_WANT_SESSION);
+}
+
+Test(runs, key_that_is_old_is_renewed_by_the_initiator)
+{
+	begin_session(BONDING_AGGREGATE, 1);
+	self->now_ns = kp->rekey_ns;
+	cr_assert(runs_begin(self, &runs));
+	place(1);
+	runs_close(self, &runs);
+	rig_await_event(&end, PEER_EVENT_WANT_SESSION);
+	send_all();
+}
+
+Test(runs, late_batch_gets_a_number_among_the_runs)
+{
+	struct batch *late;
+
+	begin_session(BONDING_AGGREGATE, 1);
+	place(1);
+	runs_close(self, &runs);
+	late = late_make(&end.engine->control, peer, kp, 0, LANE_ORDERED, NULL, 0, NULL, 0);
+	cr_assert(ne(ptr, late, NULL));
+	runs_add_late(self, &runs, late);
+	place(1);
+	runs_close(self, &runs);
+	expect_run(runs.done.first->next, 0, 1, 1);
+	expect_run(runs.done.last, 0, 2, 1);
+	send_all();
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 3));
+}
+
+Test(runs, lists_are_joined_in_their_order)
+{
+	struct run_list list = {0};
+	uint64_t next = 0;
+
+	begin_session(BONDING_AGGREGATE, 1);
+	for (unsigned i = 0; i < 5; i++) {
+		place(1);
+		runs_close(self, &runs);
+		if (i % 2)
+			runs_take(&runs, &list);
+	}
+	runs_take(&runs, &list);
+	runs_take(&runs, &list); /* there is nothing more */
+	cr_expect(eq(uint, list.len, 5));
+	for (struct batch *b = list.first; b; b = b->next)
+		expect_run(b, 0, next++, 1);
+	cr_expect(eq(u64, next, 5));
+	runs_work(self, &list, false);
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+}
