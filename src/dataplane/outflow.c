@@ -23,7 +23,8 @@ struct outflow *outflow_create(struct dp_peer *peer, unsigned queues)
 
 	if (!out)
 		return NULL;
-	*out = (struct outflow){.peer = peer, .queues = queues, .runs.peer = peer};
+	*out = (struct outflow){.peer = peer, .queues = queues};
+	runs_init(&out->runs, peer);
 	for (unsigned i = 0; i < queues; i++)
 		out->intake[i] = (struct intake){.outflow = out, .staged.peer = peer};
 	__cds_wfcq_init(&out->read_head, &out->read_tail);

@@ -14,6 +14,12 @@
 /* Runs that are numbered before they are worked on: a super-packet over several paths at least. */
 #define RUNS_AT_ONCE 16u
 
+void runs_init(struct runs *runs, struct dp_peer *peer)
+{
+	*runs = (struct runs){.peer = peer};
+	sender_init(&runs->sender);
+}
+
 static void append(struct run_list *list, struct batch *b)
 {
 	b->next = NULL;
@@ -77,7 +83,7 @@ static void renew_key(struct dp_peer *peer, const struct keypair *kp, uint64_t n
 		dp_peer_want_session(peer);
 }
 
-void runs_close(struct dp_thread *self, struct runs *runs)
+static void close_batch(struct dp_thread *self, struct runs *runs)
 {
 	struct keypair *kp = runs->kp;
 	struct batch *b = runs->open;
@@ -101,6 +107,20 @@ void runs_close(struct dp_thread *self, struct runs *runs)
 	add(self, runs, b);
 }
 
+/* The present run is over. Nobody asks yet what was sent under which numbers. */
+static void end_run(struct runs *runs)
+{
+	if (runs->run.packets)
+		sender_sent(&runs->sender, &runs->facts, &runs->run, NULL, 0);
+	runs->run = (struct send_run){0};
+}
+
+void runs_close(struct dp_thread *self, struct runs *runs)
+{
+	end_run(runs);
+	close_batch(self, runs);
+}
+
 void runs_add_late(struct dp_thread *self, struct runs *runs, struct batch *b)
 {
 	b->first_counter = keypair_reserve(b->keypair, b->lane, 1);
@@ -108,65 +128,45 @@ void runs_add_late(struct dp_thread *self, struct runs *runs, struct batch *b)
 	add(self, runs, b);
 }
 
-static uint16_t mask_of(const struct path_table *table)
+static bool has_room(const struct dp_thread *self, const struct runs *runs)
 {
-	uint16_t mask = 0;
-
-	for (unsigned i = 0; i < table->len; i++)
-		mask |= (uint16_t)(1u << table->slot[i].path_id);
-	return mask;
+	return runs->open && runs->open->len < self->pool.slots;
 }
 
-/* The slot of the path for the next packet: that of the present run, or a newly picked one. */
-static unsigned choose_slot(struct runs *runs, uint32_t bytes)
+/* For the present run. There is memory. */
+static void open_batch(struct dp_thread *self, struct runs *runs)
 {
-	const struct path_table *table = runs->table;
-	int slot;
-
-	if (!runs->is_striped)
-		return 0;
-	slot = run_slot(&runs->run, table);
-	if (slot >= 0) {
-		pick_charge(&runs->pick, table, (unsigned)slot, bytes);
-	} else {
-		slot = (int)pick_path(&runs->pick, table, bytes);
-		run_begin(&runs->run, table, (unsigned)slot);
-	}
-	run_sent(&runs->run, bytes);
-	return (unsigned)slot;
-}
-
-/* There is memory. */
-static void open_run(struct dp_thread *self, struct runs *runs, unsigned slot)
-{
-	const struct path_table *table = runs->table;
-	unsigned path_id = table->slot[slot].path_id;
 	struct batch *b = batch_get(&self->pool);
 
-	assert(path_id < PATHS_MAX);
+	assert(runs->run.path_id < PATHS_MAX);
 	b->kind = BATCH_SEAL;
-	b->path_id = (uint8_t)path_id;
-	b->path_mask =
-		table->mode == BONDING_REDUNDANT ? mask_of(table) : (uint16_t)(1u << path_id);
+	b->path_id = runs->run.path_id;
+	b->path_mask = runs->run.path_mask;
 	runs->open = b;
-	runs->slot = slot;
+}
+
+/* The run that begins with a packet of @len bytes, and a batch for it. False: no memory. */
+static bool begin_run(struct dp_thread *self, struct runs *runs, size_t len)
+{
+	if (!batch_pool_has_idle(&self->pool))
+		return false;
+	end_run(runs);
+	sender_run_for(&runs->sender, &runs->facts, (uint32_t)len, self->now_ns, &runs->run);
+	send_run_add(&runs->run, (uint32_t)len);
+	if (has_room(self, runs) && runs->open->path_id == runs->run.path_id)
+		return true;
+	close_batch(self, runs);
+	open_batch(self, runs);
+	return true;
 }
 
 uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len)
 {
-	bool has_room = runs->open && runs->open->len < self->pool.slots;
 	struct segment *seg;
 
-	if (!has_room || runs->is_striped) {
-		unsigned slot;
-
-		if (!batch_pool_has_idle(&self->pool))
+	if (!has_room(self, runs) || !send_run_add(&runs->run, (uint32_t)len)) {
+		if (!begin_run(self, runs, len))
 			return NULL;
-		slot = choose_slot(runs, (uint32_t)len);
-		if (!has_room || slot != runs->slot) {
-			runs_close(self, runs);
-			open_run(self, runs, slot);
-		}
 	}
 	seg = batch_append(runs->open, self->pool.stride);
 	seg->len = (uint16_t)len;
@@ -179,17 +179,15 @@ bool runs_begin(struct dp_thread *self, struct runs *runs)
 	struct keypair *kp = rcu_dereference(runs->peer->current);
 	bool has_lanes;
 
-	runs->table = table;
 	runs->kp = NULL;
+	runs->facts = (struct sender_facts){.table = table};
 	if (!kp || !table || !table->len)
 		return false;
-	/* Only where there is a choice are shares kept and rates measured. */
-	runs->is_striped = table->mode == BONDING_AGGREGATE && table->len > 1;
 	has_lanes = atomic_load_explicit(&kp->send_lanes, memory_order_relaxed);
 	runs->lane = has_lanes && table->mode != BONDING_AGGREGATE ? LANE_UNORDERED : LANE_ORDERED;
 	if (!keypair_can_send(kp, self->now_ns, runs->lane))
 		return false;
+	runs->facts.has_session = true;
 	runs->kp = kp;
-	run_tick(&runs->run, self->now_ns);
 	return true;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* runs.h - packets of one peer become runs: consecutive counters of one lane, on one path.
  *
- * A run is a batch (in redundant mode on all paths). Packets are placed one by one; the path of the
- * present run takes them as long as its share lasts, then another is picked, and the run that is
- * complete gets its numbers and its place in the order of leaving. Then it is worked on: whoever
- * placed it may do so later, and no longer in the role in which all of this is done.
+ * Which path takes how much is asked of the sender (sched/sender.h), for one run after the other. A
+ * run is a batch, in redundant mode on all paths; runs that follow each other on one path are one
+ * batch while there is room. What is complete gets its numbers and its place in the order of
+ * leaving. Then it is worked on: whoever placed it may do so later, and no longer in the role in
+ * which all of this is done.
  *
  * One thread at a time, in the role of the peer's outflow (outflow.h), RCU online; from
  * runs_begin() on it is not quiescent until the run that was open is closed.
@@ -16,8 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sched/pick.h"
-#include "sched/run.h"
+#include "sched/sender.h"
 
 struct batch;
 struct dp_peer;
@@ -31,18 +31,18 @@ struct run_list {
 };
 
 struct runs {
-	struct dp_peer *peer;           /* set once */
-	const struct path_table *table; /* of this moment; NULL or empty: none can take anything */
-	struct keypair *kp;             /* of this moment; NULL: nothing can be sent */
-	uint8_t lane;                   /* that runs go in */
-	bool is_striped;                /* over several paths */
-	struct batch *open;             /* the run that is being filled, or NULL */
-	unsigned slot;                  /* of the table: its path */
+	struct dp_peer *peer;      /* set once */
+	struct sender sender;      /* which path takes how much */
+	struct sender_facts facts; /* of this moment */
+	struct keypair *kp;        /* of this moment; NULL: nothing can be sent */
+	uint8_t lane;              /* that runs go in */
+	struct send_run run;       /* the present one; all zero: none */
+	struct batch *open;        /* that is being filled, or NULL */
 	struct run_list done;
-	unsigned count; /* of runs; set by whoever wants to know */
-	struct pick_state pick;
-	struct run_state run; /* how long a path is kept */
+	unsigned count; /* of batches; set by whoever wants to know */
 };
+
+void runs_init(struct runs *runs, struct dp_peer *peer);
 
 /* Looks at keypair and paths of this moment. False: nothing can be sent. */
 bool runs_begin(struct dp_thread *self, struct runs *runs);

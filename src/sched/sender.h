@@ -127,8 +127,8 @@ enum sender_outcome sender_run_for(struct sender *s, const struct sender_facts *
                                    uint32_t bytes, uint64_t now_ns, struct send_run *ret_run);
 
 /* @run, of which something was taken, has got its @numbers and leaves in the order of this call.
- * NULL: it got none and is lost; the path is charged all the same. @facts are those of
- * sender_next_run().
+ * NULL: it got none and is lost, or nobody will ask for its record; the path is charged all the
+ * same. @facts are those of sender_next_run().
  */
 void sender_sent(struct sender *s, const struct sender_facts *facts, const struct send_run *run,
                  const struct send_numbers *numbers, uint64_t now_ns);

@@ -218,8 +218,8 @@ Test(outflow, counters_of_a_run_are_consecutive_on_one_path)
 	unsigned changes = 0, at = PATHS;
 
 	begin_session(BONDING_AGGREGATE, PATHS);
-	out->runs.run.bytes_per_s = 80000000; /* runs of 20,000 bytes */
-	out->runs.run.window_ns = clock_boot_ns();
+	out->runs.sender.run.bytes_per_s = 80000000; /* runs of 20,000 bytes */
+	out->runs.sender.run.window_ns = clock_boot_ns();
 	send_chain(0, 120);
 	for (unsigned i = 0; i < PATHS; i++)
 		counter[i] = next_on(i, &seq[i]);

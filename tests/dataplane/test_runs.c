@@ -31,7 +31,7 @@ static void setup(void)
 	}
 	self = &end.engine->dispatcher[0].self;
 	self->now_ns = clock_boot_ns();
-	runs = (struct runs){.peer = peer};
+	runs_init(&runs, peer);
 }
 
 static void teardown(void)
@@ -166,7 +166,7 @@ Test(runs, without_memory_nothing_is_changed)
 		taken = b;
 	}
 	cr_expect(eq(ptr, runs_place(self, &runs, LEN), NULL));
-	cr_expect(eq(uint, runs.run.left, 0));
+	cr_expect(eq(uint, runs.run.packets, 0));
 	while ((b = taken)) {
 		taken = b->next;
 		batch_free(b);
