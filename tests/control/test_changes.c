@@ -4,6 +4,7 @@
 #include "control/gate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "../config/desired_rig.h"
