@@ -84,7 +84,7 @@ static int say_ready(struct launch *launch, const struct control *control)
 	if (is_background)
 		log_to_syslog();
 	log_info("interface=%s: ready: version %s, %u links, %zu peers", control->interface,
-	         VTRUNKD_VERSION, control->uplinks.in_use, control->peer_count);
+	         VTRUNKD_VERSION, control->uplinks.in_use, control->peers.count);
 	return 0;
 }
 

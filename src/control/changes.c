@@ -59,8 +59,8 @@ STEP_OF(weigh_link)
 	if (!uplink)
 		return 0;
 	uplink->weight = change->new_link->weight;
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_share_anew(control->peers[i], control->loop.now_ns);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_share_anew(control->peers.at[i], control->loop.now_ns);
 	return 0;
 }
 
@@ -72,22 +72,12 @@ static void restart_walks(struct control *control)
 	uint64_t now_ns = control->loop.now_ns;
 
 	if (walk_is_under_way(&control->sampling))
-		walk_begin(&control->sampling, control->peer_count, now_ns);
+		walk_begin(&control->sampling, control->peers.count, now_ns);
 	if (walk_is_under_way(&control->gathering.walk)) {
 		const struct gather_from from = control_gather_from(control);
 
 		gather_restart(&control->gathering, &from, now_ns);
 	}
-}
-
-static int make_room(struct control *control, size_t count)
-{
-	struct peer **grown = reallocarray(control->peers, count, sizeof *grown);
-
-	if (!grown)
-		return -ENOMEM;
-	control->peers = grown;
-	return key_index_reserve(&control->by_key, count);
 }
 
 STEP_OF(add_peer)
@@ -96,7 +86,7 @@ STEP_OF(add_peer)
 	struct peer *peer;
 	int r;
 
-	if (key_index_find(&control->by_key, change->new_peer->public_key))
+	if (peers_find(&control->peers, change->new_peer->public_key))
 		return 0;
 	control->shared.now_ns = control->loop.now_ns;
 	r = peer_create(&control->shared, list->to, change->new_peer, &peer);
@@ -107,27 +97,20 @@ STEP_OF(add_peer)
 
 		peer->endpoints.known[i].link = links_find(control, link);
 	}
-	control->peers[control->peer_count++] = peer;
-	key_index_add(&control->by_key, peer->set.public_key, peer);
+	peers_add(&control->peers, peer);
 	return 0;
 }
 
 STEP_OF(remove_peer)
 {
 	struct control *control = control_of(by);
-	struct peer *peer = key_index_find(&control->by_key, change->old_peer->public_key);
-	size_t at = 0;
+	struct peer *peer = peers_find(&control->peers, change->old_peer->public_key);
 
 	if (!peer)
 		return 0;
 	if (list->to)
 		log_info("peer=%s: removed", peer->name);
-	while (control->peers[at] != peer)
-		at++;
-	control->peer_count--;
-	memmove(&control->peers[at], &control->peers[at + 1],
-	        (control->peer_count - at) * sizeof *control->peers);
-	key_index_remove(&control->by_key, peer->set.public_key);
+	peers_remove(&control->peers, peer);
 	peer_say_goodbye(peer);
 	peer_leave(peer);
 	peer->next_leaving = control->leaving;
@@ -149,13 +132,13 @@ static int publish_allowedips(struct control *control, const struct desired *wan
 	struct allowedips *table;
 	size_t len = 0, n = 0;
 
-	for (size_t i = 0; i < control->peer_count; i++)
-		len += control->peers[i]->config->allowed_ip_count;
+	for (size_t i = 0; i < control->peers.count; i++)
+		len += control->peers.at[i]->config->allowed_ip_count;
 	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
 	if (!entries)
 		return -ENOMEM;
-	for (size_t i = 0; i < control->peer_count; i++) {
-		const struct peer *peer = control->peers[i];
+	for (size_t i = 0; i < control->peers.count; i++) {
+		const struct peer *peer = control->peers.at[i];
 
 		for (size_t k = 0; k < peer->config->allowed_ip_count; k++)
 			entries[n++] = (struct allowedips_entry){
@@ -186,7 +169,7 @@ static int finish(struct control *control, const struct desired *now)
 {
 	/* Every peer and pair of sockets, and the single ones: rates, the gate, facts, ... */
 	int r = deadline_reserve(&control->loop.deadlines,
-	                         control->peer_count + LINK_PAIRS_MAX + LINKS_MAX + 64);
+	                         control->peers.count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 
 	if (!r)
 		r = publish_allowedips(control, now);
@@ -199,7 +182,7 @@ static int finish(struct control *control, const struct desired *now)
 static int lead_to(struct control *control, const struct desired *from, const struct desired *to)
 {
 	struct changer changer = {.by = steps, .control = control};
-	int r = make_room(control, (from ? from->peer_count : 0) + to->peer_count);
+	int r = peers_reserve(&control->peers, (from ? from->peer_count : 0) + to->peer_count);
 
 	if (!r)
 		r = reconcile(&changer.by, from, to);
@@ -225,9 +208,9 @@ static void work(struct control *control)
 	uint64_t now_ns = control->loop.now_ns;
 
 	links_open(control, now_ns);
-	for (size_t i = 0; i < control->peer_count; i++) {
-		peer_links_came(control->peers[i], now_ns);
-		peer_service(control->peers[i], now_ns);
+	for (size_t i = 0; i < control->peers.count; i++) {
+		peer_links_came(control->peers.at[i], now_ns);
+		peer_service(control->peers.at[i], now_ns);
 	}
 }
 

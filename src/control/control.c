@@ -60,8 +60,8 @@ struct gather_from control_gather_from(const struct control *control)
 {
 	return (struct gather_from){.engine = control->engine,
 	                            .uplinks = &control->uplinks,
-	                            .peers = control->peers,
-	                            .peer_count = control->peer_count,
+	                            .peers = control->peers.at,
+	                            .peer_count = control->peers.count,
 	                            .public_key = control->identity->public_key,
 	                            .interface = control->interface,
 	                            .started_ns = control->started_ns};
@@ -102,7 +102,7 @@ static void tell_tun(struct control *control, uint64_t now_ns)
 static unsigned sample_peer(void *arg, size_t i, uint64_t now_ns)
 {
 	struct control *control = arg;
-	struct peer *peer = control->peers[i];
+	struct peer *peer = control->peers.at[i];
 
 	peer_sample_rates(peer, now_ns);
 	peer_tell_trains(peer, now_ns);
@@ -129,7 +129,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	tell_tun(control, now_ns);
 	control->sample_ns = now_ns;
 	/* Cannot fail: there is room for it from the start. */
-	walk_begin(&control->sampling, control->peer_count, now_ns);
+	walk_begin(&control->sampling, control->peers.count, now_ns);
 }
 
 int control_run(struct control *control)
@@ -155,7 +155,7 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
 	const struct control *control = arg;
 
-	return key_index_find(&control->by_key, key);
+	return peers_find(&control->peers, key);
 }
 
 static int cpu_of(const struct desired_cpus *cpus, unsigned i)
@@ -383,8 +383,8 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 	}
 	control->sample.expired = on_sample;
 	deadline_set(&control->loop.deadlines, &control->sample, control->loop.now_ns + SAMPLE_NS);
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_service(control->peers[i], control->loop.now_ns);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_service(control->peers.at[i], control->loop.now_ns);
 	*ret = control;
 	return 0;
 }
@@ -400,8 +400,7 @@ void control_destroy(struct control *control)
 	if (control->engine)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);
-	free(control->peers);
-	key_index_fini(&control->by_key);
+	peers_fini(&control->peers);
 	engine_destroy(control->engine);
 	secret_free(control->identity);
 	loop_fini(&control->loop);

@@ -16,9 +16,9 @@
 #include "control/conductor.h"
 #include "control/front.h"
 #include "control/gather.h"
-#include "control/key_index.h"
 #include "control/loop.h"
 #include "control/messages.h"
+#include "control/peers.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
 #include "control/surroundings.h"
@@ -42,9 +42,7 @@ struct control {
 	struct gathering gathering;
 	struct uplinks uplinks;
 	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
-	struct peer **peers; /* in the order in which they were added */
-	struct key_index by_key;
-	size_t peer_count;
+	struct peers peers;
 	struct peer *leaving; /* peers that went and are still named by the allowed IPs */
 	struct peer_shared shared;
 

@@ -59,9 +59,9 @@ static void failed(struct uplink_effects *fx, struct link *link, const char *rea
 {
 	struct control *control = control_of(fx);
 
-	for (size_t i = 0; i < control->peer_count; i++) {
-		peer_link_failed(control->peers[i], link, reason, now_ns);
-		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
+	for (size_t i = 0; i < control->peers.count; i++) {
+		peer_link_failed(control->peers.at[i], link, reason, now_ns);
+		deadline_set(&control->loop.deadlines, &control->peers.at[i]->deadline, now_ns);
 	}
 }
 
@@ -69,9 +69,9 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 {
 	struct control *control = control_of(fx);
 
-	for (size_t i = 0; i < control->peer_count; i++) {
-		peer_link_back(control->peers[i], link);
-		deadline_set(&control->loop.deadlines, &control->peers[i]->deadline, now_ns);
+	for (size_t i = 0; i < control->peers.count; i++) {
+		peer_link_back(control->peers.at[i], link);
+		deadline_set(&control->loop.deadlines, &control->peers.at[i]->deadline, now_ns);
 	}
 }
 
@@ -134,9 +134,9 @@ void links_remove(struct control *control, const char *name)
 
 	if (!uplink)
 		return;
-	for (size_t i = 0; i < control->peer_count; i++) {
+	for (size_t i = 0; i < control->peers.count; i++) {
 		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			peer_link_gone(control->peers[i], uplink->pair[k].link,
+			peer_link_gone(control->peers.at[i], uplink->pair[k].link,
 			               control->loop.now_ns);
 	}
 	engine_await_sent(control->engine, FAREWELL_MS);
@@ -149,8 +149,8 @@ static void families_of_endpoints(const struct control *control, unsigned id,
 {
 	bool has_endpoint = false;
 
-	for (size_t i = 0; i < control->peer_count; i++)
-		has_endpoint |= endpoints_families(&control->peers[i]->endpoints, id, ret);
+	for (size_t i = 0; i < control->peers.count; i++)
+		has_endpoint |= endpoints_families(&control->peers.at[i]->endpoints, id, ret);
 	ret[0] |= !has_endpoint;
 }
 

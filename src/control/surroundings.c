@@ -44,8 +44,8 @@ static void own_device_changed(struct control *control, const struct netif_event
 
 void surroundings_place_again(struct control *control, uint64_t now_ns)
 {
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_place_again(control->peers[i], now_ns);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_place_again(control->peers.at[i], now_ns);
 }
 
 void surroundings_changed(struct control *control, const struct netif_event *event, uint64_t now_ns)
@@ -66,27 +66,18 @@ static void check_sources(struct control *control, uint64_t now_ns)
 
 	if (getifaddrs(&list))
 		return;
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_check_sources(control->peers[i], list, now_ns);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_check_sources(control->peers.at[i], list, now_ns);
 	freeifaddrs(list);
-}
-
-/* NULL: it is no more. */
-static struct peer *find_peer_by_id(const struct control *control, uint32_t id)
-{
-	for (size_t i = 0; i < control->peer_count; i++)
-		if (control->peers[i]->id == id)
-			return control->peers[i];
-	return NULL;
 }
 
 void surroundings_answered(struct control *control, const struct resolve_answer *answer,
                            uint64_t now_ns)
 {
-	struct peer *peer = find_peer_by_id(control, peer_id_of_answer(answer));
+	struct peer *peer = peers_find_id(&control->peers, peer_id_of_answer(answer));
 
 	if (!peer)
-		return;
+		return; /* it is no more */
 	peer_take_addresses(peer, answer, now_ns);
 	peer_service(peer, now_ns);
 }
@@ -100,8 +91,8 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 	check_sources(control, now_ns);
 	uplinks_try_again(&control->uplinks, now_ns);
 	control->has_new_targets = true; /* or the ways there are new */
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_try_again(control->peers[i], now_ns);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_try_again(control->peers.at[i], now_ns);
 }
 
 /* ---- for people ---- */
@@ -124,8 +115,8 @@ static void look_at_sharing(struct control *control)
 	/* Each costs questions to the system, and a single link shares with none. */
 	bool is_due = control->has_new_targets && control->uplinks.in_use > 1;
 
-	for (size_t i = 0; is_due && i < control->peer_count; i++)
-		peer_look_at_sharing(control->peers[i]);
+	for (size_t i = 0; is_due && i < control->peers.count; i++)
+		peer_look_at_sharing(control->peers.at[i]);
 	control->has_new_targets = false;
 }
 

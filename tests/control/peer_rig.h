@@ -162,8 +162,8 @@ static inline void rig_open(struct peer_rig *rig)
 		rig->peer->endpoints.known[i].is_asked =
 			true; /* and never answered: see rig_path() */
 	rig->peers[0] = rig->peer;
-	rig->control.peers = rig->peers;
-	rig->control.peer_count = 1;
+	rig->control.peers.at = rig->peers;
+	rig->control.peers.count = 1;
 }
 
 static inline void rig_close(struct peer_rig *rig)

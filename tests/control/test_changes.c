@@ -62,7 +62,7 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes)
 static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
 	(void)arg;
-	return key_index_find(&control.by_key, key);
+	return peers_find(&control.peers, key);
 }
 
 static unsigned sample_nobody(void *arg, size_t i, uint64_t now_ns)
@@ -117,8 +117,8 @@ static void setup(void)
 	cr_assert(eq(int, changes_begin(&control), 0));
 	cr_assert(eq(int, links_open(&control, control.loop.now_ns), 0));
 	cr_assert(eq(int, engine_start(control.engine), 0));
-	for (size_t i = 0; i < control.peer_count; i++)
-		peer_service(control.peers[i], control.loop.now_ns);
+	for (size_t i = 0; i < control.peers.count; i++)
+		peer_service(control.peers.at[i], control.loop.now_ns);
 }
 
 static void teardown(void)
@@ -129,8 +129,7 @@ static void teardown(void)
 	engine_destroy(control.engine);
 	secret_free(control.identity);
 	desired_free(control.running);
-	key_index_fini(&control.by_key);
-	free(control.peers);
+	peers_fini(&control.peers);
 	loop_fini(&control.loop);
 	close(tun[0]);
 	close(tun[1]);
@@ -148,9 +147,9 @@ static int lead_to(const char *links, const char *peers)
 
 static struct peer *peer_called(const char *name)
 {
-	for (size_t i = 0; i < control.peer_count; i++)
-		if (!strcmp(control.peers[i]->name, name))
-			return control.peers[i];
+	for (size_t i = 0; i < control.peers.count; i++)
+		if (!strcmp(control.peers.at[i]->name, name))
+			return control.peers.at[i];
 	return NULL;
 }
 
@@ -193,7 +192,7 @@ static unsigned paths_over(const struct peer *peer, const char *link)
 Test(changes, start_is_a_list_from_nothing)
 {
 	cr_expect(eq(uint, control.uplinks.in_use, 1));
-	cr_expect(eq(sz, control.peer_count, 1));
+	cr_expect(eq(sz, control.peers.count, 1));
 	cr_expect(eq(ptr, owner_of(1), peer_called("a")->dp));
 	cr_expect(eq(uint, paths_over(peer_called("a"), "dsl"), 1));
 	cr_expect(hears_initiation());
@@ -206,7 +205,7 @@ Test(changes, peer_that_comes_is_known_and_those_there_stay_as_they_are)
 
 	snprintf(peers, sizeof peers, "%s, %s", B, at_far);
 	cr_assert(eq(int, lead_to(DSL, peers), 0));
-	cr_assert(eq(sz, control.peer_count, 2));
+	cr_assert(eq(sz, control.peers.count, 2));
 	cr_expect(eq(ptr, peer_called("a"), a));
 	cr_expect(eq(ptr, owner_of(1), a->dp));
 	cr_expect(eq(ptr, owner_of(2), peer_called("b")->dp));
@@ -221,7 +220,7 @@ Test(changes, peer_that_goes_is_nobody_any_more)
 
 	memcpy(key, peer_called("a")->set.public_key, KEY_LEN);
 	cr_assert(eq(int, lead_to(DSL, B), 0));
-	cr_expect(eq(sz, control.peer_count, 1));
+	cr_expect(eq(sz, control.peers.count, 1));
 	cr_expect(eq(ptr, peer_called("a"), NULL));
 	cr_expect(eq(ptr, find_peer(NULL, key), NULL));
 	cr_expect(eq(ptr, owner_of(1), NULL));
@@ -244,7 +243,7 @@ Test(changes, walks_begin_anew_when_the_peers_are_others)
 
 	snprintf(peers, sizeof peers, "%s, %s", at_far, B);
 	cr_assert(eq(int, lead_to(DSL, peers), 0));
-	walk_begin(&control.sampling, control.peer_count, control.loop.now_ns);
+	walk_begin(&control.sampling, control.peers.count, control.loop.now_ns);
 	const struct gather_from from = control_gather_from(&control);
 	gather_begin(&control.gathering, &from, control.loop.now_ns);
 	cr_assert(walk_is_under_way(&control.gathering.walk));
@@ -338,7 +337,7 @@ Test(changes, end_needs_no_memory)
 	is_out_of_memory = true;
 	changes_end(&control);
 	is_out_of_memory = false;
-	cr_expect(eq(sz, control.peer_count, 0));
+	cr_expect(eq(sz, control.peers.count, 0));
 	cr_expect(eq(uint, control.uplinks.in_use, 0));
 	cr_expect(not(dsl->is_open));
 	cr_expect(eq(ptr, owner_of(1), NULL));
@@ -353,7 +352,7 @@ Test(changes, without_memory_what_was_done_is_taken_back)
 	cr_expect(eq(int, changes_apply(&control, wanted), -ENOMEM));
 	is_out_of_memory = false;
 	cr_expect(eq(ptr, control.running, before));
-	cr_expect(eq(sz, control.peer_count, 1));
+	cr_expect(eq(sz, control.peers.count, 1));
 	cr_expect(ne(ptr, peer_called("a"), NULL));
 	cr_expect(eq(ptr, owner_of(1), peer_called("a")->dp));
 }

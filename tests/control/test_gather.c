@@ -101,8 +101,8 @@ static void start(void)
 	cr_assert(eq(int, engine_create(&set, &control.engine), 0));
 	control_make_effects(&control);
 	control.identity = &identity;
-	control.peers = peers;
-	control.peer_count = 1;
+	control.peers.at = peers;
+	control.peers.count = 1;
 	control.started_ns = NOW;
 	strcpy(control.interface, "vt0");
 	config.mtu = 1380;
@@ -520,8 +520,8 @@ static void fill_many(void)
 
 	for (unsigned i = 0; i < MANY; i++)
 		many[i] = &peer;
-	control.peers = many;
-	control.peer_count = MANY;
+	control.peers.at = many;
+	control.peers.count = MANY;
 }
 
 static size_t peers_in(const struct facts *facts)
@@ -551,7 +551,7 @@ Test(gather, long_list_of_prefixes_counts_as_many_peers)
 	config_peer.allowed_ip_count = 16 * 1024;
 	config_peer.allowed_ips = calloc(config_peer.allowed_ip_count, sizeof(struct prefix));
 	fill_many();
-	control.peer_count = 20;
+	control.peers.count = 20;
 	begin();
 	cr_assert(eq(uint, turn_until_gathered(), 20));
 	facts_free(gathered);

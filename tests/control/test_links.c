@@ -103,8 +103,8 @@ Test(links, numeric_endpoint_names_the_family_of_its_link)
 	static struct peer *peers[] = {&peer};
 
 	cr_assert(eq(int, endpoints_init(&peer.endpoints, &endpoint, 1), 0));
-	control.peers = peers;
-	control.peer_count = 1;
+	control.peers.at = peers;
+	control.peers.count = 1;
 	open_links();
 	cr_expect(sockets(0, AF_INET)->is_open);
 	cr_expect(not(sockets(1, AF_INET)->is_open));

@@ -72,7 +72,7 @@ Test(notices, news_of_a_peer_that_is_gone_is_nobodys)
 	mailbox_post_notice(&rig.control.engine->control, notice);
 	peer_destroy(rig.peer);
 	rig.peer = NULL;
-	rig.control.peer_count = 0;
+	rig.control.peers.count = 0;
 	notices_take(&rig.control, rig.now_ns);
 	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)));
 	cr_expect(eq(ptr, engine_take_notice(rig.control.engine), NULL), "it was taken");

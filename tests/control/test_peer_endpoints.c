@@ -95,8 +95,8 @@ static void start(void)
 	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));
 	make_links(&control, &config);
 	cr_assert(eq(int, make_peer(&control, &config, &config_peer, &peer), 0));
-	control.peers = &peer;
-	control.peer_count = 1;
+	control.peers.at = &peer;
+	control.peers.count = 1;
 }
 
 static void stop(void)

@@ -70,7 +70,7 @@ static void setup(void)
 	set.hand_over = true;
 	rig_create_as(&end, set, 1, "127.0.0.1:0");
 	control = (struct control){
-		.engine = end.engine, .peers = peers, .peer_count = PEERS, .uplinks.count = 1};
+		.engine = end.engine, .peers = {.at = peers, .count = PEERS}, .uplinks.count = 1};
 	control_make_effects(&control);
 	control.uplinks.uplink[0] = (struct uplink){.name = "wan", .weight = 1};
 	control.uplinks.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplinks.uplink[0],

@@ -186,7 +186,7 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 {
 	struct daemon *d = arg;
 
-	for (size_t i = 0; i < d->control.peer_count; i++) {
+	for (size_t i = 0; i < d->control.peers.count; i++) {
 		if (!memcmp(d->peer[i].public_key, key, KEY_LEN))
 			return d->peers[i];
 	}
@@ -210,8 +210,8 @@ static void create_peers(struct daemon *d)
 		if (peer_create(&control->shared, &d->config, &d->peer[i], &d->peers[i]))
 			abort();
 	}
-	control->peers = d->peers;
-	control->peer_count = d->config.peer_count;
+	control->peers.at = d->peers;
+	control->peers.count = d->config.peer_count;
 }
 
 static void publish_allowedips(const struct node *node, struct daemon *d)
@@ -277,7 +277,7 @@ void node_start(struct node *node)
 	node->starts++;
 	node->has_run = true;
 	memset(node->staged, 0, sizeof node->staged);
-	for (size_t i = 0; i < d->control.peer_count; i++)
+	for (size_t i = 0; i < d->control.peers.count; i++)
 		peer_service(d->peers[i], sim_now_ns());
 	run_events(node);
 	sim_enter(before);
@@ -288,10 +288,10 @@ void node_stop(struct node *node, bool says_goodbye)
 	struct control *control = node->control;
 	struct sim_host *before = sim_enter(&node->host);
 
-	for (size_t i = 0; says_goodbye && i < control->peer_count; i++)
-		peer_say_goodbye(control->peers[i]);
-	for (size_t i = 0; i < control->peer_count; i++)
-		peer_destroy(control->peers[i]);
+	for (size_t i = 0; says_goodbye && i < control->peers.count; i++)
+		peer_say_goodbye(control->peers.at[i]);
+	for (size_t i = 0; i < control->peers.count; i++)
+		peer_destroy(control->peers.at[i]);
 	engine_stop(control->engine);
 	engine_destroy(control->engine);
 	strangers_fini(&daemon_of(control)->strangers);
@@ -306,7 +306,7 @@ void node_stop(struct node *node, bool says_goodbye)
 
 struct peer *node_peer(const struct node *node, unsigned i)
 {
-	return node->control ? node->control->peers[i] : NULL;
+	return node->control ? node->control->peers.at[i] : NULL;
 }
 
 /* ---- the way out: what a dispatcher does with one packet ---- */
@@ -389,7 +389,7 @@ static void run_events(struct node *node)
 		notices_take(node->control, sim_now_ns());
 		work_finish(&engine->work, &engine->control);
 	}
-	for (unsigned i = 0; i < node->control->peer_count; i++)
+	for (unsigned i = 0; i < node->control->peers.count; i++)
 		send_staged(node, i);
 	node->alarm_ns = alarms_take(&engine->work.worker[0].alarms);
 	rcu_quiescent_state();
