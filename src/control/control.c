@@ -10,7 +10,6 @@
 #include "control/changes.h"
 #include "control/gate.h"
 #include "control/links.h"
-#include "control/notices.h"
 #include "control/peer_links.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
@@ -54,6 +53,16 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 	(void)events;
 	while (resolve_take(control->resolver, &answer))
 		surroundings_answered(control, &answer, now_ns);
+}
+
+static void on_tun_gone(void *arg, int error)
+{
+	struct control *control = arg;
+
+	log_error("interface=%s: the TUN device is gone, %s; stopping", control->interface,
+	          strerror(error));
+	control->is_stopping = true;
+	control->has_failed = true;
 }
 
 struct gather_from control_gather_from(const struct control *control)
@@ -303,10 +312,12 @@ static int watch_all(struct control *control, int signal_fd)
 	int r;
 
 	control->signals = (struct event_source){signal_fd, on_signal};
+	control->notices = (struct notices){
+		.engine = control->engine, .tun_gone = on_tun_gone, .arg = control};
 	control->answers = (struct event_source){resolve_fd(control->resolver), on_answer};
 	r = loop_watch(&control->loop, &control->signals, EPOLLIN);
 	if (!r)
-		r = notices_init(control);
+		r = notices_init(&control->notices, &control->loop);
 	return r ? r : loop_watch(&control->loop, &control->answers, EPOLLIN);
 }
 

@@ -18,6 +18,7 @@
 #include "control/gather.h"
 #include "control/loop.h"
 #include "control/messages.h"
+#include "control/notices.h"
 #include "control/peers.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
@@ -46,7 +47,8 @@ struct control {
 	struct peer *leaving; /* peers that went and are still named by the allowed IPs */
 	struct peer_shared shared;
 
-	struct event_source signals, events, answers, questions;
+	struct event_source signals, answers, questions;
+	struct notices notices;
 	uint64_t started_ns;
 	uint8_t boot_id[8];
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/notices.h"
 
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "control/conductor.h"
-#include "control/control.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
 #include "control/peer_links.h"
+#include "dataplane/engine.h"
 
 #define EVENTS_PER_TURN 64u
 
@@ -48,46 +47,43 @@ static void take_notice(const struct batch *notice, uint64_t now_ns)
 	peer_service(peer, now_ns);
 }
 
-void notices_take(struct control *control, uint64_t now_ns)
+void notices_take(struct notices *notices, uint64_t now_ns)
 {
+	struct engine *engine = notices->engine;
 	struct dp_peer *dp;
 	struct batch *notice;
 	unsigned events, events_taken = 0, notices_taken = 0;
 
-	engine_events_begin(control->engine);
-	if (engine_tun_error(control->engine)) {
-		log_error("interface=%s: the TUN device is gone, %s; stopping", control->interface,
-		          strerror(engine_tun_error(control->engine)));
-		control->is_stopping = true;
-		control->has_failed = true;
+	engine_events_begin(engine);
+	if (engine_tun_error(engine)) {
+		notices->tun_gone(notices->arg, engine_tun_error(engine));
 		return;
 	}
 	/* Each with a bound of its own: whoever makes one of them without end must not starve the
 	 * other.
 	 */
-	while (events_taken < EVENTS_PER_TURN &&
-	       (dp = engine_take_event(control->engine, &events))) {
+	while (events_taken < EVENTS_PER_TURN && (dp = engine_take_event(engine, &events))) {
 		events_taken++;
 		take_event(dp, events, now_ns);
 		dp_peer_put(dp);
 	}
-	while (notices_taken < EVENTS_PER_TURN && (notice = engine_take_notice(control->engine))) {
+	while (notices_taken < EVENTS_PER_TURN && (notice = engine_take_notice(engine))) {
 		notices_taken++;
 		take_notice(notice, now_ns);
 		batch_free(notice);
 	}
 	if (events_taken == EVENTS_PER_TURN || notices_taken == EVENTS_PER_TURN)
-		engine_wake_control(control->engine); /* handshakes and deadlines get their turn */
+		engine_wake_control(engine); /* handshakes and deadlines get their turn */
 }
 
 static void on_engine(struct event_source *source, uint32_t ready, uint64_t now_ns)
 {
 	(void)ready;
-	notices_take(caa_container_of(source, struct control, events), now_ns);
+	notices_take(caa_container_of(source, struct notices, source), now_ns);
 }
 
-int notices_init(struct control *control)
+int notices_init(struct notices *notices, struct loop *loop)
 {
-	control->events = (struct event_source){engine_event_fd(control->engine), on_engine};
-	return loop_watch(&control->loop, &control->events, EPOLLIN);
+	notices->source = (struct event_source){engine_event_fd(notices->engine), on_engine};
+	return loop_watch(loop, &notices->source, EPOLLIN);
 }

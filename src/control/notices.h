@@ -8,16 +8,25 @@
 #ifndef CONTROL_NOTICES_H
 #define CONTROL_NOTICES_H
 
-#include <stdint.h>
+#include "control/loop.h"
 
-struct control;
+struct engine;
 
-/* Takes what there is from now on, as the engine says that there is something. Returns 0 or a
- * negative errno.
+struct notices {
+	/* The owner's, before notices_init(). */
+	struct engine *engine;
+	void (*tun_gone)(void *arg, int error); /* a positive errno; with each take */
+	void *arg;
+
+	struct event_source source; /* the engine's */
+};
+
+/* Takes what there is from now on, in turns of @loop, as the engine says that there is something.
+ * Returns 0 or a negative errno.
  */
-int notices_init(struct control *control);
+int notices_init(struct notices *notices, struct loop *loop);
 
-/* Takes what there is now. */
-void notices_take(struct control *control, uint64_t now_ns);
+/* Takes what there is now; nothing once the TUN device is gone. */
+void notices_take(struct notices *notices, uint64_t now_ns);
 
 #endif

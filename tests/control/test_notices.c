@@ -9,12 +9,21 @@
 #include "peer_rig.h"
 
 static struct peer_rig rig;
+static struct notices notices;
+static int tun_error;
+
+static void tun_gone(void *arg, int error)
+{
+	cr_assert(eq(ptr, arg, &rig));
+	tun_error = error;
+}
 
 static void setup(void)
 {
 	log_set_level(LOG_LEVEL_ERROR);
 	rig_open(&rig);
-	cr_assert(eq(int, notices_init(&rig.control), 0));
+	notices = (struct notices){.engine = rig.control.engine, .tun_gone = tun_gone, .arg = &rig};
+	cr_assert(eq(int, notices_init(&notices, &rig.control.loop), 0));
 }
 
 static void teardown(void)
@@ -29,7 +38,7 @@ Test(notices, peer_with_something_to_send_gets_a_handshake)
 	rig_path(&rig, 0);
 	cr_assert(not(rig.peer->handshake.is_pending));
 	mailbox_tell(rig.peer->dp, PEER_EVENT_WANT_SESSION);
-	notices_take(&rig.control, rig.now_ns);
+	notices_take(&notices, rig.now_ns);
 	cr_expect(rig.peer->handshake.is_pending);
 	cr_expect(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0));
 }
@@ -40,7 +49,7 @@ Test(notices, peer_with_a_young_session_needs_none)
 	rig_session(&rig, true, false, 0);
 	atomic_store(&rig.peer->dp->session_wanted, true);
 	mailbox_tell(rig.peer->dp, PEER_EVENT_WANT_SESSION);
-	notices_take(&rig.control, rig.now_ns);
+	notices_take(&notices, rig.now_ns);
 	cr_expect(not(rig.peer->handshake.is_pending));
 	cr_expect(not(atomic_load(&rig.peer->dp->session_wanted)), "it may ask again");
 }
@@ -51,7 +60,7 @@ Test(notices, refusal_of_the_system_reaches_the_link_of_the_path)
 
 	atomic_store(&rig.peer->dp->path[id].send_errno, ENETDOWN);
 	mailbox_tell(rig.peer->dp, PEER_EVENT_SEND_ERROR);
-	notices_take(&rig.control, rig.now_ns);
+	notices_take(&notices, rig.now_ns);
 	cr_expect(eq(int, rig_pair(&rig, 1)->state, UPLINK_RESTING));
 	cr_expect(eq(int, rig_pair(&rig, 0)->state, UPLINK_UP));
 	cr_expect(zero(int, atomic_load(&rig.peer->dp->path[id].send_errno)), "told once");
@@ -73,7 +82,7 @@ Test(notices, news_of_a_peer_that_is_gone_is_nobodys)
 	peer_destroy(rig.peer);
 	rig.peer = NULL;
 	rig.control.peers.count = 0;
-	notices_take(&rig.control, rig.now_ns);
+	notices_take(&notices, rig.now_ns);
 	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)));
 	cr_expect(eq(ptr, engine_take_notice(rig.control.engine), NULL), "it was taken");
 }
@@ -84,4 +93,14 @@ Test(notices, loop_takes_them_when_the_data_plane_says_so)
 	mailbox_tell(rig.peer->dp, PEER_EVENT_WANT_SESSION);
 	cr_assert(eq(int, loop_turn(&rig.control.loop), 0));
 	cr_expect(rig.peer->handshake.is_pending);
+}
+
+Test(notices, end_of_the_tun_device_is_told_and_nothing_else_taken)
+{
+	rig_path(&rig, 0);
+	mailbox_tell(rig.peer->dp, PEER_EVENT_WANT_SESSION);
+	mailbox_tun_failed(&rig.control.engine->mailbox, EBADFD);
+	notices_take(&notices, rig.now_ns);
+	cr_expect(eq(int, tun_error, EBADFD));
+	cr_expect(not(rig.peer->handshake.is_pending));
 }

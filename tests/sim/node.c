@@ -12,7 +12,6 @@
 #include "base/bytes.h"
 #include "control/conductor.h"
 #include "control/links.h"
-#include "control/notices.h"
 #include "control/peer_verdict.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -168,6 +167,13 @@ static void make_engine(struct node *node, struct daemon *d)
 		abort();
 }
 
+/* It never is here. */
+static void tun_gone(void *arg, int error)
+{
+	(void)arg, (void)error;
+	abort();
+}
+
 /* The sockets are there, and stay. */
 static void open_links(struct control *control, const struct desired *config)
 {
@@ -268,6 +274,7 @@ void node_start(struct node *node)
 	make_keys(node, &d->control);
 	make_engine(node, d);
 	make_effects(&d->control);
+	d->control.notices = (struct notices){.engine = d->control.engine, .tun_gone = tun_gone};
 	strangers_init(&d->strangers, d->control.identity, engine_index(d->control.engine));
 	messages_init(&d->control.messages, d->control.fx, find_peer, d);
 	open_links(&d->control, &d->config);
@@ -386,7 +393,7 @@ static void run_events(struct node *node)
 
 	work_finish(&engine->work, &engine->control);
 	while (bell_is_rung(&engine->mailbox.bell)) {
-		notices_take(node->control, sim_now_ns());
+		notices_take(&node->control->notices, sim_now_ns());
 		work_finish(&engine->work, &engine->control);
 	}
 	for (unsigned i = 0; i < node->control->peers.count; i++)
