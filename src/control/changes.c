@@ -7,7 +7,6 @@
 #include "control/conductor.h"
 #include "control/control.h"
 #include "control/link_scope.h"
-#include "control/links.h"
 #include "control/peer_endpoints.h"
 #include "control/peer_paths.h"
 #include "control/peer_verdict.h"
@@ -35,14 +34,14 @@ STEP_OF(add_link)
 {
 	struct control *control = control_of(by);
 
-	if (links_find(control, change->new_link->name) < 0)
-		links_add(control, list->to, change->new_link);
+	if (links_find(&control->links, change->new_link->name) < 0)
+		links_add(&control->links, list->to, change->new_link);
 	return 0;
 }
 
 STEP_OF(remove_link)
 {
-	links_remove(control_of(by), change->old_link->name);
+	links_remove(&control_of(by)->links, change->old_link->name);
 	if (list->to)
 		log_info("link=%s: removed", change->old_link->name);
 	return 0;
@@ -94,7 +93,7 @@ STEP_OF(add_peer)
 	for (size_t i = 0; i < change->new_peer->endpoint_count; i++) {
 		const char *link = desired_endpoint_link(list->to, &change->new_peer->endpoints[i]);
 
-		peer->endpoints.known[i].link = links_find(control, link);
+		peer->endpoints.known[i].link = links_find(&control->links, link);
 	}
 	peers_add(&control->peers, peer);
 	return 0;
@@ -197,7 +196,6 @@ int changes_begin(struct control *control)
 	                                       .engine = control->engine,
 	                                       .identity = control->identity,
 	                                       .boot_id = control->boot_id};
-	links_init(control);
 	return lead_to(control, NULL, control->running);
 }
 
@@ -206,7 +204,7 @@ static void work(struct control *control)
 {
 	uint64_t now_ns = control->loop.now_ns;
 
-	links_open(control, now_ns);
+	links_open(&control->links, now_ns);
 	for (size_t i = 0; i < control->peers.count; i++) {
 		peer_links_came(control->peers.at[i], now_ns);
 		peer_service(control->peers.at[i], now_ns);
@@ -234,7 +232,7 @@ void changes_end(struct control *control)
 {
 	struct changer changer = {.by = steps, .control = control};
 
-	if (!control->running || !control->engine)
+	if (!control->running || !control->links.engine)
 		return;
 	walk_stop(&control->sampling);
 	gather_stop(&control->gathering);

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "control/changes.h"
 #include "control/gate.h"
-#include "control/links.h"
 #include "control/peer_links.h"
 #include "control/signals.h"
 #include "crypto/aead.h"
@@ -207,6 +206,16 @@ void control_make_effects(struct control *control)
 	control->fx = &control->effects.fx;
 }
 
+void control_make_links(struct control *control)
+{
+	control->links = (struct links){.uplinks = &control->uplinks,
+	                                .engine = control->engine,
+	                                .doors = control->gate ? gate_doors(control->gate) : NULL,
+	                                .loop = &control->loop,
+	                                .peers = &control->peers};
+	links_init(&control->links);
+}
+
 static int create_engine(struct control *control, const struct desired *config, unsigned workers,
                          const struct tun *tun)
 {
@@ -339,6 +348,7 @@ static int start(struct control *control, const struct desired *config, unsigned
 	r = create_gate(control);
 	if (r)
 		return r;
+	control_make_links(control);
 	*ret_what = "peers";
 	r = changes_begin(control);
 	if (r)
@@ -358,7 +368,7 @@ static int start(struct control *control, const struct desired *config, unsigned
 	if (r)
 		return r;
 	*ret_what = "the links";
-	r = links_open(control, control->loop.now_ns);
+	r = links_open(&control->links, control->loop.now_ns);
 	if (r)
 		return r;
 	*ret_what = "threads";

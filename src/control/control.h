@@ -16,6 +16,7 @@
 #include "control/conductor.h"
 #include "control/front.h"
 #include "control/gather.h"
+#include "control/links.h"
 #include "control/loop.h"
 #include "control/messages.h"
 #include "control/notices.h"
@@ -42,7 +43,7 @@ struct control {
 	struct front *front; /* NULL: nobody may ask */
 	struct gathering gathering;
 	struct uplinks uplinks;
-	struct uplink_effects uplink_fx; /* what they do to the rest, see links.h */
+	struct links links;
 	struct peers peers;
 	struct peer *leaving; /* peers that went and are still named by the allowed IPs */
 	struct peer_shared shared;
@@ -72,6 +73,11 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
  * control part by part, to try it.
  */
 void control_make_effects(struct control *control);
+
+/* Readies its links, of which there is none yet. The engine is there, and the gate if anything is
+ * to be opened. For those as well.
+ */
+void control_make_links(struct control *control);
 
 /* Where the facts about it are, as things stand. */
 struct gather_from control_gather_from(const struct control *control);

@@ -8,28 +8,41 @@
 #ifndef CONTROL_LINKS_H
 #define CONTROL_LINKS_H
 
-#include <stdint.h>
+#include "control/uplink.h"
 
-struct control;
 struct desired;
 struct desired_link;
+struct doors;
+struct engine;
+struct loop;
+struct peers;
 
-/* None yet. The engine is there. */
-void links_init(struct control *control);
+struct links {
+	struct uplink_effects fx; /* what they do to the rest */
+
+	/* The owner's, before links_init(). */
+	struct uplinks *uplinks;
+	struct engine *engine;
+	struct doors *doors; /* of the gate; NULL: none of them is ever opened */
+	struct loop *loop;   /* with room for their deadlines */
+	const struct peers *peers;
+};
+
+/* None yet. @links must stay where it is. */
+void links_init(struct links *links);
 
 /* One more, of which nothing is opened: @link of the state @wanted. It keeps no pointer to them. */
-void links_add(struct control *control, const struct desired *wanted,
-               const struct desired_link *link);
+void links_add(struct links *links, const struct desired *wanted, const struct desired_link *link);
 
 /* The id of the one called @name; -1: there is none, or @name is "". */
-int links_find(struct control *control, const char *name);
+int links_find(const struct links *links, const char *name);
 
 /* It goes, while others go on: peers forget their paths over it, what they said there leaves, its
  * threads end. Nothing to do when there is none called @name.
  */
-void links_remove(struct control *control, const char *name);
+void links_remove(struct links *links, const char *name);
 
 /* Opens what the configuration binds of those that were added since. Errors as of uplink_open(). */
-int links_open(struct control *control, uint64_t now_ns);
+int links_open(struct links *links, uint64_t now_ns);
 
 #endif

@@ -5,13 +5,12 @@
 
 #include "control/control.h"
 #include "control/gate.h"
-#include "control/links.h"
 
 static inline void make_links(struct control *control, const struct desired *wanted)
 {
-	links_init(control);
+	control_make_links(control);
 	for (size_t i = 0; i < wanted->link_count; i++)
-		links_add(control, wanted, &wanted->links[i]);
+		links_add(&control->links, wanted, &wanted->links[i]);
 }
 
 static inline int make_peer(struct control *control, const struct desired *wanted,

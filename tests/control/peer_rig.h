@@ -21,7 +21,6 @@
 #include "base/clock.h"
 #include "control/conductor.h"
 #include "control/control.h"
-#include "control/links.h"
 #include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "../config/desired_rig.h"
-#include "control/links.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/publish.h"
 #include "peer_rig.h"
@@ -114,8 +113,9 @@ static void setup(void)
 	messages_init(&control.messages, control.fx, find_peer, NULL);
 	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));
 	cr_assert(eq(int, gate_start(control.gate), 0));
+	control_make_links(&control);
 	cr_assert(eq(int, changes_begin(&control), 0));
-	cr_assert(eq(int, links_open(&control, control.loop.now_ns), 0));
+	cr_assert(eq(int, links_open(&control.links, control.loop.now_ns), 0));
 	cr_assert(eq(int, engine_start(control.engine), 0));
 	for (size_t i = 0; i < control.peers.count; i++)
 		peer_service(control.peers.at[i], control.loop.now_ns);

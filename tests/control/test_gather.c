@@ -14,7 +14,6 @@
 #include "base/key_text.h"
 #include "base/rcu.h"
 #include "control/control.h"
-#include "control/links.h"
 #include "control/status.h"
 #include "crypto/init.h"
 #include "dataplane/outflow.h"

@@ -54,7 +54,7 @@ static struct link *sockets(unsigned link, int family)
 static void open_links(void)
 {
 	make_links(&control, &config);
-	cr_assert(eq(int, links_open(&control, control.loop.now_ns), 0));
+	cr_assert(eq(int, links_open(&control.links, control.loop.now_ns), 0));
 }
 
 Test(links, settings_are_copied)

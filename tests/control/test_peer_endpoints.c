@@ -16,7 +16,6 @@
 #include "base/rcu.h"
 #include "control/conductor.h"
 #include "control/control.h"
-#include "control/links.h"
 #include "control/netif.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
@@ -199,7 +198,7 @@ Test(peer_endpoints, link_of_both_families_does_without_one_that_the_system_lack
 	lacks_ipv6 = links[0].both_families = true;
 	cr_assert(eq(int, endpoint_parse("[::]:51820", 0, &links[0].bind), 0));
 	make_links(&control, &config);
-	cr_expect(eq(int, links_open(&control, now_ns), 0));
+	cr_expect(eq(int, links_open(&control.links, now_ns), 0));
 	cr_expect(eq(int, control.uplinks.uplink[0].pair[0].state, UPLINK_UP));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_UP));
 	deadline_cancel(&control.loop.deadlines, &peer->deadline); /* told of the other */
@@ -213,7 +212,7 @@ Test(peer_endpoints, link_of_one_family_waits_for_the_system_to_have_it)
 	lacks_ipv6 = true;
 	cr_assert(eq(int, endpoint_parse("[::1]:51820", 0, &links[0].bind), 0));
 	make_links(&control, &config);
-	cr_expect(eq(int, links_open(&control, now_ns), 0));
+	cr_expect(eq(int, links_open(&control.links, now_ns), 0));
 	cr_expect(eq(int, uplink_best(&control.uplinks.uplink[0])->state, UPLINK_WAITING));
 	cr_expect(eq(u64, deadline_next_ns(&control.loop.deadlines),
 	             now_ns + config.error_backoff_ns));

@@ -11,7 +11,6 @@
 #include "../control/strangers_rig.h"
 #include "base/bytes.h"
 #include "control/conductor.h"
-#include "control/links.h"
 #include "control/peer_verdict.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -177,11 +176,11 @@ static void tun_gone(void *arg, int error)
 /* The sockets are there, and stay. */
 static void open_links(struct control *control, const struct desired *config)
 {
-	links_init(control);
+	control_make_links(control);
 	for (unsigned i = 0; i < config->link_count; i++) {
 		struct uplink_pair *pair = &control->uplinks.uplink[i].pair[0];
 
-		links_add(control, config, &config->links[i]);
+		links_add(&control->links, config, &config->links[i]);
 		memcpy(pair->link->name, config->links[i].name, NAME_LEN);
 		pair->is_wanted = true;
 		pair->state = UPLINK_UP;
