@@ -51,7 +51,7 @@ static void on_answer(struct event_source *source, uint32_t events, uint64_t now
 
 	(void)events;
 	while (resolve_take(control->resolver, &answer))
-		surroundings_answered(control, &answer, now_ns);
+		surroundings_answered(&control->surroundings, &answer, now_ns);
 }
 
 static void on_tun_gone(void *arg, int error)
@@ -133,7 +133,7 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	struct control *control = caa_container_of(d, struct control, sample);
 
 	uplinks_tell_trains(&control->uplinks);
-	surroundings_tell(control, now_ns);
+	surroundings_tell(&control->surroundings, now_ns);
 	tell_tun(control, now_ns);
 	control->sample_ns = now_ns;
 	/* Cannot fail: there is room for it from the start. */
@@ -186,9 +186,9 @@ static int choose_cipher(const struct desired *config, enum cipher_library *ret)
 	return r;
 }
 
-static void network_changed(void *arg, uint64_t now_ns)
+static void network_changed(void *peers, uint64_t now_ns)
 {
-	surroundings_place_again(arg, now_ns);
+	surroundings_place_again(peers, now_ns);
 }
 
 void control_make_effects(struct control *control)
@@ -198,9 +198,9 @@ void control_make_effects(struct control *control)
 	                                 .uplinks = &control->uplinks,
 	                                 .resolver = &control->resolver,
 	                                 .detours = &control->surroundings.detours,
-	                                 .has_new_targets = &control->has_new_targets,
+	                                 .has_new_targets = &control->surroundings.has_new_targets,
 	                                 .network_changed = network_changed,
-	                                 .arg = control};
+	                                 .arg = &control->peers};
 
 	real_effects_init(&control->effects, &parts);
 	control->fx = &control->effects.fx;
@@ -316,6 +316,17 @@ static int start_front(struct control *control, const struct desired *config)
 	return r ? r : front_start(control->front);
 }
 
+static int create_surroundings(struct control *control, const struct desired *config)
+{
+	const struct surroundings_parts parts = {.interface = control->interface,
+	                                         .engine = control->engine,
+	                                         .loop = &control->loop,
+	                                         .uplinks = &control->uplinks,
+	                                         .peers = &control->peers};
+
+	return surroundings_init(&control->surroundings, &parts, config);
+}
+
 static int watch_all(struct control *control, int signal_fd)
 {
 	int r;
@@ -354,7 +365,7 @@ static int start(struct control *control, const struct desired *config, unsigned
 	if (r)
 		return r;
 	*ret_what = "the watch on network interfaces";
-	r = surroundings_init(control, config);
+	r = create_surroundings(control, config);
 	if (r)
 		return r;
 	*ret_what = "the resolver";
@@ -414,7 +425,7 @@ void control_destroy(struct control *control)
 {
 	if (!control)
 		return;
-	surroundings_fini(control);
+	surroundings_fini(&control->surroundings);
 	changes_end(control);
 	front_destroy(control->front);
 	gate_destroy(control->gate);

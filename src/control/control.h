@@ -54,7 +54,6 @@ struct control {
 	uint8_t boot_id[8];
 	struct log_limit tun_limit; /* for a TUN device whose reads fail */
 	struct surroundings surroundings;
-	bool has_new_targets;   /* paths lead elsewhere since surroundings_tell() looked */
 	struct deadline sample; /* rates for status, once a second ... */
 	struct walk sampling;   /* ... peer after peer */
 	uint64_t sample_ns;     /* when the second of the one under way began */

@@ -20,12 +20,24 @@
 #include "control/own_device.h"
 #include "control/routing_loop.h"
 
-struct control;
 struct desired;
+struct engine;
+struct peers;
 struct resolve_answer;
+struct uplinks;
+
+/* What of the daemon they work with. All of it stays where it is. */
+struct surroundings_parts {
+	const char *interface; /* the name of our TUN device */
+	struct engine *engine;
+	struct loop *loop; /* with room for two deadlines */
+	struct uplinks *uplinks;
+	const struct peers *peers;
+};
 
 /* All zero: not set up. */
 struct surroundings {
+	struct surroundings_parts of;
 	struct netif_monitor monitor;
 	struct event_source source; /* the monitor's */
 	struct own_device own_device;
@@ -35,28 +47,33 @@ struct surroundings {
 	struct deadline look_around; /* routes, addresses or devices have changed */
 	uint64_t looked_around_ns;
 	struct routing_loop routing_loop;
+	/* Paths lead elsewhere since surroundings_tell() looked. May be set before
+	 * surroundings_init(): peers are there first.
+	 */
+	bool has_new_targets;
 };
 
 /* Watches from now on, for links and a TUN device that are there. Returns 0 or a negative errno. */
-int surroundings_init(struct control *control, const struct desired *wanted);
+int surroundings_init(struct surroundings *around, const struct surroundings_parts *parts,
+                      const struct desired *wanted);
 
 /* Removes our host routes. Also after an init that failed, or none. */
-void surroundings_fini(struct control *control);
+void surroundings_fini(struct surroundings *around);
 
 /* Something has changed; the monitor tells. */
-void surroundings_changed(struct control *control, const struct netif_event *event,
+void surroundings_changed(struct surroundings *around, const struct netif_event *event,
                           uint64_t now_ns);
 
 /* The resolver answered a question of a peer, which may be gone since. */
-void surroundings_answered(struct control *control, const struct resolve_answer *answer,
+void surroundings_answered(struct surroundings *around, const struct resolve_answer *answer,
                            uint64_t now_ns);
 
 /* Looks which paths share a line, where they lead elsewhere now; logs what is new of datagrams that
  * come back to us. Once per second.
  */
-void surroundings_tell(struct control *control, uint64_t now_ns);
+void surroundings_tell(struct surroundings *around, uint64_t now_ns);
 
 /* Paths that are not answered look for an address that can be reached now. */
-void surroundings_place_again(struct control *control, uint64_t now_ns);
+void surroundings_place_again(const struct peers *peers, uint64_t now_ns);
 
 #endif

@@ -7,18 +7,24 @@
 #include "peer_rig.h"
 
 static struct peer_rig rig;
+static struct surroundings *const around = &rig.control.surroundings;
 
 static void setup(void)
 {
 	log_set_level(LOG_LEVEL_ERROR);
 	rig_open(&rig);
-	strcpy(rig.control.interface, "vt-test");
-	cr_assert(eq(int, surroundings_init(&rig.control, &rig.config), 0));
+	const struct surroundings_parts parts = {.interface = "vt-test",
+	                                         .engine = rig.control.engine,
+	                                         .loop = &rig.control.loop,
+	                                         .uplinks = &rig.control.uplinks,
+	                                         .peers = &rig.control.peers};
+
+	cr_assert(eq(int, surroundings_init(around, &parts, &rig.config), 0));
 }
 
 static void teardown(void)
 {
-	surroundings_fini(&rig.control);
+	surroundings_fini(around);
 	rig_close(&rig);
 }
 
@@ -28,7 +34,7 @@ static void change(enum netif_event_kind kind, const char *name)
 {
 	struct netif_event event = {.kind = kind, .index = *name ? 1 : 0, .name = name};
 
-	surroundings_changed(&rig.control, &event, rig.now_ns);
+	surroundings_changed(around, &event, rig.now_ns);
 }
 
 /* Runs what is due after @ns more. */
@@ -40,12 +46,10 @@ static void pass(uint64_t ns)
 
 Test(surroundings, look_around_follows_a_change_at_most_once_per_second)
 {
-	struct surroundings *around = &rig.control.surroundings;
-
 	change(NETIF_ROUTES_CHANGED, "");
 	pass(0);
 	cr_assert(eq(u64, around->looked_around_ns, rig.now_ns));
-	cr_expect(rig.control.has_new_targets, "the ways there are new");
+	cr_expect(around->has_new_targets, "the ways there are new");
 	pass(NS_PER_S / 2);
 	change(NETIF_ROUTES_CHANGED, "");
 	change(NETIF_ROUTES_CHANGED, "");
@@ -71,8 +75,6 @@ Test(surroundings, link_that_rests_is_tried_after_a_change)
 
 Test(surroundings, device_of_ours_that_comes_up_again_gets_back_what_it_lost)
 {
-	struct surroundings *around = &rig.control.surroundings;
-
 	change(NETIF_LINK_DOWN, "vt-test");
 	cr_expect(not(deadline_is_set(&around->put_back)), "while it is down");
 	change(NETIF_LINK_UP, "vt-test");
@@ -86,9 +88,9 @@ Test(surroundings, device_of_ours_that_comes_up_again_gets_back_what_it_lost)
 
 Test(surroundings, sharing_is_looked_at_when_targets_are_new)
 {
-	rig.control.has_new_targets = true;
-	surroundings_tell(&rig.control, rig.now_ns);
-	cr_expect(not(rig.control.has_new_targets));
+	around->has_new_targets = true;
+	surroundings_tell(around, rig.now_ns);
+	cr_expect(not(around->has_new_targets));
 }
 
 Test(surroundings, answer_is_for_the_peer_that_asked)
@@ -98,9 +100,9 @@ Test(surroundings, answer_is_for_the_peer_that_asked)
 
 	cr_assert(eq(int, endpoint_parse("127.0.0.9:7", 0, &a.endpoints[0]), 0));
 	rig.peer->endpoints.known[0].asked_ns = rig.now_ns;
-	surroundings_answered(&rig.control, &a, rig.now_ns);
+	surroundings_answered(around, &a, rig.now_ns);
 	cr_expect(not(endpoint_equal(&known->address[0], &a.endpoints[0])), "it is no more");
 	a.id = (uint64_t)rig.peer->id << 32;
-	surroundings_answered(&rig.control, &a, rig.now_ns);
+	surroundings_answered(around, &a, rig.now_ns);
 	cr_expect(endpoint_equal(&known->address[0], &a.endpoints[0]));
 }
