@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "control/changes.h"
+#include "control/engine_plan.h"
 #include "control/gate.h"
 #include "control/peer_links.h"
 #include "control/signals.h"
@@ -166,26 +167,6 @@ static struct peer *find_peer(void *arg, const uint8_t key[static KEY_LEN])
 	return peers_find(&control->peers, key);
 }
 
-static int cpu_of(const struct desired_cpus *cpus, unsigned i)
-{
-	return cpus->count ? cpus->cpu[i % cpus->count] : -1;
-}
-
-/* The library that seals and opens transport data. */
-static int choose_cipher(const struct desired *config, enum cipher_library *ret)
-{
-	const char *wanted = cipher_library_name(config->crypto);
-	int r = cipher_choose(config->crypto, ret);
-
-	if (r == -ENOTSUP)
-		log_error("dataplane.crypto: %s is not built in, or this processor lacks what it "
-		          "needs (AVX2); auto takes what there is",
-		          wanted);
-	else if (r)
-		log_error("dataplane.crypto: %s fails its known answers", wanted);
-	return r;
-}
-
 static void network_changed(void *peers, uint64_t now_ns)
 {
 	surroundings_place_again(peers, now_ns);
@@ -219,19 +200,11 @@ void control_make_links(struct control *control)
 static int create_engine(struct control *control, const struct desired *config, unsigned workers,
                          const struct tun *tun)
 {
-	struct engine_settings set = {.tun = *tun,
-	                              .mtu = config->mtu,
-	                              .workers = workers,
-	                              .hand_over = config->workers || workers > 1,
-	                              .busy_poll_us = config->busy_poll_us};
-	int r = choose_cipher(config, &set.cipher);
+	struct engine_settings set;
+	int r = engine_plan(config, workers, tun, &set);
 
 	if (r)
 		return r;
-	for (unsigned i = 0; i < tun->queues; i++)
-		set.tun_cpu[i] = cpu_of(&config->cpus_tun, i);
-	for (unsigned i = 0; i < set.workers; i++)
-		set.worker_cpu[i] = cpu_of(&config->cpus_workers, i);
 	r = engine_create(&set, &control->engine);
 	control_make_effects(control);
 	if (!r)
