@@ -14,7 +14,6 @@
 #include "control/signals.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
-#include "vtrunkd/ctl.h"
 
 #define SAMPLE_NS NS_PER_S
 
@@ -238,49 +237,9 @@ static int create_gate(struct control *control)
 	                      &control->messages);
 }
 
-static void tell_taken(const struct control *control, const char *directory, bool is_final)
-{
-	log_write(is_final ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
-	          "interface=%s: %s%s/%s" CTL_SUFFIX " belongs to a daemon that runs, perhaps in "
-	          "another network namespace, or is no socket; give this one a run directory of "
-	          "its own: --run-dir or control.run_dir",
-	          control->interface, is_final ? "" : "no control socket, ", directory,
-	          control->interface);
-}
-
-/* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run
- * may be read-only, or not ours, or a daemon in another network namespace has the name. One that
- * somebody named may not.
- */
-static int create_front(struct control *control, const char *wanted)
-{
-	const char *directory = wanted ? wanted : CTL_DIRECTORY;
-
-	if (!strcmp(directory, CONFIG_RUN_DIR_NONE)) {
-		log_info("interface=%s: no control socket, as configured", control->interface);
-		return 0;
-	}
-	int err = front_create(directory, control->interface, &control->front);
-	if (err == -EADDRINUSE) {
-		tell_taken(control, directory, wanted);
-		err = wanted ? err : 0;
-	} else if (err && wanted) {
-		log_error("interface=%s: the run directory %s cannot be used, %s; its parent must "
-		          "be there",
-		          control->interface, directory, strerror(-err));
-	} else if (err) {
-		log_warning("interface=%s: no control socket, status cannot ask this daemon: %s "
-		            "cannot be used, %s; --run-dir or control.run_dir names another "
-		            "directory",
-		            control->interface, directory, strerror(-err));
-		return 0;
-	}
-	return err;
-}
-
 static int start_front(struct control *control, const struct desired *config)
 {
-	int r = create_front(control, config->run_dir);
+	int r = front_open(config->run_dir, control->interface, &control->front);
 
 	if (r || !control->front)
 		return r;

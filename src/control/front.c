@@ -23,10 +23,12 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/thread.h"
+#include "config/desired.h"
 #include "control/ctl_request.h"
 #include "control/ctl_socket.h"
 #include "control/facts.h"
 #include "control/status.h"
+#include "vtrunkd/ctl.h"
 
 enum asker_state {
 	ASKER_NONE,
@@ -221,6 +223,46 @@ int front_create(const char *directory, const char *interface, struct front **re
 	}
 	*ret = front;
 	return 0;
+}
+
+static void tell_taken(const char *interface, const char *directory, bool is_final)
+{
+	log_write(is_final ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+	          "interface=%s: %s%s/%s" CTL_SUFFIX " belongs to a daemon that runs, perhaps in "
+	          "another network namespace, or is no socket; give this one a run directory of "
+	          "its own: --run-dir or control.run_dir",
+	          interface, is_final ? "" : "no control socket, ", directory, interface);
+}
+
+/* A daemon that cannot be asked is a tunnel all the same, so the default directory may fail: /run
+ * may be read-only, or not ours, or a daemon in another network namespace has the name. One that
+ * somebody named may not.
+ */
+int front_open(const char *wanted, const char *interface, struct front **ret)
+{
+	const char *directory = wanted ? wanted : CTL_DIRECTORY;
+
+	*ret = NULL;
+	if (!strcmp(directory, CONFIG_RUN_DIR_NONE)) {
+		log_info("interface=%s: no control socket, as configured", interface);
+		return 0;
+	}
+	int err = front_create(directory, interface, ret);
+	if (err == -EADDRINUSE) {
+		tell_taken(interface, directory, wanted);
+		err = wanted ? err : 0;
+	} else if (err && wanted) {
+		log_error("interface=%s: the run directory %s cannot be used, %s; its parent must "
+		          "be there",
+		          interface, directory, strerror(-err));
+	} else if (err) {
+		log_warning("interface=%s: no control socket, status cannot ask this daemon: %s "
+		            "cannot be used, %s; --run-dir or control.run_dir names another "
+		            "directory",
+		            interface, directory, strerror(-err));
+		return 0;
+	}
+	return err;
 }
 
 /* Anywhere: what is configured are the processors of those who carry packets and of control, which

@@ -24,6 +24,12 @@ struct front;
 /* Binds the control socket, as ctl_socket_create(). Returns 0 or a negative errno. Control. */
 int front_create(const char *directory, const char *interface, struct front **ret);
 
+/* The same in the run directory @wanted of a configuration; NULL: the default one, which may fail.
+ * Logs what goes wrong. Returns 0, or a negative errno; *@ret is NULL where there is no socket, as
+ * none is wanted or the default directory failed. Control.
+ */
+int front_open(const char *wanted, const char *interface, struct front **ret);
+
 /* Starts the thread. Returns 0 or a negative errno. Control. */
 int front_start(struct front *front);
 

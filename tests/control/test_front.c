@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
+#include "config/desired.h"
 #include "control/ctl_socket.h"
 #include "control/facts.h"
 
@@ -243,4 +244,29 @@ Test(front, one_that_never_ran_ends_too)
 	front_destroy(NULL);
 	cr_assert(eq(int, front_create(directory, "vt-test", &other), -EADDRINUSE));
 	cr_assert(eq(int, front_create("/proc/no-such/directory", "vt0", &other), -ENOENT));
+}
+
+/* ---- in the run directory of a configuration ---- */
+
+Test(front, directory_that_somebody_named_must_be_usable)
+{
+	struct front *another = front;
+	char below_a_file[128];
+
+	cr_expect(eq(int, front_open(directory, "vt-test", &another), -EADDRINUSE));
+	cr_expect(eq(ptr, another, NULL));
+	snprintf(below_a_file, sizeof below_a_file, "%s/below", path);
+	cr_expect(lt(int, front_open(below_a_file, "vt-test", &another), 0));
+	cr_expect(eq(ptr, another, NULL));
+	cr_expect(eq(int, front_open(directory, "vt-other", &another), 0));
+	cr_assert(ne(ptr, another, NULL));
+	front_destroy(another);
+}
+
+Test(front, none_is_wanted)
+{
+	struct front *another = front;
+
+	cr_expect(eq(int, front_open(CONFIG_RUN_DIR_NONE, "vt-test", &another), 0));
+	cr_expect(eq(ptr, another, NULL));
 }
