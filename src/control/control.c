@@ -7,7 +7,6 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "control/changes.h"
 #include "control/engine_plan.h"
 #include "control/gate.h"
 #include "control/peer_links.h"
@@ -140,6 +139,28 @@ static void on_sample(struct deadline *d, uint64_t now_ns)
 	walk_begin(&control->sampling, control->peers.count, now_ns);
 }
 
+void control_restart_walks(void *arg)
+{
+	struct control *control = arg;
+	uint64_t now_ns = control->loop.now_ns;
+
+	if (walk_is_under_way(&control->sampling))
+		walk_begin(&control->sampling, control->peers.count, now_ns);
+	if (walk_is_under_way(&control->gathering.walk)) {
+		const struct gather_from from = control_gather_from(control);
+
+		gather_restart(&control->gathering, &from, now_ns);
+	}
+}
+
+/* Says goodbye; again is allowed. */
+static void end_peers(struct control *control)
+{
+	walk_stop(&control->sampling);
+	gather_stop(&control->gathering);
+	changes_end(&control->changes);
+}
+
 int control_run(struct control *control)
 {
 	while (!control->is_stopping) {
@@ -153,7 +174,7 @@ int control_run(struct control *control)
 		break;
 	}
 	signals_end_at_once();
-	changes_end(control);
+	end_peers(control);
 	return control->has_failed ? -EIO : 0;
 }
 
@@ -194,6 +215,24 @@ void control_make_links(struct control *control)
 	                                .loop = &control->loop,
 	                                .peers = &control->peers};
 	links_init(&control->links);
+}
+
+void control_make_changes(struct control *control)
+{
+	struct changes *changes = &control->changes;
+
+	*changes = (struct changes){.engine = control->engine,
+	                            .loop = &control->loop,
+	                            .links = &control->links,
+	                            .peers = &control->peers,
+	                            .shared = {.fx = control->fx,
+	                                       .uplinks = &control->uplinks,
+	                                       .engine = control->engine,
+	                                       .identity = control->identity,
+	                                       .boot_id = control->boot_id},
+	                            .peers_changed = control_restart_walks,
+	                            .arg = control,
+	                            .running = changes->running};
 }
 
 static int create_engine(struct control *control, const struct desired *config, unsigned workers,
@@ -292,8 +331,9 @@ static int start(struct control *control, const struct desired *config, unsigned
 	if (r)
 		return r;
 	control_make_links(control);
+	control_make_changes(control);
 	*ret_what = "peers";
-	r = changes_begin(control);
+	r = changes_begin(&control->changes);
 	if (r)
 		return r;
 	*ret_what = "the watch on network interfaces";
@@ -330,7 +370,7 @@ int control_create(struct desired *config, unsigned workers, const struct tun *t
 		desired_free(config);
 		return r;
 	}
-	control->running = config;
+	control->changes.running = config;
 	control->tun_limit = (struct log_limit){.interval_ns = TUN_INTERVAL_NS, .burst = 1};
 	memcpy(control->interface, tun->name, sizeof control->interface);
 	walk_init(&control->sampling, &control->loop.deadlines, &sampling, control,
@@ -358,7 +398,7 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	surroundings_fini(&control->surroundings);
-	changes_end(control);
+	end_peers(control);
 	front_destroy(control->front);
 	gate_destroy(control->gate);
 	if (control->engine)
@@ -368,6 +408,6 @@ void control_destroy(struct control *control)
 	engine_destroy(control->engine);
 	secret_free(control->identity);
 	loop_fini(&control->loop);
-	desired_free(control->running);
+	desired_free(control->changes.running);
 	free(control);
 }

@@ -13,7 +13,7 @@
 
 #include "config/desired.h"
 #include "control/admission.h"
-#include "control/conductor.h"
+#include "control/changes.h"
 #include "control/front.h"
 #include "control/gather.h"
 #include "control/links.h"
@@ -29,7 +29,6 @@
 #include "dataplane/engine.h"
 
 struct control {
-	struct desired *running; /* what the last list of changes led to */
 	char interface[16];
 	struct engine *engine;
 	struct real_effects effects;
@@ -45,8 +44,7 @@ struct control {
 	struct uplinks uplinks;
 	struct links links;
 	struct peers peers;
-	struct peer *leaving; /* peers that went and are still named by the allowed IPs */
-	struct peer_shared shared;
+	struct changes changes;
 
 	struct event_source signals, answers, questions;
 	struct notices notices;
@@ -77,6 +75,16 @@ void control_make_effects(struct control *control);
  * to be opened. For those as well.
  */
 void control_make_links(struct control *control);
+
+/* Readies its changes; what they have as running stays. Engine, identity and links are there. For
+ * those as well.
+ */
+void control_make_changes(struct control *control);
+
+/* Begins anew what goes through the peers turn by turn, if anything does: they are others now.
+ * @arg: the struct control. What its changes call.
+ */
+void control_restart_walks(void *arg);
 
 /* Where the facts about it are, as things stand. */
 struct gather_from control_gather_from(const struct control *control);

@@ -16,14 +16,12 @@ static inline void make_links(struct control *control, const struct desired *wan
 static inline int make_peer(struct control *control, const struct desired *wanted,
                             const struct desired_peer *config, struct peer **ret)
 {
-	control->shared = (struct peer_shared){.fx = control->fx,
-	                                       .uplinks = &control->uplinks,
-	                                       .engine = control->engine,
-	                                       .identity = control->identity,
-	                                       .boot_id = control->boot_id,
-	                                       .now_ns = control->loop.now_ns,
-	                                       .next_id = control->shared.next_id};
-	return peer_create(&control->shared, wanted, config, ret);
+	uint32_t next_id = control->changes.shared.next_id;
+
+	control_make_changes(control);
+	control->changes.shared.now_ns = control->loop.now_ns;
+	control->changes.shared.next_id = next_id;
+	return peer_create(&control->changes.shared, wanted, config, ret);
 }
 
 #endif

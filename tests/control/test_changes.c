@@ -96,7 +96,7 @@ static void setup(void)
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
 	far = rig_socket(&far_at);
-	control.running = NULL;
+	control.changes.running = NULL;
 	cr_assert(eq(int, loop_init(&control.loop), 0));
 	walk_init(&control.sampling, &control.loop.deadlines, &sampling, &control, 1);
 	gather_init(&control.gathering, &control.loop.deadlines, gathered, NULL);
@@ -107,14 +107,15 @@ static void setup(void)
 	snprintf(endpoints, sizeof endpoints, ", endpoints: [\"%s\"]",
 	         endpoint_format(&far_at, text));
 	snprintf(at_far, sizeof at_far, A, endpoints);
-	control.running = desired_of(DSL, at_far);
+	control.changes.running = desired_of(DSL, at_far);
 	control.identity = secret_alloc(sizeof *control.identity);
-	noise_identity_init(control.identity, control.running->private_key);
+	noise_identity_init(control.identity, control.changes.running->private_key);
 	messages_init(&control.messages, control.fx, find_peer, NULL);
 	cr_assert(eq(int, gate_create(control.engine, control.identity, &control.gate), 0));
 	cr_assert(eq(int, gate_start(control.gate), 0));
 	control_make_links(&control);
-	cr_assert(eq(int, changes_begin(&control), 0));
+	control_make_changes(&control);
+	cr_assert(eq(int, changes_begin(&control.changes), 0));
 	cr_assert(eq(int, links_open(&control.links, control.loop.now_ns), 0));
 	cr_assert(eq(int, engine_start(control.engine), 0));
 	for (size_t i = 0; i < control.peers.count; i++)
@@ -123,12 +124,14 @@ static void setup(void)
 
 static void teardown(void)
 {
-	changes_end(&control);
+	walk_stop(&control.sampling);
+	gather_stop(&control.gathering);
+	changes_end(&control.changes);
 	gate_destroy(control.gate);
 	engine_stop(control.engine);
 	engine_destroy(control.engine);
 	secret_free(control.identity);
-	desired_free(control.running);
+	desired_free(control.changes.running);
 	peers_fini(&control.peers);
 	loop_fini(&control.loop);
 	close(tun[0]);
@@ -142,7 +145,7 @@ TestSuite(changes, .init = setup, .fini = teardown, .timeout = 60);
 
 static int lead_to(const char *links, const char *peers)
 {
-	return changes_apply(&control, desired_of(links, peers));
+	return changes_apply(&control.changes, desired_of(links, peers));
 }
 
 static struct peer *peer_called(const char *name)
@@ -225,7 +228,7 @@ Test(changes, peer_that_goes_is_nobody_any_more)
 	cr_expect(eq(ptr, find_peer(NULL, key), NULL));
 	cr_expect(eq(ptr, owner_of(1), NULL));
 	cr_expect(ne(ptr, owner_of(2), NULL));
-	cr_expect(eq(ptr, control.leaving, NULL));
+	cr_expect(eq(ptr, control.changes.leaving, NULL));
 	cr_expect(eq(ptr, dp->control, NULL));
 	cr_expect(eq(ptr, rcu_dereference(dp->current), NULL));
 	for (unsigned i = 0; i < PATHS_MAX; i++)
@@ -320,11 +323,11 @@ Test(changes, weight_of_a_link_is_changed_in_place)
 
 Test(changes, what_needs_a_restart_is_refused_as_a_whole)
 {
-	struct desired *before = control.running, *wanted = desired_of(LTE, B);
+	struct desired *before = control.changes.running, *wanted = desired_of(LTE, B);
 
 	wanted->mtu = 1280;
-	cr_expect(eq(int, changes_apply(&control, wanted), -ENOTSUP));
-	cr_expect(eq(ptr, control.running, before));
+	cr_expect(eq(int, changes_apply(&control.changes, wanted), -ENOTSUP));
+	cr_expect(eq(ptr, control.changes.running, before));
 	cr_expect(ne(ptr, peer_called("a"), NULL));
 	cr_expect(ne(ptr, uplinks_find(&control.uplinks, "dsl"), NULL));
 	cr_expect(eq(ptr, uplinks_find(&control.uplinks, "lte"), NULL));
@@ -335,23 +338,23 @@ Test(changes, end_needs_no_memory)
 	struct link *dsl = uplinks_find(&control.uplinks, "dsl")->pair[0].link;
 
 	is_out_of_memory = true;
-	changes_end(&control);
+	changes_end(&control.changes);
 	is_out_of_memory = false;
 	cr_expect(eq(sz, control.peers.count, 0));
 	cr_expect(eq(uint, control.uplinks.in_use, 0));
 	cr_expect(not(dsl->is_open));
 	cr_expect(eq(ptr, owner_of(1), NULL));
-	changes_end(&control); /* nothing more to end */
+	changes_end(&control.changes); /* nothing more to end */
 }
 
 Test(changes, without_memory_what_was_done_is_taken_back)
 {
-	struct desired *before = control.running, *wanted = desired_of(DSL "," LTE, B);
+	struct desired *before = control.changes.running, *wanted = desired_of(DSL "," LTE, B);
 
 	is_out_of_memory = true;
-	cr_expect(eq(int, changes_apply(&control, wanted), -ENOMEM));
+	cr_expect(eq(int, changes_apply(&control.changes, wanted), -ENOMEM));
 	is_out_of_memory = false;
-	cr_expect(eq(ptr, control.running, before));
+	cr_expect(eq(ptr, control.changes.running, before));
 	cr_expect(eq(sz, control.peers.count, 1));
 	cr_expect(ne(ptr, peer_called("a"), NULL));
 	cr_expect(eq(ptr, owner_of(1), peer_called("a")->dp));

@@ -202,17 +202,12 @@ static void create_peers(struct daemon *d)
 {
 	struct control *control = &d->control;
 
-	control->shared = (struct peer_shared){.fx = control->fx,
-	                                       .uplinks = &control->uplinks,
-	                                       .engine = control->engine,
-	                                       .identity = control->identity,
-	                                       .boot_id = control->boot_id,
-	                                       .now_ns = sim_now_ns()};
-
+	control_make_changes(control);
+	control->changes.shared.now_ns = sim_now_ns();
 	if (deadline_reserve(&control->loop.deadlines, 64))
 		abort();
 	for (size_t i = 0; i < d->config.peer_count; i++) {
-		if (peer_create(&control->shared, &d->config, &d->peer[i], &d->peers[i]))
+		if (peer_create(&control->changes.shared, &d->config, &d->peer[i], &d->peers[i]))
 			abort();
 	}
 	control->peers.at = d->peers;
