@@ -158,7 +158,8 @@ static bool gather_paths(struct facts_peer *facts, const struct peer *peer, uint
 	for (unsigned id = 0; id < PATHS_MAX; id++) {
 		const struct path *path = &peer->paths.slot[id];
 
-		if (path_is_used(path) && path_has_target(path) && !gather_path(facts, peer, id, now_ns))
+		if (path_is_used(path) && path_has_target(path) &&
+		    !gather_path(facts, peer, id, now_ns))
 			return false;
 	}
 	return true;

@@ -40,8 +40,7 @@ struct handshake {
 	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
 	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
 	uint64_t copy_ns;  /* the next copy of the pending one does not leave before */
-	unsigned
-		first_path; /* the next series of copies begins with the first target from this id on */
+	unsigned first_path; /* where the next series of copies begins: ids from this one on */
 
 	/* Mask of those where the pending one was tried at the present address; the last one, if it
 	 * could not be sent at all.

@@ -15,7 +15,7 @@
 #include "base/prefix.h"
 
 enum netif_event_kind {
-	NETIF_LINK_APPEARED, /* by creation, renaming or a move into our namespace; not usable yet */
+	NETIF_LINK_APPEARED, /* by creation, renaming or a move to our namespace; not usable yet */
 	NETIF_LINK_GONE,     /* also under its old name when it is renamed */
 	NETIF_LINK_UP,       /* usable: up and with carrier (IFF_UP and IFF_RUNNING) */
 	NETIF_LINK_DOWN,     /* still there, not usable any more */

@@ -323,7 +323,7 @@ void peer_publish_paths(struct peer *peer, uint64_t now_ns)
 	if (mask != peer->paths.published_mask || !peer->paths.has_table) {
 		table = path_table_build(peer->set.mode, candidates, len);
 		if (!table)
-			return; /* without memory the old one stays, and the next change tries again */
+			return; /* no memory: the old one stays, and the next change tries again */
 		peer->fx->publish_paths(peer->fx, peer->dp, table);
 		if (!mask && peer->paths.published_mask)
 			peer_hears(peer, NEWS_NO_PATH, &(struct news){.now_ns = now_ns});

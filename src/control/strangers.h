@@ -8,9 +8,9 @@
  * to be sent back is handed out. So they can be run wherever messages are received: by the gate,
  * and by a simulation.
  *
- *   message --> MALFORMED, FORGED, UNKNOWN, UNREADABLE   dropped
- *          \--> LIMITED, ASKED                           dropped under load, the latter with a cookie reply
- *           \-> PASSES                                   a visitor, for control
+ *   message --> MALFORMED, FORGED, UNKNOWN, UNREADABLE  dropped
+ *          \--> LIMITED, ASKED                          dropped under load; asked by a cookie
+ *           \-> PASSES                                  a visitor, for control
  *
  * Time as argument. One thread at a time.
  */

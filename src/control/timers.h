@@ -8,7 +8,7 @@
  *   timer                 due                                                  what it is for
  *   silence               data unanswered for 15 s (plus jitter)               a new session
  *   passive keepalive     data heard 10 s ago, nothing sent since              say so
- *   persistent keepalive  nothing sent or heard for the configured interval    keep a translator's entry
+ *   persistent keepalive  nothing sent or heard for the configured interval    keep a NAT's entry
  *   key age               initiator: old enough, see key_age_ns()              a new session
  *   zeroing               540 s after the newest session was made              wipe the keys
  *   retry                 when the attempt says so                             the next initiation
@@ -43,7 +43,7 @@ struct timer_facts {
 	uint64_t jitter_ns; /* on top of the silence, at random */
 
 	bool has_keys; /* any keypair */
-	bool is_renewing; /* of the current one: we are its initiator, and did not ask for a newer yet */
+	bool is_renewing; /* of the current one: we are its initiator, and asked for none newer */
 	uint64_t born_ns, rekey_ns; /* of the current one */
 	uint64_t session_ns;        /* when the newest was made */
 

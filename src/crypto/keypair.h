@@ -5,9 +5,10 @@
  * tables behind RCU each hold a reference. The last one to leave wipes the keys, after a grace
  * period, so a reader that found the keypair in a table may still try to take a reference.
  *
- *   [I] set before it is published   [C] control thread   [D] the thread that delivers the peer's
- *   packets at this moment (one at a time)   [A] any thread, atomic   [U] control writes, others read
- *   under RCU   [N] whoever numbers the lane at this moment (one at a time), others read
+ *   [I] set before it is published   [C] control thread   [A] any thread, atomic
+ *   [U] control writes, others read under RCU
+ *   [D] the thread that delivers the peer's packets at this moment, one at a time
+ *   [N] whoever numbers the lane at this moment, one at a time; others read
  */
 #ifndef CRYPTO_KEYPAIR_H
 #define CRYPTO_KEYPAIR_H

@@ -21,7 +21,8 @@
 
 /* A handshake on its way. Chained by the low bits of its index.
  *
- *   [I] set before it is in a chain   [C] control thread   [U] control writes, others read under RCU
+ *   [I] set before it is in a chain   [C] control thread
+ *   [U] control writes, others read under RCU
  */
 struct reservation {
 	struct reservation *next; /* [U] */
@@ -30,7 +31,8 @@ struct reservation {
 	struct rcu_head retired;  /* [C] */
 };
 
-/*   [I] set before the threads start   [C] control thread   [U] control writes, others read under RCU
+/*   [I] set before the threads start   [C] control thread
+ *   [U] control writes, others read under RCU
  */
 struct index_table {
 	struct cds_lfht *keypairs;         /* [U] */

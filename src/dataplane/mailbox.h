@@ -4,8 +4,8 @@
  *
  *   events      a peer has news: bits in dp_peer.events; it is queued once whatever happens
  *   notices     frames that came in, or an address that moved: batches, bounded per peer and in all
- *   handshakes  messages that came among data: batches, bounded, since strangers can send them at will;
- *               with a bell of their own, for the thread that reads the handshake sockets
+ *   handshakes  messages that came among data: batches, bounded, since strangers can send them at
+ *               will; with a bell of their own, for the thread that reads the handshake sockets
  *
  * and what became of the TUN device. Nobody waits: what is beyond a bound is dropped and counted.
  *

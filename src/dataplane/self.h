@@ -5,7 +5,8 @@
  * that found the worker asleep. So the functions that seal, open, send and deliver take the running
  * thread as argument and keep their counts there.
  *
- *   [I] set before the thread starts   [U] RCU pointer   [O] this thread   [S] this thread adds, control reads
+ *   [I] set before the thread starts   [U] RCU pointer   [O] this thread
+ *   [S] this thread adds, control reads
  */
 #ifndef DATAPLANE_SELF_H
 #define DATAPLANE_SELF_H

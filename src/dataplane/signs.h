@@ -11,8 +11,8 @@
  * (control). Neither waits for the other. Each slot carries the number of the sign that it holds,
  * as twice that number, and is odd while it is written:
  *
- *   writer   mark = 2n + 1   members (release)   mark = 2n + 2 (release)   written = n + 1 (release)
- *   reader   written (acquire)   mark is 2n + 2 (acquire)   members (acquire)   mark is 2n + 2 still
+ *   writer  mark = 2n + 1  members (release)  mark = 2n + 2 (release)  written = n + 1 (release)
+ *   reader  written (acquire)  mark is 2n + 2 (acquire)  members (acquire)  mark is the same
  *
  * A reader that takes in a member of a later sign sees that sign's odd mark as well, since the
  * release of the member comes after it, and leaves the slot alone. No fences: ThreadSanitizer knows
@@ -32,9 +32,10 @@ struct life_sign {
 	uint32_t key;    /* our index of the keypair under which it came */
 	uint32_t number; /* ECHO: seq of our probe; PROBE: the peer's own id of the path */
 	uint32_t rtt_us; /* ECHO: from the probe's departure to its arrival, hold time taken off */
-	uint32_t
-		sent; /* datagrams put on the path and heard of it, of one direction: away from us */
-	uint32_t heard; /* for an ECHO, towards us for a PROBE; both wrap */
+	/* Datagrams put on the path and heard of it, of one direction: away from us for an ECHO,
+	 * towards us for a PROBE. Both wrap.
+	 */
+	uint32_t sent, heard;
 };
 
 struct sign_slot {

@@ -100,7 +100,8 @@ Test(bell, nothing_is_missed_by_who_looks_after_hearing)
 		                          NULL),
 		             0));
 	while (seen < (uint64_t)RINGERS * PIECES) {
-		cr_assert(is_readable(WAIT_MS), "%llu seen, then silence", (unsigned long long)seen);
+		cr_assert(is_readable(WAIT_MS), "%llu seen, then silence",
+		          (unsigned long long)seen);
 		bell_heard(&bell);
 		seen = atomic_load_explicit(&put, memory_order_relaxed);
 	}

@@ -73,10 +73,11 @@ static void setup(void)
 		.engine = end.engine, .peers = {.at = peers, .count = PEERS}, .uplinks.count = 1};
 	control_make_effects(&control);
 	control.uplinks.uplink[0] = (struct uplink){.name = "wan", .weight = 1};
-	control.uplinks.uplink[0].pair[0] = (struct uplink_pair){.uplink = &control.uplinks.uplink[0],
-	                                                 .link = engine_link(end.engine, 0),
-	                                                 .family = AF_INET,
-	                                                 .state = UPLINK_UP};
+	control.uplinks.uplink[0].pair[0] =
+		(struct uplink_pair){.uplink = &control.uplinks.uplink[0],
+	                             .link = engine_link(end.engine, 0),
+	                             .family = AF_INET,
+	                             .state = UPLINK_UP};
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
 	for (unsigned i = 0; i < PEERS; i++)

@@ -58,7 +58,7 @@ Test(ratelimit, tokens_come_to_the_nanosecond)
 		{50 * MS - 1, 0}, /* one nanosecond short of a token */
 		{50 * MS, 1},     /* one twentieth of a second */
 		{99 * MS, 0},     /* what is refused costs nothing, nor does it give */
-		{100 * MS, 1},    {249 * MS, 2}, /* tokens of 150 and 200 ms; that of 250 is not there yet */
+		{100 * MS, 1},    {249 * MS, 2}, /* tokens of 150, 200 ms; not yet of 250 */
 		{250 * MS, 1},    {499 * MS, 4},  {500 * MS, 1}, {750 * MS - 1, 4},
 		{750 * MS, 1},    {5000 * MS, 5}, /* never more than the burst */
 	};

@@ -133,7 +133,8 @@ Test(session, crossed_one_stays_until_the_next_is_used)
 	cr_expect(let_go(NULL, NULL));
 	add(false, false, NOW + 2);
 	cr_expect(let_go(NULL, NULL));
-	cr_expect(eq(ptr, s.previous, theirs), "the peer sends under it, and may not get our response");
+	cr_expect(eq(ptr, s.previous, theirs),
+	          "the peer sends under it, and may not get our response");
 	next = add(false, false, NOW + 3);
 	cr_expect(eq(ptr, s.previous, theirs));
 	cr_expect(let_go(retired.kp[0], NULL), "the one that was never used");
