@@ -158,7 +158,7 @@ Test(read_buffer, who_finds_none_is_woken_when_one_came_home)
 
 Test(read_buffer, pool_that_never_was_is_ended_like_any_other)
 {
-	struct read_pool none = {0};
+	static struct read_pool none; /* sanitizers align the stack less than it wants */
 
 	read_pool_fini(&none);
 	read_pool_fini(&pool);
