@@ -17,6 +17,9 @@
 #include "base/rcu.h"
 #include "life.h"
 
+/* The end of a life waits for grace periods, some 10 ms each: so others are lived meanwhile. */
+#define JOBS_PER_PROCESSOR 4u
+
 #define JOBS_MAX  64u
 #define SEEDS_MAX 4096u /* that are listed */
 
@@ -275,7 +278,7 @@ static void parse(int argc, char **argv)
 		}
 	}
 	if (!options.jobs)
-		options.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+		options.jobs = JOBS_PER_PROCESSOR * (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (options.jobs > JOBS_MAX)
 		options.jobs = JOBS_MAX;
 }
