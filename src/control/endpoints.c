@@ -60,18 +60,14 @@ bool endpoints_families(const struct endpoints *endpoints, unsigned uplink, bool
 
 /* ---- which address ---- */
 
-static unsigned uplink_id(const struct route *route)
-{
-	return route->link->id / LINK_FAMILIES;
-}
-
 /* The place of its path over that link, or ENDPOINT_NEW_PATH. */
 static int place_of(const struct endpoint_facts *facts, unsigned e, unsigned uplink)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct endpoint_path *path = &facts->path[i];
 
-		if (path->route && path->endpoint == (int)e && uplink_id(path->route) == uplink)
+		if (path->route && path->endpoint == (int)e &&
+		    uplink_id_of(path->route->link) == uplink)
 			return (int)i;
 	}
 	return ENDPOINT_NEW_PATH;

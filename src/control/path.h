@@ -128,12 +128,6 @@ static inline bool path_is_configured(const struct path *path)
 	return path->endpoint >= 0;
 }
 
-/* Which of our links it is over: its id. */
-static inline unsigned path_link(const struct route *route)
-{
-	return route->link->id / LINK_FAMILIES;
-}
-
 /* The place is taken for @route: ADDED. @phase as health_spread() has it. */
 void path_take(struct path *path, const struct route *route, const struct path_counts *before,
                uint32_t phase, uint64_t now_ns);

@@ -6,6 +6,7 @@
 
 #include "control/paths.h"
 #include "control/route.h"
+#include "control/uplink.h"
 
 /* A path that a peer left behind, as by a restart, is down by then. */
 #define SETTLED_NS (10 * NS_PER_S)
@@ -30,7 +31,7 @@ int sharing_device(const struct path *path, uint32_t fwmark)
 static bool is_on_one_device(const struct path *a, const struct path *b)
 {
 	return a->device && a->device == b->device &&
-	       path_link(&a->route) != path_link(&b->route) &&
+	       uplink_id_of(a->route.link) != uplink_id_of(b->route.link) &&
 	       !(a->route.link->ifindex && b->route.link->ifindex);
 }
 

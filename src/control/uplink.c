@@ -17,7 +17,7 @@ static struct uplink_effects *fx_of(const struct uplink_pair *pair)
 
 struct uplink *uplink_of(struct uplinks *uplinks, const struct link *link)
 {
-	return &uplinks->uplink[link->id / LINK_FAMILIES];
+	return &uplinks->uplink[uplink_id_of(link)];
 }
 
 bool uplink_is_usable(const struct uplink *uplink, const struct link *link)

@@ -97,6 +97,12 @@ unsigned uplinks_next_id(const struct uplinks *uplinks);
 /* The one called @name, or NULL. */
 struct uplink *uplinks_find(struct uplinks *uplinks, const char *name);
 
+/* The id of the uplink that one pair of sockets belongs to. */
+static inline unsigned uplink_id_of(const struct link *link)
+{
+	return link->id / LINK_FAMILIES;
+}
+
 /* One more, with the sockets @links of IPv4 and IPv6, whose ids are LINK_FAMILIES times its own and
  * one more. Nothing is opened.
  */

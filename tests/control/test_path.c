@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/uplink.h"
+
 #define NOW (1000 * NS_PER_S)
 
 static struct link link_ = {.id = 5};
@@ -35,7 +37,7 @@ Test(path, begins_as_a_candidate_that_counts_from_here)
 	cr_expect(not(path_is_configured(&path)));
 	cr_expect(eq(u32, path.answers_taken, 3));
 	cr_expect(eq(u32, path.probes_taken, 4));
-	cr_expect(eq(uint, path_link(&path.route), 5 / LINK_FAMILIES));
+	cr_expect(eq(uint, uplink_id_of(path.route.link), 5 / LINK_FAMILIES));
 	path_sample(&path, 1000 + 125, 2000 + 250, NS_PER_S);
 	cr_expect(eq(u64, path.tx_bps, 1000));
 	cr_expect(eq(u64, path.rx_bps, 2000));

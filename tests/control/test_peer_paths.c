@@ -114,6 +114,6 @@ Test(peer_paths, data_is_shared_by_the_weights_of_the_uplinks)
 	for (unsigned i = 0; i < RIG_LINKS; i++) {
 		const struct path *path = &rig.peer->paths.slot[table->slot[i].path_id];
 
-		cr_expect(eq(u32, table->slot[i].weight, path_link(&path->route) ? 7 : 9));
+		cr_expect(eq(u32, table->slot[i].weight, uplink_id_of(path->route.link) ? 7 : 9));
 	}
 }

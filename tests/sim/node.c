@@ -47,7 +47,7 @@ static struct node *node_of(struct sim_host *host)
 
 unsigned node_link_id(const struct link *link)
 {
-	return link->id / LINK_FAMILIES;
+	return uplink_id_of(link);
 }
 
 static int send_datagram(struct sim_host *host, const struct link *link, const struct endpoint *to,
