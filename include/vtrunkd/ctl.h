@@ -15,9 +15,9 @@
 #ifndef VTRUNKD_CTL_H
 #define VTRUNKD_CTL_H
 
-#define CTL_PROTOCOL    1
-#define CTL_DIRECTORY   "/run/vtrunkd"
-#define CTL_SUFFIX      ".sock"
+#define CTL_PROTOCOL  1
+#define CTL_DIRECTORY "/run/vtrunkd"
+#define CTL_SUFFIX    ".sock"
 
 /* Bytes: with a slash, an interface's name, the suffix and a zero they fill a socket's address. */
 #define CTL_DIRECTORY_LEN_MAX 86u

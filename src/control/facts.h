@@ -29,7 +29,7 @@
 
 /* One line of the lists of vtrunkd/status.h. */
 struct fact_member {
-	const char *name; /* NULL: the end of the table */
+	const char *name;      /* NULL: the end of the table */
 	enum status_type type; /* as what it lies in memory: the as_ types of facts.c */
 	enum status_unit unit;
 	const char *help;

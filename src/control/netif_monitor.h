@@ -19,7 +19,7 @@ enum netif_event_kind {
 	NETIF_LINK_GONE,     /* also under its old name when it is renamed */
 	NETIF_LINK_UP,       /* usable: up and with carrier (IFF_UP and IFF_RUNNING) */
 	NETIF_LINK_DOWN,     /* still there, not usable any more */
-	NETIF_ADDRESS_ADDED,   /* may repeat; an IPv6 address once duplicate detection passed it */
+	NETIF_ADDRESS_ADDED, /* may repeat; an IPv6 address once duplicate detection passed it */
 	NETIF_ADDRESS_REMOVED, /* perhaps one that was never told as added */
 	NETIF_ROUTES_CHANGED,  /* once per read, no details; our own routes do not count */
 	NETIF_RESYNC, /* changes were lost; those of links were told, ask anew for the rest */

@@ -42,7 +42,7 @@ struct surroundings {
 	struct event_source source; /* the monitor's */
 	struct own_device own_device;
 	struct interface_plan plan; /* what it is to have */
-	struct deadline put_back; /* what our device has lost */
+	struct deadline put_back;   /* what our device has lost */
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
 	uint64_t looked_around_ns;

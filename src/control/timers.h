@@ -42,7 +42,7 @@ struct timer_facts {
 	uint64_t retry_ns;  /* when the attempt goes on; NEVER_NS */
 	uint64_t jitter_ns; /* on top of the silence, at random */
 
-	bool has_keys; /* any keypair */
+	bool has_keys;    /* any keypair */
 	bool is_renewing; /* of the current one: we are its initiator, and asked for none newer */
 	uint64_t born_ns, rekey_ns; /* of the current one */
 	uint64_t session_ns;        /* when the newest was made */

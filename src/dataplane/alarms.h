@@ -51,8 +51,8 @@ struct alarm {
 
 /* Those of one worker. */
 struct alarms {
-	struct deadline_heap heap;                     /* [W] */
-	void *context;                                 /* [I] of the worker */
+	struct deadline_heap heap;                             /* [W] */
+	void *context;                                         /* [I] of the worker */
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail told_tail;   /* [A] */
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head told_head; /* [W] */
 };

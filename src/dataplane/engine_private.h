@@ -19,16 +19,16 @@
  *   [H] who reads the handshake sockets
  */
 struct engine {
-	struct engine_settings set;    /* [I] */
-	struct dp_tables tables;       /* see self.h */
+	struct engine_settings set;       /* [I] */
+	struct dp_tables tables;          /* see self.h */
 	struct link link[LINK_PAIRS_MAX]; /* see link.h */
 	struct loop_guard loop_guard;     /* see loop_guard.h */
 	struct work work;                 /* [I] the workers */
-	struct dispatcher *dispatcher; /* [I] one for each queue of the device */
-	struct dp_thread control;      /* [C] the control thread when it sends */
+	struct dispatcher *dispatcher;    /* [I] one for each queue of the device */
+	struct dp_thread control;         /* [C] the control thread when it sends */
 	struct dp_thread
-		handshakes; /* [H] who reads the handshake sockets, when data comes there */
-	uint32_t slot_bytes;           /* [I] of every pool */
+		handshakes;  /* [H] who reads the handshake sockets, when data comes there */
+	uint32_t slot_bytes; /* [I] of every pool */
 
 	struct quiet_links quiet; /* see quiet_links.h */
 	struct mailbox mailbox;   /* see mailbox.h */

@@ -206,8 +206,8 @@ static void keep_probe(const struct frames_origin *from, const struct frame *fra
 
 /* Life signs of a path we know: the last probe of the payload counts, and control is told. */
 static void take_signs(struct dp_thread *self, const struct frames_origin *from,
-                       const uint8_t *payload, size_t len, uint64_t counter,
-                       unsigned *answer_bytes, struct probe_in *newest)
+                       const uint8_t *payload, size_t len, uint64_t counter, unsigned *answer_bytes,
+                       struct probe_in *newest)
 {
 	struct frame frame, probe = {0};
 	size_t offset = 0;
@@ -230,8 +230,7 @@ static void take_signs(struct dp_thread *self, const struct frames_origin *from,
  * it his own or a forged one, than he sends himself.
  */
 void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
-                    const uint8_t *payload, size_t len, uint64_t counter,
-                    struct probe_in *newest)
+                    const uint8_t *payload, size_t len, uint64_t counter, struct probe_in *newest)
 {
 	bool is_on_path = from->path_id != PATH_NONE;
 	uint32_t signs = FRAME_BIT(FRAME_PROBE) | FRAME_BIT(FRAME_ECHO);

@@ -40,8 +40,7 @@ struct probe_in {
  * that is newer than @newest takes its place.
  */
 void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
-                    const uint8_t *payload, size_t len, uint64_t counter,
-                    struct probe_in *newest);
+                    const uint8_t *payload, size_t len, uint64_t counter, struct probe_in *newest);
 
 /* Answers @newest of batch @b, which came over path @path_id: the answer goes to dp_follow(). */
 void frames_in_answer(struct dp_thread *self, const struct batch *b, unsigned path_id,

@@ -48,21 +48,21 @@ struct quiet_links;
 struct link {
 	struct quiet_links *quiet; /* [I] where it is entered while little comes */
 	unsigned busy_poll_us; /* [I] how long its RX thread looks for datagrams before it sleeps */
-	unsigned id;               /* [I] 0 .. LINK_PAIRS_MAX - 1 */
-	char name[NAME_LEN];       /* [I] */
-	int data_fd;               /* [L] */
-	int handshake_fd;          /* [L] */
-	struct endpoint bound;     /* [L] with the port the system gave */
-	bool is_wildcard;          /* [L] bound to no address: our own must be learnt and kept */
-	bool is_steered;           /* [L] false: all comes to the data socket */
-	bool has_gro;              /* [L] what is received may be a train */
-	bool is_open;              /* [C] */
-	bool is_parked;            /* [C] closed, but nobody else gets its descriptors */
+	unsigned id;           /* [I] 0 .. LINK_PAIRS_MAX - 1 */
+	char name[NAME_LEN];   /* [I] */
+	int data_fd;           /* [L] */
+	int handshake_fd;      /* [L] */
+	struct endpoint bound; /* [L] with the port the system gave */
+	bool is_wildcard;      /* [L] bound to no address: our own must be learnt and kept */
+	bool is_steered;       /* [L] false: all comes to the data socket */
+	bool has_gro;          /* [L] what is received may be a train */
+	bool is_open;          /* [C] */
+	bool is_parked;        /* [C] closed, but nobody else gets its descriptors */
 	uint8_t *handshake_buffer; /* [H] TRAIN_BYTES: what came at the handshake socket last */
 	unsigned ifindex;          /* [C] of the device the sockets are bound to; 0: none */
 	struct socket_drops data_drops;      /* [C] what the kernel dropped at data_fd */
 	struct socket_drops handshake_drops; /* [C] and at handshake_fd */
-	struct thread thread;      /* [C] its RX thread */
+	struct thread thread;                /* [C] its RX thread */
 	int wake_fd; /* [L] eventfd: wakes the RX thread, to end, to receive again or to look at
 	              * its socket anew
 	              */

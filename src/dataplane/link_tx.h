@@ -17,7 +17,7 @@
 struct link_sent {
 	unsigned packets; /* the rest is counted as dropped */
 	uint64_t bytes;   /* UDP payload of those */
-	int error; /* errno of a refusal, but not for lack of room or for length; 0: none */
+	int error;        /* errno of a refusal, but not for lack of room or for length; 0: none */
 };
 
 /* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to

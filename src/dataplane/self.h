@@ -35,17 +35,17 @@ struct dp_tables {
 };
 
 struct dp_thread {
-	struct mailbox *mailbox;     /* [I] where control is told */
-	struct work *work;           /* [I] the workers, to whom batches are handed */
+	struct mailbox *mailbox;        /* [I] where control is told */
+	struct work *work;              /* [I] the workers, to whom batches are handed */
 	const struct dp_tables *tables; /* [I] */
 	const struct tun *tun;          /* [I] the device */
 	uint32_t mtu;                   /* [I] of it, bytes */
 	struct waiting *waiting;        /* [I] packets that nobody can take now */
 	struct read_pool *reads;        /* [I] of a dispatcher; NULL: it is none */
-	unsigned id;                 /* [I] among its role */
-	struct cipher *cipher;       /* [O] */
-	struct coalescer *coalescer; /* [O] packets on their way to the TUN device ... */
-	int tun_fd;                  /* [O] ... and the queue of it that takes them */
+	unsigned id;                    /* [I] among its role */
+	struct cipher *cipher;          /* [O] */
+	struct coalescer *coalescer;    /* [O] packets on their way to the TUN device ... */
+	int tun_fd;                     /* [O] ... and the queue of it that takes them */
 
 	struct batch *follower; /* [O] see dp_follow() */
 

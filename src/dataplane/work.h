@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 #include "base/thread.h"
-#include "dataplane/batch.h"
 #include "dataplane/alarms.h"
+#include "dataplane/batch.h"
 #include "dataplane/inbox.h"
 #include "dataplane/self.h"
 

@@ -6,9 +6,9 @@
 
 #define IN_USE_NS        (300 * NS_PER_MS) /* of traffic, none of it here: brings no gap */
 #define YOUNG_NS         (200 * NS_PER_MS) /* of traffic: all paths have brought packets */
-#define PAUSE_NS         (20 * NS_PER_MS) /* longer silence of all paths tells nothing of one */
-#define SLACK_NS         (5 * NS_PER_MS)  /* beyond the difference of the delays */
-#define OWD_UNKNOWN_NS   (20 * NS_PER_MS) /* assumed difference before probes have told */
+#define PAUSE_NS         (20 * NS_PER_MS)  /* longer silence of all paths tells nothing of one */
+#define SLACK_NS         (5 * NS_PER_MS)   /* beyond the difference of the delays */
+#define OWD_UNKNOWN_NS   (20 * NS_PER_MS)  /* assumed difference before probes have told */
 #define MARGIN_MAX_NS    (60 * NS_PER_MS)
 #define MARGIN_STEP_NS   (200 * NS_PER_US)
 #define MARGIN_PERIOD_NS (100 * NS_PER_MS) /* it loses a fiftieth in this time */

@@ -95,10 +95,10 @@ Test(bell, nothing_is_missed_by_who_looks_after_hearing)
 	uint64_t seen = 0;
 
 	for (unsigned i = 0; i < RINGERS; i++)
-		cr_assert(eq(int,
-		             thread_start(&ringer[i], "ringer", THREAD_HELPER, -1, put_and_ring,
-		                          NULL),
-		             0));
+		cr_assert(eq(
+			int,
+			thread_start(&ringer[i], "ringer", THREAD_HELPER, -1, put_and_ring, NULL),
+			0));
 	while (seen < (uint64_t)RINGERS * PIECES) {
 		cr_assert(is_readable(WAIT_MS), "%llu seen, then silence",
 		          (unsigned long long)seen);

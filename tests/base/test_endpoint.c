@@ -248,9 +248,9 @@ Test(endpoint, wildcard_is_no_address_whatever_the_port)
 	static const struct {
 		const char *text;
 		bool is_wildcard;
-	} table[] = {{"0.0.0.0:0", true},    {"0.0.0.0:51820", true}, {"[::]:0", true},
-	             {"[::]:51820", true},   {"127.0.0.1:0", false},  {"[::1]:0", false},
-	             {"0.0.0.1:0", false},   {"[1::]:0", false}};
+	} table[] = {{"0.0.0.0:0", true},  {"0.0.0.0:51820", true}, {"[::]:0", true},
+	             {"[::]:51820", true}, {"127.0.0.1:0", false},  {"[::1]:0", false},
+	             {"0.0.0.1:0", false}, {"[1::]:0", false}};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct endpoint ep = {0};

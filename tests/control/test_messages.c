@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From handshake messages to peers, or to a counted drop; see peer_rig.h. */
-#include "peer_rig.h"
 #include "dataplane/statistics.h"
+#include "peer_rig.h"
 
 static struct peer_rig rig;
 static struct cookie_keys keys; /* to us */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the daemon's effects lead to; see peer_rig.h. */
-#include "peer_rig.h"
 #include "dataplane/statistics.h"
+#include "peer_rig.h"
 
 static struct peer_rig rig;
 static struct effects *fx;

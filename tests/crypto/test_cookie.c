@@ -5,9 +5,9 @@
 
 #include "base/bytes.h"
 #include "crypto/aead.h"
+#include "crypto/init.h"
 #include "noise_vectors.h"
 #include "test_bytes.h"
-#include "crypto/init.h"
 #include "vtrunkd/limits.h"
 
 #define VECTOR_COUNT (sizeof noise_vectors / sizeof *noise_vectors)

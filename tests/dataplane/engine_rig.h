@@ -28,8 +28,8 @@
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "dataplane/engine.h"
-#include "dataplane/handshake_reader.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/handshake_reader.h"
 #include "dataplane/publish.h"
 #include "dataplane/statistics.h"
 

@@ -12,9 +12,9 @@ Test(drop, each_reason_has_a_name_of_its_own_that_is_a_key)
 		const char *name = drop_name(i);
 
 		cr_expect(ge(sz, strlen(name), 3));
-		cr_expect(eq(sz, strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
-		             strlen(name)),
-		          "%s", name);
+		cr_expect(
+			eq(sz, strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(name)),
+			"%s", name);
 		for (unsigned k = 0; k < i; k++)
 			cr_expect(ne(str, (char *)name, (char *)drop_name(k)));
 	}

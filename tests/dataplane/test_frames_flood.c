@@ -164,9 +164,9 @@ Test(frames_flood, of_probes_received_together_the_newest_is_answered)
 	free_before = rig_pool_count(&ended_worker()->pool);
 	b = begin_batch(&pool, other[0], clock_boot_ns());
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
-		unsigned number = i == BATCH_MAX - 2 ? BATCH_MAX - 1 :
-		                  i == BATCH_MAX - 1 ? BATCH_MAX - 2 :
-		                                       i;
+		unsigned number = i == BATCH_MAX - 2   ? BATCH_MAX - 1
+		                  : i == BATCH_MAX - 1 ? BATCH_MAX - 2
+		                                       : i;
 		size_t len;
 
 		memset(payload, 0, sizeof payload);

@@ -15,8 +15,8 @@
 #include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "dataplane/allowedips.h"
-#include "dataplane/handshake_reader.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/handshake_reader.h"
 #include "dataplane/outflow.h"
 #include "dataplane/publish.h"
 
@@ -144,12 +144,12 @@ static void make_peer(struct daemon *d, unsigned i, const struct node_config *co
 static void make_config(struct daemon *d, const struct node_config *config)
 {
 	d->config = (struct desired){.mtu = 1420,
-	                            .bonding = config->bonding,
-	                            .error_backoff_ns = 5 * NS_PER_S,
-	                            .health_interval_ns = NS_PER_S,
-	                            .health_timeout_ns = 5 * NS_PER_S,
-	                            .peers = d->peer,
-	                            .peer_count = config->peer_count};
+	                             .bonding = config->bonding,
+	                             .error_backoff_ns = 5 * NS_PER_S,
+	                             .health_interval_ns = NS_PER_S,
+	                             .health_timeout_ns = 5 * NS_PER_S,
+	                             .peers = d->peer,
+	                             .peer_count = config->peer_count};
 	make_links(d, config);
 	for (unsigned i = 0; i < config->peer_count; i++)
 		make_peer(d, i, config);
