@@ -145,8 +145,10 @@ static int stream_socket(void)
 static struct sockaddr_un address(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
 
-	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
+	cr_assert(lt(sz, len, sizeof addr.sun_path));
+	memcpy(addr.sun_path, path, len);
 	return addr;
 }
 

@@ -62,6 +62,16 @@ static void expect_seq(uint32_t seq)
 	cr_expect(eq(u32, rig_flow_seq(packet, len, THERE, HERE), seq));
 }
 
+static void expect_in_any_order(uint32_t first, uint32_t second)
+{
+	uint8_t packet[RIG_DATAGRAM];
+	size_t len = rig_read(&end, packet);
+	uint32_t seq = rig_flow_seq(packet, len, THERE, HERE);
+
+	cr_expect(seq == first || seq == second, "%u", seq);
+	expect_seq(first + second - seq);
+}
+
 static void expect_no_drops(void)
 {
 	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
@@ -155,14 +165,14 @@ Test(overdue, an_earlier_end_of_the_wait_is_told)
 	expect_no_drops();
 }
 
-/* How often the thread called @name of this process has slept. */
-static unsigned long sleeps_of(const char *name)
+/* Whether the thread called @name of this process sleeps, and how often it has gone to sleep. */
+static bool is_sleeping(const char *name, unsigned long *sleeps)
 {
-	char path[300], line[100];
-	unsigned long sleeps = 0;
+	char path[300], line[100], state = 0;
 	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *task;
 
+	*sleeps = 0;
 	cr_assert(ne(ptr, tasks, NULL));
 	while ((task = readdir(tasks))) {
 		bool is_it = false;
@@ -173,33 +183,36 @@ static unsigned long sleeps_of(const char *name)
 		while (f && fgets(line, sizeof line, f)) {
 			is_it |= strncmp(line, "Name:\t", 6) == 0 &&
 			         strncmp(line + 6, name, strlen(name)) == 0;
-			if (is_it)
-				sscanf(line, "voluntary_ctxt_switches: %lu", &sleeps);
+			if (is_it) {
+				sscanf(line, "State: %c", &state);
+				sscanf(line, "voluntary_ctxt_switches: %lu", sleeps);
+			}
 		}
 		if (f)
 			fclose(f);
 	}
 	closedir(tasks);
-	return sleeps;
+	return state == 'S';
 }
 
 /* The wait was over before its time: the worker looks once, finds nothing, and goes on to sleep. */
 Test(overdue, worker_does_not_wake_when_nothing_waits)
 {
-	unsigned long before;
+	unsigned long before, after;
 
 	send_seq(0, 0, 0);
+	expect_seq(0); /* the links are read by threads of their own */
 	send_seq(1, 2, 2);
 	send_seq(0, 1, 1);
-	for (unsigned i = 0; i < 3; i++)
-		expect_seq(i);
+	expect_in_any_order(1, 2); /* a machine that stands still gives the gap up */
 	rig_until(alarm_at_ns(&peer->overdue) == NEVER_NS);
 	rig_take_events(&end); /* they hold the peer */
 	rig_until(reference_count(&peer->references) == 1);
-	rig_until(inbox_is_asleep(&end.engine->work.worker[0].inbox));
-	before = sleeps_of("vt-crypto-0");
+	rig_until(inbox_is_asleep(&end.engine->work.worker[0].inbox) &&
+	          is_sleeping("vt-crypto-0", &before));
 	cr_assert(lt(ulong, 0, before));
 	rig_is_readable(-1, 300);
-	cr_expect(eq(ulong, sleeps_of("vt-crypto-0"), before));
+	cr_expect(is_sleeping("vt-crypto-0", &after));
+	cr_expect(eq(ulong, after, before));
 	expect_no_drops();
 }
