@@ -43,6 +43,7 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_ANSWERED] = {tell_answered},
 	[NEWS_ANSWERED_COPY] = {tell_answered_copy},
 	[NEWS_STALE] = {tell_stale},
+	[NEWS_ANSWERED_TWICE] = {tell_answered_twice},
 
 	[NEWS_SILENT] = {break_silence},
 	[NEWS_SPOKEN_TO] = {keep_alive},

@@ -9,11 +9,11 @@
  * threads and real time.
  *
  * Each function gets the table itself first: whoever implements it embeds it and finds what is his
- * around it. Time is no effect: now_ns is an argument everywhere. Nor are the counters and life
- * signs that the data plane keeps: a peer reads them from struct dp_peer, where a simulation writes
- * them with the same functions (dp_peer_sent(), signs_put()) that the data plane uses, so that this
- * bookkeeping is tested too; it needs an engine on which no thread was started, and that one for
- * all.
+ * around it. Time is no effect, but for its two clocks: now_ns is an argument everywhere. Nor are
+ * the counters and life signs that the data plane keeps: a peer reads them from struct dp_peer,
+ * where a simulation writes them with the same functions (dp_peer_sent(), signs_put()) that the
+ * data plane uses, so that this bookkeeping is tested too; it needs an engine on which no thread
+ * was started, and that one for all.
  *
  * Control thread. None of them waits, but for await_memory().
  */
@@ -99,6 +99,11 @@ struct effects {
 	/* ---- the machine ---- */
 
 	struct timespec (*wall_clock)(struct effects *fx);
+
+	/* Boot time of this moment: for what must not happen too soon after something else, where
+	 * now_ns, read once per turn, may be long over.
+	 */
+	uint64_t (*boot_clock)(struct effects *fx);
 	void (*random)(struct effects *fx, void *out, size_t len);
 	void (*log)(struct effects *fx, enum log_level level, const char *line);
 

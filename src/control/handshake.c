@@ -9,9 +9,9 @@
 #include "crypto/secret.h"
 
 /* After a goodbye: a daemon that is restarted is back within some hundred milliseconds. The pauses
- * grow by half from here to REKEY_TIMEOUT.
+ * grow by half from here to REKEY_TIMEOUT. Peers take no two initiations within 50 ms.
  */
-#define RETURN_FIRST_NS (NS_PER_S / 4)
+#define SOON_NS (NS_PER_S / 4)
 
 int handshake_init(struct handshake *hs, struct effects *fx, void *owner)
 {
@@ -104,9 +104,9 @@ bool handshake_try(struct handshake *hs, unsigned id)
 	return true;
 }
 
-void handshake_space_copies(struct handshake *hs, uint64_t now_ns)
+void handshake_space_copies(struct handshake *hs)
 {
-	hs->copy_ns = now_ns + INITIATION_COPY_NS;
+	hs->copy_ns = hs->fx->boot_clock(hs->fx) + INITIATION_COPY_NS;
 }
 
 void handshake_forget_try(struct handshake *hs, unsigned id)
@@ -160,12 +160,27 @@ void handshake_put_off(struct handshake *hs, uint64_t retry_ns)
 	hs->retry_ns = retry_ns;
 }
 
-void handshake_expect_return(struct handshake *hs, uint64_t now_ns)
+/* Begins a series before the time of the last one is over. */
+static void begin_anew(struct handshake *hs, uint64_t now_ns)
 {
 	handshake_abandon(hs);
 	hs->sent_ns = 0;
-	hs->pause_ns = RETURN_FIRST_NS;
+	hs->pause_ns = SOON_NS;
 	hs->retry_ns = next_retry_ns(hs, now_ns);
+}
+
+void handshake_expect_return(struct handshake *hs, uint64_t now_ns)
+{
+	begin_anew(hs, now_ns);
+}
+
+bool handshake_doubt(struct handshake *hs, uint64_t now_ns)
+{
+	if (hs->is_pending || (hs->doubted_ns && now_ns < hs->doubted_ns + REKEY_TIMEOUT))
+		return false;
+	hs->doubted_ns = now_ns;
+	begin_anew(hs, now_ns);
+	return true;
 }
 
 /* ---- the end ---- */

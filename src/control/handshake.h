@@ -7,7 +7,8 @@
  * vtrunkd, copies leave INITIATION_COPY_NS apart and none after the answer: WireGuard
  * implementations that work on handshakes in several threads check for replays before they write
  * down the newest time, so of copies that come together they answer two, and what is sent under the
- * first answer is lost until silence is noticed.
+ * first answer is lost until silence is noticed. Spaced copies can still come together, so a second
+ * answer has the session made anew.
  *
  * A series of attempts grows slower up to REKEY_TIMEOUT, with a little chance in it so that many
  * that lost the same peer do not all come back at once, and each attempt begins with another path
@@ -40,6 +41,7 @@ struct handshake {
 	uint64_t retry_ns;             /* when the next one is due; NEVER_NS none */
 	uint64_t pause_ns; /* least time between two of them: REKEY_TIMEOUT, less after a goodbye */
 	uint64_t copy_ns;  /* the next copy of the pending one does not leave before */
+	uint64_t doubted_ns; /* when handshake_doubt() planned an attempt; 0 never */
 	unsigned first_path; /* where the next series of copies begins: ids from this one on */
 
 	/* Mask of those where the pending one was tried at the present address; the last one, if it
@@ -72,8 +74,14 @@ unsigned handshake_path(const struct handshake *hs, unsigned k);
 /* True when the pending initiation was not tried on path @id: now it was. */
 bool handshake_try(struct handshake *hs, unsigned id);
 
-/* A copy has left: the next one is to wait. */
-void handshake_space_copies(struct handshake *hs, uint64_t now_ns);
+/* A copy has left just now: the next one is to wait. */
+void handshake_space_copies(struct handshake *hs);
+
+/* An answer came that is another than the one that made the session: the peer, see above, may know
+ * that session no more. Plans an attempt, in a moment and at most once in REKEY_TIMEOUT, whatever
+ * comes. True when it did.
+ */
+bool handshake_doubt(struct handshake *hs, uint64_t now_ns);
 
 /* Path @id leads elsewhere now. */
 void handshake_forget_try(struct handshake *hs, unsigned id);

@@ -71,25 +71,33 @@ static void receive_initiation(struct messages *m, struct visitor *visitor, uint
 		peer_service(peer, now_ns);
 }
 
-/* Whether it is a copy of the response that has made a session: it came over another link. */
-static bool is_known_response(struct messages *m, const struct message_response *msg)
+/* To an initiation that was answered: a copy of the answer, which came over another link, or a
+ * second one, see peer_take_other_response().
+ */
+static void receive_again(struct messages *m, const struct message_response *msg, uint64_t now_ns)
 {
 	const struct keypair *kp = m->fx->keypair_of_index(m->fx, load_le32(msg->receiver_index));
+	bool is_answered = kp && kp->is_initiator;
+	struct peer *peer;
 
-	return kp && kp->is_initiator && kp->remote_index == load_le32(msg->sender_index);
+	if (is_answered && kp->remote_index == load_le32(msg->sender_index))
+		return;
+	m->fx->count_drop(m->fx, DROP_UNKNOWN_INDEX);
+	if (!is_answered)
+		return;
+	peer = ((struct dp_peer *)kp->owner)->control;
+	peer_take_other_response(peer, kp, now_ns);
+	peer_service(peer, now_ns);
 }
 
 static void receive_response(struct messages *m, const struct visitor *visitor, uint64_t now_ns)
 {
 	const struct message_response *msg = &visitor->message.response;
 	struct peer *peer = m->fx->owner_of_index(m->fx, load_le32(msg->receiver_index));
-	bool is_awaited = peer && peer->handshake.is_pending;
 
-	if (!is_awaited && !is_known_response(m, msg))
-		m->fx->count_drop(m->fx, DROP_UNKNOWN_INDEX);
-	if (!is_awaited)
-		return;
-	if (peer_take_response(peer, msg, &visitor->route, now_ns))
+	if (!peer || !peer->handshake.is_pending)
+		receive_again(m, msg, now_ns);
+	else if (peer_take_response(peer, msg, &visitor->route, now_ns))
 		peer_service(peer, now_ns);
 	else
 		refuse(m, "a forged handshake response", &visitor->route, now_ns);

@@ -48,6 +48,7 @@ enum peer_news {
 	NEWS_ANSWERED,      /* an initiation of the peer's */
 	NEWS_ANSWERED_COPY, /* a copy of it */
 	NEWS_STALE,         /* one of a time long ago came */
+	NEWS_ANSWERED_TWICE, /* ours was, and the peer may know one answer only */
 
 	NEWS_SILENT,     /* data is unanswered for too long */
 	NEWS_SPOKEN_TO,  /* data was heard and nothing sent since */

@@ -78,7 +78,7 @@ static unsigned send_initiation(struct peer *peer, uint64_t now_ns)
 			sent++;
 	}
 	if (sent)
-		handshake_space_copies(hs, now_ns);
+		handshake_space_copies(hs);
 	return sent;
 }
 
@@ -280,6 +280,14 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
 	}
 	peer_hears(peer, NEWS_SESSION_MADE, &(struct news){.now_ns = now_ns, .is_initiator = true});
 	return true;
+}
+
+void peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns)
+{
+	if (peer->verdict.is != VERDICT_BONDED && kp == peer->session.current &&
+	    now_ns < peer->session.made_ns + REKEY_TIMEOUT &&
+	    handshake_doubt(&peer->handshake, now_ns))
+		peer_hears(peer, NEWS_ANSWERED_TWICE, &(struct news){.now_ns = now_ns});
 }
 
 /* The next message carries it; none is sent because of it (whitepaper 6.6). */

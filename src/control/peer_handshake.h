@@ -42,6 +42,11 @@ bool peer_take_initiation(struct peer *peer, struct noise_initiation *init,
 bool peer_take_response(struct peer *peer, const struct message_response *msg,
                         const struct route *route, uint64_t now_ns);
 
+/* Another response to the initiation that has made @kp, MACs checked: no proof of anything, for the
+ * keys that would tell are gone. Then as above.
+ */
+void peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns);
+
 /* False when it answers nothing that was sent. */
 bool peer_take_cookie(struct peer *peer, const struct message_cookie_reply *msg,
                       const struct route *route, uint64_t now_ns);

@@ -146,6 +146,12 @@ STEP(tell_stale)
 		     peer->name, (long long)peer->answered.stale_by_s);
 }
 
+STEP(tell_answered_twice)
+{
+	peer_log(peer, n->now_ns,
+	         "peer=%s: has answered one initiation twice, making a new session", peer->name);
+}
+
 /* What this machine takes for the time: an end whose clock was set back is refused without a word,
  * as the protocol has it, and only the other end knows.
  */

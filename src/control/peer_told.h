@@ -31,6 +31,7 @@ STEP(tell_extended);
 STEP(tell_answered);
 STEP(tell_answered_copy);
 STEP(tell_stale);
+STEP(tell_answered_twice);
 STEP(tell_unanswered);
 STEP(tell_gave_up);
 STEP(tell_silent);

@@ -154,6 +154,12 @@ static struct timespec wall_clock(struct effects *fx)
 	return clock_wall();
 }
 
+static uint64_t boot_clock(struct effects *fx)
+{
+	(void)fx;
+	return clock_boot_ns();
+}
+
 static void random_from_system(struct effects *fx, void *out, size_t len)
 {
 	(void)fx;
@@ -196,6 +202,7 @@ void real_effects_init(struct real_effects *real, const struct real_parts *parts
 	                                     .remove_keypair = remove_keypair,
 	                                     .keypair_of_index = keypair_of_index,
 	                                     .wall_clock = wall_clock,
+	                                     .boot_clock = boot_clock,
 	                                     .random = random_from_system,
 	                                     .log = write_log,
 	                                     .wake_at = wake_at},

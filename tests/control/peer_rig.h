@@ -128,6 +128,13 @@ static inline struct peer *rig_find_peer(void *arg, const uint8_t key[static KEY
 	return memcmp(key, rig->other.public_key, KEY_LEN) ? NULL : rig->peer;
 }
 
+static inline uint64_t rig_boot_clock(struct effects *fx)
+{
+	struct control *control = caa_container_of(fx, struct control, effects.fx);
+
+	return caa_container_of(control, struct peer_rig, control)->now_ns;
+}
+
 static inline void rig_open(struct peer_rig *rig)
 {
 	struct engine_settings set = {.mtu = 1420, .workers = 1};
@@ -146,6 +153,7 @@ static inline void rig_open(struct peer_rig *rig)
 	set.cipher = CIPHER_SODIUM;
 	cr_assert(eq(int, engine_create(&set, &rig->control.engine), 0));
 	control_make_effects(&rig->control);
+	rig->control.effects.fx.boot_clock = rig_boot_clock;
 	cr_assert(eq(int, loop_init(&rig->control.loop), 0));
 	cr_assert(eq(int, batch_pool_init(&rig->pool, 4, 2048, 2048), 0));
 	rig_keys(rig);

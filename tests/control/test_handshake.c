@@ -45,6 +45,12 @@ static struct timespec wall_clock(struct effects *fx)
 	return wall;
 }
 
+static uint64_t boot_clock(struct effects *fx)
+{
+	(void)fx;
+	return 7 * NS_PER_S;
+}
+
 static void draw(struct effects *fx, void *out, size_t len)
 {
 	(void)fx;
@@ -56,6 +62,7 @@ static void draw(struct effects *fx, void *out, size_t len)
 static struct effects fx = {.reserve_index = reserve_index,
                             .release_index = release_index,
                             .wall_clock = wall_clock,
+                            .boot_clock = boot_clock,
                             .random = draw};
 
 static void setup(void)
@@ -196,6 +203,31 @@ Test(handshake, after_a_goodbye_pauses_grow_from_a_quarter_of_a_second)
 	}
 	handshake_abandon(&hs);
 	cr_expect(eq(u64, hs.pause_ns, REKEY_TIMEOUT));
+}
+
+Test(handshake, copies_are_spaced_from_the_moment_they_leave)
+{
+	create(false);
+	handshake_space_copies(&hs);
+	cr_expect(eq(u64, hs.copy_ns, 7 * NS_PER_S + INITIATION_COPY_NS));
+	create(false);
+	cr_expect(eq(u64, hs.copy_ns, 0), "the first of another");
+}
+
+Test(handshake, doubt_plans_an_attempt_soon_and_not_often)
+{
+	uint64_t now_ns = 10 * NS_PER_S;
+
+	create(false);
+	cr_expect(not(handshake_doubt(&hs, now_ns)), "one is under way");
+	handshake_abandon(&hs);
+	hs.sent_ns = now_ns;
+	cr_assert(handshake_doubt(&hs, now_ns));
+	cr_expect(ge(u64, hs.retry_ns, now_ns + NS_PER_S / 5));
+	cr_expect(le(u64, hs.retry_ns, now_ns + NS_PER_S / 2));
+	cr_expect(not(handshake_is_too_early(&hs, hs.retry_ns)));
+	cr_expect(not(handshake_doubt(&hs, now_ns + REKEY_TIMEOUT - 1)));
+	cr_expect(handshake_doubt(&hs, now_ns + REKEY_TIMEOUT));
 }
 
 Test(handshake, what_could_not_leave_is_put_off_and_remembers_who_refused)

@@ -125,6 +125,47 @@ Test(messages, response_ends_the_attempt_and_its_copy_is_no_drop)
 	cr_expect(eq(u64, rig.peer->session.count, 1));
 }
 
+/* Answers @msg as a responder with @index would that has not seen it before. */
+static void answer(const struct message_initiation *msg, uint32_t index)
+{
+	uint8_t timestamp[TAI64N_LEN], ephemeral[KEY_LEN];
+	struct message_response response;
+	struct noise_initiation init;
+
+	cr_assert(eq(int, noise_open_initiation(&init, &rig.other, msg), 0));
+	cr_assert(eq(int, noise_accept_initiation(&init, &rig.us, msg, timestamp), 0));
+	random_bytes(ephemeral, sizeof ephemeral);
+	cr_assert(eq(int,
+	             noise_create_response(&init.handshake, &rig.us, ephemeral, index, &response),
+	             0));
+	take(&response, sizeof response);
+}
+
+/* Which of the two it knows is not to be told: it is asked again, in a moment. */
+Test(messages, peer_that_answers_an_initiation_twice_gets_another)
+{
+	struct message_initiation msg;
+
+	rig_path(&rig, 0);
+	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
+	cr_assert(rig_sent(&rig, 0, MESSAGE_INITIATION, &msg, sizeof msg));
+	answer(&msg, 98);
+	answer(&msg, 99);
+	cr_expect(eq(u32, rig.peer->session.current->remote_index, 98));
+	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)),
+	          "at once it would refuse it");
+	rig.now_ns += NS_PER_S / 2;
+	peer_service(rig.peer, rig.now_ns);
+	cr_assert(rig_sent(&rig, 0, MESSAGE_INITIATION, &msg, sizeof msg));
+	answer(&msg, 100);
+	cr_expect(eq(u32, rig.peer->session.current->remote_index, 100));
+	answer(&msg, 101);
+	rig.now_ns += NS_PER_S / 2;
+	peer_service(rig.peer, rig.now_ns);
+	cr_expect(not(rig_sent(&rig, 0, MESSAGE_INITIATION, NULL, 0)), "whatever comes");
+	cr_expect(eq(u64, rig.peer->session.count, 2));
+}
+
 Test(messages, cookie_that_answers_nothing_and_what_is_no_message_are_dropped)
 {
 	struct message_cookie_reply reply = {.type[0] = MESSAGE_COOKIE_REPLY};

@@ -61,6 +61,20 @@ def test_first_initiation_leaves_on_every_link():
         note(f"the tunnel passes after {passes(lab, 3):.2f} s")
 
 
+def test_copies_of_the_first_initiation_leave_apart():
+    """A responder that works on handshakes in several threads answers two that come together, and
+    then knows only one of its answers.
+    """
+    with Lab() as lab:
+        client, _ = lab.pair()
+        with Capture(lab.client, "up1", PORT) as one, Capture(lab.client, "up2", PORT) as two:
+            client.start()
+            wait_until("both copies", lambda: initiations(one) and initiations(two), 3)
+            first, second = (initiations(capture)[0].time_ns for capture in (one, two))
+    note(f"{abs(second - first) / 1e6:.2f} ms apart")
+    check(abs(second - first) >= 3e6, "copies left together")
+
+
 # -- ends and restarts
 
 

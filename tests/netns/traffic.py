@@ -22,6 +22,8 @@ SOL_PACKET, PACKET_VNET_HDR = 263, 15
 VNET_HDR = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 GSO_NONE = 0
 ETHERNET_BYTES = 14
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("=qq")  # of 64-bit machines
 SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 
 
@@ -262,9 +264,10 @@ def iperf(lab, sender, receiver, address, seconds=3, omit=0, streams=1, gigabyte
 class Datagram:
     """One captured UDP datagram."""
 
-    __slots__ = ("outgoing", "source", "destination", "payload")
+    __slots__ = ("time_ns", "outgoing", "source", "destination", "payload")
 
-    def __init__(self, outgoing, source, destination, payload):
+    def __init__(self, time_ns, outgoing, source, destination, payload):
+        self.time_ns = time_ns  # when it passed the device, by the wall clock
         self.outgoing, self.source, self.destination, self.payload = (
             outgoing, source, destination, payload)
 
@@ -280,6 +283,7 @@ class Capture(Stream):
         self.port, self.datagrams = port, []
         self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind((device, ETH_P_ALL))
         self.socket.settimeout(POLL_S)
@@ -288,17 +292,19 @@ class Capture(Stream):
     def _receive(self):
         while not self.stopping.is_set():
             try:
-                frame, (_, protocol, kind, _, _) = self.socket.recvfrom(1 << 17)
+                frame, ancillary, _, (_, protocol, kind, _, _) = self.socket.recvmsg(1 << 17, 64)
             except TimeoutError:
                 continue
             parsed = parse_udp(protocol, frame[VNET_HDR.size + ETHERNET_BYTES:])
             if not parsed or self.port not in (parsed[0][1], parsed[1][1]):
                 continue
             source, destination, payload = parsed
+            seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
             _, gso_type, _, gso_size, _, _ = VNET_HDR.unpack_from(frame)
             step = len(payload) if gso_type == GSO_NONE else gso_size
             for at in range(0, len(payload), step or 1):
-                self.datagrams.append(Datagram(kind == PACKET_OUTGOING, source, destination,
+                self.datagrams.append(Datagram(seconds * 10**9 + nanoseconds,
+                                               kind == PACKET_OUTGOING, source, destination,
                                                payload[at:at + step]))
 
     def payloads(self, outgoing=None, first_byte=None):
