@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* links_rig.h - the links of a test's configuration, as a start adds them. */
+/* links_rig.h - the links and a peer of a test's configuration, as a start adds them. */
 #ifndef TESTS_CONTROL_LINKS_RIG_H
 #define TESTS_CONTROL_LINKS_RIG_H
 
 #include "control/control.h"
 #include "control/gate.h"
 
-static inline void make_links(struct control *control, const struct desired *wanted)
-{
-	control_make_links(control);
-	for (size_t i = 0; i < wanted->link_count; i++)
-		links_add(&control->links, wanted, &wanted->links[i]);
-}
+/* All links of @wanted. */
+void make_links(struct control *control, const struct desired *wanted);
 
-static inline int make_peer(struct control *control, const struct desired *wanted,
-                            const struct desired_peer *config, struct peer **ret)
-{
-	uint32_t next_id = control->changes.shared.next_id;
-
-	control_make_changes(control);
-	control->changes.shared.now_ns = control->loop.now_ns;
-	control->changes.shared.next_id = next_id;
-	return peer_create(&control->changes.shared, wanted, config, ret);
-}
+/* A peer with the settings of @config, as of peer_create(); it has the next free id. */
+int make_peer(struct control *control, const struct desired *wanted,
+              const struct desired_peer *config, struct peer **ret);
 
 #endif
