@@ -193,6 +193,21 @@ size_t build_segment(uint8_t *dst, const struct ip_spec *whole, const uint8_t *p
 	return build(dst, &spec, payload + at, index < count - 1 ? gso_size : payload_len - at);
 }
 
+struct ip_spec usual_spec(bool is_v6, uint8_t protocol)
+{
+	return (struct ip_spec){.is_v6 = is_v6,
+	                        .protocol = protocol,
+	                        .host = {1, 2},
+	                        .ttl = 64,
+	                        .id = 0xfffe,
+	                        .fragment = DF,
+	                        .port = {5000, 80},
+	                        .seq = 0xffffff00,
+	                        .ack = 7,
+	                        .flags = ACK | PSH,
+	                        .window = 500};
+}
+
 struct ip_spec random_spec(void)
 {
 	struct ip_spec spec = {

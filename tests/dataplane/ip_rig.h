@@ -91,6 +91,9 @@ size_t build_unfinished(uint8_t *dst, struct virtio_net_hdr *header, const struc
 size_t build_segment(uint8_t *dst, const struct ip_spec *whole, const uint8_t *payload,
                      size_t payload_len, size_t gso_size, unsigned index, unsigned count);
 
+/* A packet without options. */
+struct ip_spec usual_spec(bool is_v6, uint8_t protocol);
+
 struct ip_spec random_spec(void);
 
 /* ---- checking ---- */
