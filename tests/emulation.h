@@ -9,20 +9,13 @@
 #define TESTS_EMULATION_H
 
 #include <stdbool.h>
-#include <stdlib.h>
 
-static inline bool is_emulated(void)
-{
-	return getenv("VTRUNKD_TESTS_EMULATED");
-}
+bool is_emulated(void);
 
 /* How many of @n random cases to try. An emulated processor is some twenty times slower, and what
  * is looked for there is another size, order or alignment of things, which few cases show as well
  * as many.
  */
-static inline unsigned fewer_emulated(unsigned n)
-{
-	return is_emulated() ? (n + 15) / 16 : n;
-}
+unsigned fewer_emulated(unsigned n);
 
 #endif

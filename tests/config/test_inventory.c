@@ -5,22 +5,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "../namespace_rig.h"
 
 #define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
-static void start(void)
-{
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
-}
-
-TestSuite(inventory, .init = start);
+TestSuite(inventory, .init = enter_namespace);
 
 static void run(const char *command)
 {

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "../namespace_rig.h"
+
 void ip(const char *fmt, ...)
 {
 	char command[256] = "ip ";
@@ -20,10 +22,7 @@ void route_rig_start(void)
 	static const char *const names[] = {"wan0", "wan1", "vt"};
 	static const char *const nets[] = {"1", "2", "9"};
 
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
+	enter_namespace();
 	if (system("ip link add one type veth peer name other 2>/dev/null && ip link del one"))
 		cr_skip("no veth devices");
 	ip("link set lo up");

@@ -11,7 +11,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,12 +7,10 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "control/netif.h"
+#include "../namespace_rig.h"
 
 #define NOW        (1000 * NS_PER_S)
 #define TIMEOUT_NS (5 * NS_PER_S)
@@ -45,15 +43,8 @@ static void add_link(const char *name)
 
 static void start(void)
 {
-	struct netif lo;
-
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
-	cr_assert(eq(int, netif_init(&lo, "lo"), 0));
-	cr_assert(eq(int, netif_bring_up(&lo), 0));
-	netif_fini(&lo);
+	enter_namespace();
+	configure_device("lo", NULL, 0);
 	uplinks_init(&uplinks, &no_effects);
 	add_link("dsl");
 	add_link("lte");

@@ -10,12 +10,12 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <net/route.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../namespace_rig.h"
 #include "base/log.h"
 #include "config/desired.h"
 #include "control/interface_plan.h"
@@ -38,10 +38,7 @@ static struct prefix prefix(const char *text)
 
 static void start(void)
 {
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
+	enter_namespace();
 	log_init(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	strcpy(config.interface, NAME);
 	config.mtu = 1380;

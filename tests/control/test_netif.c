@@ -6,44 +6,25 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "../namespace_rig.h"
 
 #define NAME "tun-test"
 
 static int tun_fd = -1;
 static struct netif netif;
 
-static int tun_open(const char *name)
-{
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	strncpy(request.ifr_name, name, IF_NAMESIZE - 1);
-	if (fd >= 0 && ioctl(fd, TUNSETIFF, &request)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static void start(void)
 {
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
-	tun_fd = tun_open(NAME);
-	if (tun_fd < 0)
-		cr_skip("no TUN device: %s", strerror(errno));
+	enter_namespace();
+	tun_fd = make_tun(NAME);
 	cr_assert(eq(int, netif_init(&netif, NAME), 0));
 }
 
@@ -296,7 +277,7 @@ Test(netif, default_route_is_skipped)
 
 Test(netif, route_of_another_interface_is_left_alone)
 {
-	int other_fd = tun_open("tun-other");
+	int other_fd = make_tun("tun-other");
 	struct prefix p = prefix("10.2.0.0/16");
 	struct netif other;
 

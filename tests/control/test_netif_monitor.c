@@ -5,15 +5,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../namespace_rig.h"
 #include "control/netif.h"
 
 #define NAME    "tun-test"
@@ -22,29 +21,10 @@
 static struct netif_monitor monitor;
 static char told[8192]; /* events of the last read, as "kind name address;" */
 
-static int tun_open(const char *name)
-{
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	strncpy(request.ifr_name, name, IF_NAMESIZE - 1);
-	if (fd >= 0 && ioctl(fd, TUNSETIFF, &request)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static void start(void)
 {
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
-	int fd = tun_open("probe");
-	if (fd < 0)
-		cr_skip("no TUN device: %s", strerror(errno));
-	close(fd);
+	enter_namespace();
+	close(make_tun("probe")); /* it can be had */
 	cr_assert(eq(int, netif_monitor_init(&monitor), 0));
 }
 
@@ -141,7 +121,7 @@ static void quiet_ipv6(void)
 
 static int open_up(struct netif *netif)
 {
-	int fd = tun_open(NAME);
+	int fd = make_tun(NAME);
 
 	quiet_ipv6();
 	cr_assert(eq(int, netif_init(netif, NAME), 0));
@@ -159,7 +139,7 @@ Test(netif_monitor, silence_is_no_event)
 Test(netif_monitor, link_comes_goes_up_and_down_and_away)
 {
 	struct netif netif;
-	int fd = tun_open(NAME);
+	int fd = make_tun(NAME);
 
 	quiet_ipv6();
 	cr_assert(eq(str, read_told(), (char *)"appeared " NAME ";"));
@@ -212,7 +192,7 @@ Test(netif_monitor, what_is_no_change_of_state_is_not_told)
 
 Test(netif_monitor, links_from_before_are_known)
 {
-	int fd = tun_open(NAME);
+	int fd = make_tun(NAME);
 
 	netif_monitor_fini(&monitor);
 	cr_assert(eq(int, netif_monitor_init(&monitor), 0));
@@ -223,7 +203,7 @@ Test(netif_monitor, links_from_before_are_known)
 
 Test(netif_monitor, renaming_is_gone_and_appeared)
 {
-	int fd = tun_open(NAME);
+	int fd = make_tun(NAME);
 
 	read_told();
 	set_name(NAME, "tun-new");
@@ -298,7 +278,7 @@ Test(netif_monitor, lost_notifications_lead_to_a_resync)
 		cr_assert(eq(int, netif_add_address(&netif, &p, NULL), 0));
 	}
 	close(fd);
-	int other = tun_open("tun-after");
+	int other = make_tun("tun-after");
 	cr_assert(eq(int, netif_init(&after, "tun-after"), 0));
 	cr_assert(eq(int, netif_bring_up(&after), 0));
 

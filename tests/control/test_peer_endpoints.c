@@ -8,15 +8,13 @@
 #include <criterion/new/assert.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "../namespace_rig.h"
 #include "base/rcu.h"
 #include "control/conductor.h"
 #include "control/control.h"
-#include "control/netif.h"
 #include "control/peer_handshake.h"
 #include "control/peer_paths.h"
 #include "crypto/aead.h"
@@ -73,15 +71,9 @@ static void start(void)
 {
 	struct engine_settings set = {
 		.tun = {.queues = 1}, .mtu = 1420, .workers = 1, .cipher = CIPHER_SODIUM};
-	struct netif lo;
 
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
-	cr_assert(eq(int, netif_init(&lo, "lo"), 0));
-	cr_assert(eq(int, netif_bring_up(&lo), 0));
-	netif_fini(&lo);
+	enter_namespace();
+	configure_device("lo", NULL, 0);
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
 	make_keys();

@@ -6,15 +6,10 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
+#include "../namespace_rig.h"
 #include "control/netif.h"
 #include "control/netif_monitor.h"
 
@@ -22,22 +17,14 @@ static struct netif near, far;
 
 static void make_device(const char *name, struct netif *ret)
 {
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	strncpy(request.ifr_name, name, IF_NAMESIZE - 1);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &request))
-		cr_skip("no TUN device: %s", strerror(errno));
+	make_tun(name);
 	cr_assert(eq(int, netif_init(ret, name), 0));
 	cr_assert(eq(int, netif_bring_up(ret), 0));
 }
 
 static void start(void)
 {
-	if (geteuid() != 0)
-		cr_skip("needs root for a network namespace");
-	if (unshare(CLONE_NEWNET))
-		cr_skip("no network namespace: %s", strerror(errno));
+	enter_namespace();
 	make_device("near", &near);
 	make_device("far", &far);
 }
