@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "../local_socket.h"
 #include "fake_daemon.h"
 #include "vtrunkd/ctl.h"
 
@@ -159,9 +158,8 @@ Test(ctl_client, stale_sockets_are_no_daemons)
 
 	/* Busy is not dead: with its backlog full it cannot take us. */
 	for (int i = 0; i < 64; i++) {
-		struct sockaddr_un addr = {.sun_family = AF_UNIX};
+		struct sockaddr_un addr = local_address(live);
 
-		strcpy(addr.sun_path, live);
 		if (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (void *)&addr,
 		            sizeof addr))
 			break;

@@ -11,10 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "../local_socket.h"
 #include "base/rcu.h"
 #include "config/desired.h"
 #include "control/ctl_socket.h"
@@ -57,10 +56,9 @@ static bool is_readable(int fd, int wait_ms)
 
 static int client(const char *line)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = local_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, path);
 	cr_assert(eq(int, connect(fd, (struct sockaddr *)&addr, sizeof addr), 0));
 	cr_assert(eq(sz, (size_t)send(fd, line, strlen(line), MSG_NOSIGNAL), strlen(line)));
 	return fd;

@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../local_socket.h"
 
 static int report[2], messages[2], go[2];
 static pid_t session; /* the test's */
@@ -199,15 +199,22 @@ Test(launch, low_descriptors_are_never_left_to_others)
 	cr_assert(eq(int, status_of(pid), 0));
 }
 
-/* A service manager: a datagram socket at @name, which may begin with @ for an abstract one. */
-static int manager(const char *name)
+/* Which may begin with @ for an abstract one. */
+static struct sockaddr_un address_of(const char *name)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = local_address(name);
 
-	strcpy(addr.sun_path, name);
 	if (*name == '@')
 		addr.sun_path[0] = 0;
+	return addr;
+}
+
+/* A service manager: a datagram socket at @name. */
+static int manager(const char *name)
+{
+	struct sockaddr_un addr = address_of(name);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
 	cr_assert(eq(int,
 	             bind(fd, (struct sockaddr *)&addr,
 	                  offsetof(struct sockaddr_un, sun_path) + strlen(name)),
@@ -273,12 +280,11 @@ Test(launch, service_manager_that_is_not_there_does_no_harm)
 /* Its queue is full: what it does not read must not keep the daemon from its end. */
 Test(launch, service_manager_that_does_not_listen_does_not_stop_the_end, .timeout = 60)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char name[64];
 
 	snprintf(name, sizeof name, "@test-launch-full-%d", (int)getpid());
 	manager(name);
-	memcpy(addr.sun_path + 1, name + 1, strlen(name) - 1);
+	struct sockaddr_un addr = address_of(name);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	while (sendto(fd, "x", 1, 0, (void *)&addr,
 	              offsetof(struct sockaddr_un, sun_path) + strlen(name)) == 1)
