@@ -16,10 +16,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../descriptors.h"
 #include "ip_rig.h"
 #include "tun_rig.h"
-
-#define FDS_LOOKED_AT 256
 
 TestSuite(tun, .init = tun_setup);
 
@@ -77,15 +76,6 @@ Test(tun, kernel_picks_a_name_or_a_number)
 	tun_close(&a);
 	tun_close(&b);
 	tun_close(&c);
-}
-
-static unsigned open_fds(void)
-{
-	unsigned count = 0;
-
-	for (int fd = 0; fd < FDS_LOOKED_AT; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
 }
 
 /* Whatever was asked for. */
