@@ -5,7 +5,7 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 
 enum {
 	PEERS = 60,

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "control/peer.h"
 
 enum {

@@ -4,10 +4,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../bytes_rig.h"
 #include "../emulation.h"
 #include "crypto/init.h"
 #include "low_order.h"
-#include "test_bytes.h"
 
 #define SIZE_MAX_TESTED 1420u
 

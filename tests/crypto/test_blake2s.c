@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/blake2s.h"
 
+#include "../bytes_rig.h"
 #include "base/bytes.h"
 #include "crypto/init.h"
-#include "test_bytes.h"
 
 #define INPUT_MAX 1100u
 #define BLOCK_LEN 64u

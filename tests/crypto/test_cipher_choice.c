@@ -3,11 +3,11 @@
 
 #include <errno.h>
 
+#include "../bytes_rig.h"
 #include "crypto/aead.h"
 #include "crypto/cipher.h"
 #include "crypto/cipher_backend.h"
 #include "crypto/init.h"
-#include "test_bytes.h"
 
 #define TEXT_MAX 2000u /* more than the known answers have */
 

@@ -3,11 +3,11 @@
 
 #include <stddef.h>
 
+#include "../bytes_rig.h"
 #include "base/bytes.h"
 #include "crypto/aead.h"
 #include "crypto/init.h"
 #include "noise_vectors.h"
-#include "test_bytes.h"
 #include "vtrunkd/limits.h"
 
 #define VECTOR_COUNT (sizeof noise_vectors / sizeof *noise_vectors)

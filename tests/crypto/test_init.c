@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/init.h"
 
-#include "test_bytes.h"
+#include "../bytes_rig.h"
 
 Test(init, answers_are_right_also_when_asked_again)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/kdf.h"
 
+#include "../bytes_rig.h"
 #include "crypto/blake2s.h"
 #include "crypto/init.h"
-#include "test_bytes.h"
 
 static void init(void)
 {

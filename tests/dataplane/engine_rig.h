@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/aead.h"

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "base/clock.h"
 #include "base/rcu.h"
 #include "base/thread.h"

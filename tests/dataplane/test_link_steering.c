@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "../descriptors.h"
 #include "base/bytes.h"
 #include "link_rig.h"

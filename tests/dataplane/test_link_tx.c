@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "dataplane/link_tx.h"
 #include "link_rig.h"
 

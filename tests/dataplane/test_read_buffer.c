@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "dataplane/read_buffer.h"
 
 #define SHORT 1600u

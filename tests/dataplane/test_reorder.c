@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "reorder_rig.h"
 
 TestSuite(reorder, .init = reorder_setup, .fini = reorder_teardown);

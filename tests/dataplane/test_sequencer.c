@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "base/rcu.h"
 #include "base/thread.h"
 #include "dataplane/batch.h"

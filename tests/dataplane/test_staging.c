@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../crypto/test_bytes.h"
+#include "../bytes_rig.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/peer.h"
 #include "dataplane/publish.h"
