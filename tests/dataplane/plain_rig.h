@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* plain_rig.h - one engine with two links and a plain peer, played by the test, which sends numbered
- * packets to either link and takes what is delivered. What the engine sends leaves by link 0.
+/* plain_rig.h - one engine with two links and a plain peer, played by the test, which sends
+ * numbered packets to either link and takes what is delivered. What the engine sends leaves by
+ * link 0.
  */
 #ifndef TEST_PLAIN_RIG_H
 #define TEST_PLAIN_RIG_H

@@ -175,12 +175,12 @@ Test(link_stop, what_comes_too_late_is_refused_and_nothing_else_is_written_to)
 
 	rig_start(&plain.end);
 	engine_link_stop(plain.end.engine, plain_link(GOES));
-	cr_assert(engine_send_late(plain.end.engine, plain.peer, plain.kp, 0, LANE_CONTROL, frame, sizeof frame,
-	                           &late));
+	cr_assert(engine_send_late(plain.end.engine, plain.peer, plain.kp, 0, LANE_CONTROL, frame,
+	                           sizeof frame, &late));
 	rig_until(engine_drops(plain.end.engine, DROP_SEND_ERROR) == 1);
 	cr_expect(not(rig_is_readable(plain.far, 10)));
 	open_again(plain_link(GOES));
-	cr_assert(engine_send_late(plain.end.engine, plain.peer, plain.kp, 0, LANE_CONTROL, frame, sizeof frame,
-	                           &late));
+	cr_assert(engine_send_late(plain.end.engine, plain.peer, plain.kp, 0, LANE_CONTROL, frame,
+	                           sizeof frame, &late));
 	cr_expect(rig_is_readable(plain.far, RIG_WAIT_MS));
 }
