@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include <urcu/lfstack.h>
 #include <urcu/wfcqueue.h>
 
@@ -89,6 +90,14 @@ static inline uint8_t *segment_header(const struct batch *b, const struct segmen
 static inline uint8_t *segment_payload(const struct batch *b, const struct segment *seg)
 {
 	return b->data + seg->offset + TRANSPORT_HEADER_LEN;
+}
+
+/* Where its datagrams lie. Returns how many. */
+static inline unsigned batch_refer(const struct batch *b, struct iovec ret[static BATCH_MAX])
+{
+	for (unsigned i = 0; i < b->len; i++)
+		ret[i] = (struct iovec){segment_header(b, &b->segment[i]), b->segment[i].len};
+	return b->len;
 }
 
 /* The batches one thread takes from. Others give back through a lock-free stack, so no two threads

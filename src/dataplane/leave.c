@@ -18,13 +18,14 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 	const struct route *route = b->has_remote ? &b->route : target ? &target->route : NULL;
 	/* What goes elsewhere is one frame. */
 	struct train_limit *trains = b->has_remote || !target ? NULL : &target->trains;
+	struct iovec segment[BATCH_MAX];
 	struct link_sent sent;
 
 	if (!route) {
 		dp_drop(self, DROP_NO_PATH, b->len);
 		return;
 	}
-	sent = link_send(self, route, trains, b);
+	sent = link_send(self, route, trains, segment, batch_refer(b, segment));
 	counter_add(&path->tx_packets, sent.packets);
 	counter_add(&path->tx_bytes, sent.bytes);
 	if (sent.packets < b->len)

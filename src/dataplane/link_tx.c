@@ -64,54 +64,53 @@ static void note_refusal(struct dp_thread *self, struct link *link, int error, u
 	sent->error = error;
 }
 
-/* What one call of sendmmsg() needs. */
+/* What one call of sendmmsg() needs beside the segments. */
 struct dispatch {
 	struct mmsghdr msg[BATCH_MAX];
 	uint16_t segments[BATCH_MAX]; /* in each message */
-	struct iovec iov[BATCH_MAX];
 	struct control control[BATCH_MAX];
 	unsigned len; /* messages */
 };
 
-/* How many segments from @first on make one message, none longer than @longest if more than one. */
-static unsigned train_len(const struct batch *b, unsigned first, unsigned longest)
+/* How many of the @count segments from @segment on make one message, none longer than @longest if
+ * more than one.
+ */
+static unsigned train_len(const struct iovec *segment, unsigned count, unsigned longest)
 {
-	unsigned len = b->segment[first].len, bytes = len, n = 1;
+	size_t len = segment[0].iov_len, bytes = len;
+	unsigned n = 1;
 
 	if (len > longest)
 		return 1;
-	while (first + n < b->len && b->segment[first + n].len <= len &&
-	       bytes + b->segment[first + n].len <= UDP_PAYLOAD_MAX) {
-		bytes += b->segment[first + n].len;
+	while (n < count && segment[n].iov_len <= len &&
+	       bytes + segment[n].iov_len <= UDP_PAYLOAD_MAX) {
+		bytes += segment[n].iov_len;
 		n++;
-		if (b->segment[first + n - 1].len < len)
+		if (segment[n - 1].iov_len < len)
 			break;
 	}
 	return n;
 }
 
-/* Messages for the segments from @first on. @local: our own address to be pinned, or NULL. */
-static void fill(struct dispatch *d, const struct route *route, const struct batch *b,
-                 unsigned first, const struct endpoint *local, unsigned longest)
+/* Messages for the segments. @local: our own address to be pinned, or NULL. */
+static void fill(struct dispatch *d, const struct route *route, const struct iovec *segment,
+                 unsigned count, const struct endpoint *local, unsigned longest)
 {
 	d->len = 0;
-	for (unsigned i = first, n; i < b->len; i += n) {
+	for (unsigned i = 0, n; i < count; i += n) {
 		struct msghdr *m = &d->msg[d->len].msg_hdr;
+		uint16_t len = (uint16_t)segment[i].iov_len;
 
-		n = train_len(b, i, longest);
-		for (unsigned k = i; k < i + n; k++)
-			d->iov[k] = (struct iovec){segment_header(b, &b->segment[k]),
-			                           b->segment[k].len};
+		n = train_len(&segment[i], count - i, longest);
 		*m = (struct msghdr){.msg_name = (void *)&route->remote.sa,
 		                     .msg_namelen = endpoint_len(&route->remote),
-		                     .msg_iov = &d->iov[i],
+		                     .msg_iov = (struct iovec *)&segment[i],
 		                     .msg_iovlen = n,
 		                     .msg_control = &d->control[d->len]};
 		if (local)
 			put_local(m, local);
 		if (n > 1)
-			put_control(m, IPPROTO_UDP, UDP_SEGMENT, &b->segment[i].len,
-			            sizeof b->segment[i].len);
+			put_control(m, IPPROTO_UDP, UDP_SEGMENT, &len, sizeof len);
 		d->segments[d->len++] = (uint16_t)n;
 	}
 }
@@ -143,7 +142,7 @@ static bool give_up_train(struct link *link, struct train_limit *path, unsigned 
 }
 
 struct link_sent link_send(struct dp_thread *self, const struct route *route,
-                           struct train_limit *trains, const struct batch *b)
+                           struct train_limit *trains, const struct iovec *segment, unsigned count)
 {
 	struct link *link = route->link;
 	bool is_pinned = link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC;
@@ -152,10 +151,10 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route,
 	unsigned done = 0;
 	struct dispatch d;
 
-	while (done < b->len) {
+	while (done < count) {
 		int n, error;
 
-		fill(&d, route, b, done, local, train_max(link, trains));
+		fill(&d, route, segment + done, count - done, local, train_max(link, trains));
 		n = sendmmsg(link->data_fd, d.msg, d.len, MSG_DONTWAIT);
 		error = errno;
 		for (int i = 0; i < n; i++) {
@@ -167,15 +166,15 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route,
 			continue;
 		if (local && is_about_source(error)) {
 			local = NULL;
-		} else if (give_up_train(link, trains, d.segments[0], b->segment[done].len,
-		                         error)) {
+		} else if (give_up_train(link, trains, d.segments[0],
+		                         (unsigned)segment[done].iov_len, error)) {
 			/* EINVAL did not mean the address then. */
 			local = is_pinned ? &route->local : NULL;
 		} else if (error == EMSGSIZE) {
 			note_refusal(self, link, error, 1, &sent);
 			done++;
 		} else {
-			note_refusal(self, link, error, b->len - done, &sent);
+			note_refusal(self, link, error, count - done, &sent);
 			break;
 		}
 	}

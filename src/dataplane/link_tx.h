@@ -11,20 +11,23 @@
 #ifndef DATAPLANE_LINK_TX_H
 #define DATAPLANE_LINK_TX_H
 
+#include <sys/uio.h>
+
 #include "dataplane/link.h"
 
-/* What the system took of a batch. */
+/* What the system took of the segments. */
 struct link_sent {
 	unsigned packets; /* the rest is counted as dropped */
 	uint64_t bytes;   /* UDP payload of those */
 	int error;        /* errno of a refusal, but not for lack of room or for length; 0: none */
 };
 
-/* Sends the segments of @b, each segment[].len bytes at its offset, in order and in trains, to
- * @route->remote from @route->local (when the link is a wildcard one). @trains: what is known of
- * the path, lowered when it refuses; NULL: none shall be tried. The data plane's threads.
+/* Sends @count datagrams, at most BATCH_MAX, which lie wherever @segment says, in order and in
+ * trains, to @route->remote from @route->local (when the link is a wildcard one). They are only
+ * read, so others may send them at the same time. @trains: what is known of the path, lowered when
+ * it refuses; NULL: none shall be tried. The data plane's threads.
  */
 struct link_sent link_send(struct dp_thread *self, const struct route *route,
-                           struct train_limit *trains, const struct batch *b);
+                           struct train_limit *trains, const struct iovec *segment, unsigned count);
 
 #endif

@@ -52,6 +52,22 @@ static void take_all(struct batch *ret[static COUNT])
 	cr_assert(eq(ptr, batch_get(&pool), NULL));
 }
 
+Test(batch, datagrams_are_referred_to_where_they_lie)
+{
+	struct batch *b = batch_get(&pool);
+	struct iovec at[BATCH_MAX];
+
+	cr_expect(eq(uint, batch_refer(b, at), 0));
+	for (unsigned i = 0; i < 3; i++)
+		batch_append(b, pool.stride)->len = (uint16_t)(100 + i);
+	cr_assert(eq(uint, batch_refer(b, at), 3));
+	for (unsigned i = 0; i < 3; i++) {
+		cr_expect(eq(ptr, at[i].iov_base, b->data + i * pool.stride));
+		cr_expect(eq(sz, at[i].iov_len, 100 + i));
+	}
+	batch_free(b);
+}
+
 Test(batch, slots_are_whole_cache_lines_and_fit)
 {
 	static const struct {

@@ -47,6 +47,13 @@ static void expect_batch(int fd, const struct batch *b, const struct endpoint *f
 	cr_expect(not(is_readable(fd, 0)));
 }
 
+static struct link_sent send_batch(const struct route *route, const struct batch *b)
+{
+	struct iovec segment[BATCH_MAX];
+
+	return link_send(&self, route, NULL, segment, batch_refer(b, segment));
+}
+
 static void expect_delivery(const char *at)
 {
 	struct test_random random = test_random_seeded("link_tx");
@@ -58,7 +65,7 @@ static void expect_delivery(const char *at)
 	for (unsigned count = 0; count <= pool.slots; count += count < 3 ? 1 : 20) {
 		struct batch *b = random_batch(&random, count);
 
-		struct link_sent sent = link_send(&self, &route, NULL, b);
+		struct link_sent sent = send_batch(&route, b);
 
 		expect_batch(fd, b, &link_a.bound);
 		packets += count;
@@ -87,6 +94,27 @@ Test(link_tx, batch_arrives_byte_for_byte_and_in_order_over_ipv6)
 	expect_delivery("[::1]:0");
 }
 
+/* They are only read: one may even be sent several times. */
+Test(link_tx, datagrams_may_lie_anywhere)
+{
+	static char one[] = "one", three[] = "three";
+	const struct iovec segment[] = {{three, 5}, {one, 3}, {three, 5}};
+	struct route route = {.link = &link_a};
+	int fd = far_socket("127.0.0.1:0", &route.remote);
+	struct link_sent sent;
+	char got[8];
+
+	open_link(&link_a, "127.0.0.1:0");
+	sent = link_send(&self, &route, NULL, segment, 3);
+	cr_expect(eq(uint, sent.packets, 3));
+	cr_expect(eq(u64, sent.bytes, 13));
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(eq(sz, (size_t)recv(fd, got, sizeof got, 0), segment[i].iov_len));
+		cr_expect(eq(int, memcmp(got, segment[i].iov_base, segment[i].iov_len), 0));
+	}
+	close(fd);
+}
+
 /* Sends three datagrams with @local pinned from a link bound to @bind, and looks where they come
  * from. @want "": anywhere but from nobody's address.
  */
@@ -103,7 +131,7 @@ static void expect_source(const char *bind, const char *local, const char *far, 
 	if (*local)
 		route.local = endpoint_of(local);
 	endpoint_set_port(&from, endpoint_port(&link_a.bound));
-	sent = link_send(&self, &route, NULL, b);
+	sent = send_batch(&route, b);
 	cr_expect(eq(uint, sent.packets, 3), "%s %s", bind, local);
 	cr_expect(eq(int, sent.error, 0));
 	expect_batch(fd, b, &from);
@@ -150,7 +178,7 @@ static void expect_middle_too_big(const char *at, unsigned too_long)
 	memset(b->data, 7, pool.bytes);
 	b->segment[1].offset = 0;
 	b->segment[1].len = (uint16_t)too_long;
-	sent = link_send(&self, &route, NULL, b);
+	sent = send_batch(&route, b);
 	cr_expect(eq(uint, sent.packets, 2));
 	cr_expect(eq(u64, sent.bytes, 202));
 	cr_expect(eq(int, sent.error, 0)); /* the link works: no reason to rest it */
@@ -186,7 +214,7 @@ Test(link_tx, refusal_for_another_reason_is_told_and_all_is_dropped)
 	struct link_sent sent;
 
 	open_link(&link_a, "0.0.0.0:0");
-	sent = link_send(&self, &route, NULL, b);
+	sent = send_batch(&route, b);
 	cr_expect(eq(uint, sent.packets, 0));
 	cr_expect(eq(u64, sent.bytes, 0));
 	cr_expect(eq(int, sent.error, EACCES));

@@ -159,10 +159,18 @@ static unsigned expect_batch(int fd, const struct batch *b, const struct endpoin
 	return messages;
 }
 
+static struct link_sent send_on(const struct route *route, struct train_limit *limit,
+                                const struct batch *b)
+{
+	struct iovec segment[BATCH_MAX];
+
+	return link_send(&self, route, limit, segment, batch_refer(b, segment));
+}
+
 /* Sends @b and expects the system to take all of it. */
 static void send_batch(const struct route *route, const struct batch *b)
 {
-	struct link_sent sent = link_send(&self, route, &path, b);
+	struct link_sent sent = send_on(route, &path, b);
 
 	cr_assert(eq(uint, sent.packets, b->len));
 	cr_assert(eq(u64, sent.bytes, bytes_of(b)));
@@ -495,9 +503,9 @@ Test(trains, limit_of_one_path_leaves_the_others_of_the_link_alone)
 	train_limit_set(&limits[0], TRAIN_ANY);
 	train_limit_set(&limits[1], TRAIN_ANY);
 	for (unsigned round = 0; round < 3; round++) {
-		cr_expect(eq(uint, link_send(&self, &near, &limits[0], b).packets, 10));
+		cr_expect(eq(uint, send_on(&near, &limits[0], b).packets, 10));
 		cr_expect(eq(uint, expect_batch(fd, b, &from), 10));
-		cr_expect(eq(uint, link_send(&self, &far, &limits[1], b).packets, 10));
+		cr_expect(eq(uint, send_on(&far, &limits[1], b).packets, 10));
 		expect_packets(&tun, 10);
 		cr_expect(eq(uint, train_limit_max(&limits[0]), TOO_LONG - 1));
 		cr_expect(eq(uint, train_limit_max(&limits[1]), TRAIN_ANY));
@@ -516,7 +524,7 @@ Test(trains, nothing_leaves_in_trains_where_no_limit_is_known)
 	struct batch *b = make_batch(&random, 10, EQUAL, 1000);
 
 	open_sender("127.0.0.1:0", true);
-	cr_expect(eq(uint, link_send(&self, &route, NULL, b).packets, 10));
+	cr_expect(eq(uint, send_on(&route, NULL, b).packets, 10));
 	cr_expect(eq(uint, expect_batch(fd, b, &sender.bound), 10));
 	batch_free(b);
 	close(fd);

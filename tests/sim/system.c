@@ -106,24 +106,24 @@ struct index_table *__wrap_index_create(unsigned peers)
 /* ---- in place of dataplane/link_tx.h ---- */
 
 struct link_sent __wrap_link_send(struct dp_thread *self, const struct route *route,
-                                  struct train_limit *trains, const struct batch *b);
+                                  struct train_limit *trains, const struct iovec *segment,
+                                  unsigned count);
 
 struct link_sent __wrap_link_send(struct dp_thread *self, const struct route *route,
-                                  struct train_limit *trains, const struct batch *b)
+                                  struct train_limit *trains, const struct iovec *segment,
+                                  unsigned count)
 {
 	struct sim_host *host = system_now.host;
 	struct link_sent sent = {0};
 
 	(void)self, (void)trains;
-	for (unsigned i = 0; i < b->len && !sent.error; i++) {
-		const struct segment *seg = &b->segment[i];
-
-		sent.error = -host->send(host, route->link, &route->remote, segment_header(b, seg),
-		                         seg->len);
+	for (unsigned i = 0; i < count && !sent.error; i++) {
+		sent.error = -host->send(host, route->link, &route->remote, segment[i].iov_base,
+		                         segment[i].iov_len);
 		if (sent.error)
 			break;
 		sent.packets++;
-		sent.bytes += seg->len;
+		sent.bytes += segment[i].iov_len;
 	}
 	return sent;
 }
