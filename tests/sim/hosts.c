@@ -57,8 +57,9 @@ static void open_port(struct life *life, struct node *node, unsigned link,
 	port->down = draw_pipe(life);
 	life->healthy[port->id][0] = port->up;
 	life->healthy[port->id][1] = port->down;
-	node->config.port[link] = port;
-	node->config.weight[link] = (uint32_t)sim_between(&life->random, 1, 3);
+	node->config.link[link].port = port;
+	node->config.link[link].is_wanted = true;
+	node->config.link[link].weight = (uint32_t)sim_between(&life->random, 1, 3);
 	node->config.link_count = link + 1;
 }
 
@@ -81,6 +82,7 @@ static void add_peer(struct life *life, struct node *node, unsigned key, uint8_t
 {
 	unsigned i = node->config.peer_count++;
 
+	node->config.peer[i].is_wanted = true;
 	memcpy(node->config.peer[i].public_key, keys[key].public, KEY_LEN);
 	node->config.peer[i].inner = inner;
 	node->config.peer[i].mode = life->mode;
@@ -97,13 +99,13 @@ static void add_endpoint(struct node *node, int link, const struct endpoint *add
 /* The client's links lead to one address of the gateway each, or to all of them. */
 static void add_endpoints(struct life *life, struct node *client)
 {
-	struct net_port **gateway = life->gateway->config.port;
+	const struct configured_link *gateway = life->gateway->config.link;
 	unsigned addresses = life->gateway->config.link_count;
 
 	for (unsigned i = 0; life->is_mesh && i < addresses; i++)
-		add_endpoint(client, -1, &gateway[i]->address);
+		add_endpoint(client, -1, &gateway[i].port->address);
 	for (unsigned i = 0; !life->is_mesh && i < client->config.link_count; i++)
-		add_endpoint(client, (int)i, &gateway[i % addresses]->address);
+		add_endpoint(client, (int)i, &gateway[i % addresses].port->address);
 }
 
 /* The gateway may know where the client is as well; then both begin sessions. */
@@ -112,7 +114,7 @@ static void add_endpoints_back(struct life *life)
 	for (unsigned i = 0; i < life->client->config.link_count; i++)
 		add_endpoint(life->gateway,
 		             life->is_mesh ? -1 : (int)(i % life->gateway->config.link_count),
-		             &life->client->config.port[i]->address);
+		             &life->client->config.link[i].port->address);
 }
 
 static void draw_policy(struct life *life)

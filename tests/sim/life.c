@@ -57,10 +57,9 @@ static void heal(struct life *life)
 	if (life->twin->control)
 		node_stop(life->twin, false);
 	for (unsigned i = 0; i < NODE_LINKS_MAX; i++) {
-		if (life->lost_links & 1u << i && life->client->control)
+		if (life->client->lost & 1u << i)
 			node_regain_link(life->client, i);
 	}
-	life->lost_links = 0;
 	life_start(life, life->client);
 	life_start(life, life->gateway);
 }
@@ -73,7 +72,7 @@ static bool heal_in_part(struct life *life)
 	bool is_any_dead = false;
 
 	for (unsigned i = 0; i < links; i++) {
-		struct net_port *port = life->client->config.port[i];
+		struct net_port *port = life->client->config.link[i].port;
 
 		if (i == whole || sim_chance(&life->random, MILLION / 3))
 			continue;

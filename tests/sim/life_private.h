@@ -40,7 +40,6 @@ struct life {
 	bool is_plain;  /* one end does not bond */
 	struct net_pipe healthy[NET_PORTS_MAX][2]; /* up, down */
 	bool is_greeting_late;                     /* or may be: by seconds, or lost many times */
-	unsigned lost_links;                       /* of the client, a bit each */
 	int64_t latest_step_ns[WORLD_NODES_MAX];   /* of each node's clock, at most */
 	unsigned moves;                            /* of NATs */
 	struct spoof spoof;

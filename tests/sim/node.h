@@ -3,23 +3,21 @@
  * ports of the simulated network instead of sockets.
  *
  * Its keys, configuration and clock stay when it is restarted; everything that the daemon holds in
- * memory begins anew. What the kernel would put into the TUN device comes as node_offer(), what
- * comes out of it goes to node->deliver. All that the simulation knows of the inside of a daemon is
- * in node.c and look.c.
+ * memory begins anew. Links and peers are made as in the daemon, by the list that leads to what the
+ * configuration says (control/changes.h). What the kernel would put into the TUN device comes as
+ * node_offer(), what comes out of it goes to node->deliver. All that the simulation knows of the
+ * inside of a daemon is in node.c, node_out.c and look.c.
  */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
-#include "network.h"
+#include "node_config.h"
 #include "system.h"
 
 #include "control/control.h"
 
-#define NODE_LINKS_MAX     4u
-#define NODE_PEERS_MAX     3u
-#define NODE_ENDPOINTS_MAX 16u
-#define NODE_STAGED_MAX    16u
-#define NODE_PACKET_LEN    64u /* what is sent through the tunnel */
+#define NODE_STAGED_MAX 16u
+#define NODE_PACKET_LEN 64u /* what is sent through the tunnel */
 
 struct node;
 
@@ -33,30 +31,9 @@ typedef void (*node_sends)(struct node *node, const struct endpoint *to, const u
 /* It logs a line. */
 typedef void (*node_says)(struct node *node, const char *line);
 
-/* What stands in the configuration file. Filled in before node_start(). */
-struct node_config {
-	uint8_t private_key[KEY_LEN];
-	enum bonding_policy bonding;
-	unsigned link_count;
-	struct net_port *port[NODE_LINKS_MAX];
-	uint32_t weight[NODE_LINKS_MAX];
-	unsigned peer_count;
-	struct {
-		uint8_t public_key[KEY_LEN];
-		uint8_t inner; /* its address in the tunnel is 10.0.0.inner */
-		enum bonding_mode mode;
-		uint16_t persistent_keepalive;
-		unsigned endpoint_count;
-		struct {
-			int link; /* -1: all */
-			struct endpoint address;
-		} endpoint[NODE_ENDPOINTS_MAX];
-	} peer[NODE_PEERS_MAX];
-};
-
 struct node {
 	struct sim_host host;
-	struct node_config config;
+	struct node_config config; /* filled in before node_start() */
 	unsigned id;
 	const char *name;
 	uint8_t inner; /* its own address in the tunnels is 10.0.0.inner */
@@ -72,8 +49,11 @@ struct node {
 	unsigned starts;
 	uint64_t services; /* deadlines that came */
 	bool has_run;      /* since the rules looked at it */
+	bool is_killed;    /* what it says while it ends does not leave */
 	uint64_t alarm_ns; /* when the data plane wants to look at something; NEVER_NS */
 	int tun[2];
+	struct net_port *open[LINK_PAIRS_MAX]; /* by id of a pair of sockets; NULL: not open */
+	unsigned lost; /* links whose device is gone: a bit for each place */
 	struct node_staged {
 		unsigned len;
 		struct {
@@ -103,20 +83,17 @@ uint64_t node_next_ns(const struct node *node);
 /* Deadlines that have come. */
 void node_serve(struct node *node);
 
-/* A packet of NODE_PACKET_LEN bytes for peer @i comes from the TUN device. */
+/* A packet of NODE_PACKET_LEN bytes for the peer in place @i comes from the TUN device. */
 void node_offer(struct node *node, unsigned i, const uint8_t *packet);
 
-/* The system says that the device of a link went, or came back. */
+/* The system says that the device of a link, in that place, went or came back. */
 void node_lose_link(struct node *node, unsigned link);
 void node_regain_link(struct node *node, unsigned link);
 
 /* As if more handshake messages came than it can deal with: it asks for cookies for a while. */
 void node_overload(struct node *node);
 
-/* Peer @i as control knows it; NULL while the daemon does not run. */
+/* The peer in place @i as control knows it; NULL while the daemon does not run or has none. */
 struct peer *node_peer(const struct node *node, unsigned i);
-
-/* The link of a route or packet. */
-unsigned node_link_id(const struct link *link);
 
 #endif

@@ -36,7 +36,7 @@ static uint64_t longest_of(const struct node *node, uint64_t queue_ns)
 	uint64_t longest_ns = 0, ns;
 
 	for (unsigned i = 0; i < node->config.link_count; i++) {
-		const struct net_port *port = node->config.port[i];
+		const struct net_port *port = node->config.link[i].port;
 
 		ns = pipe_ns(&port->up, queue_ns) + pipe_ns(&port->down, queue_ns);
 		longest_ns = ns > longest_ns ? ns : longest_ns;
@@ -129,21 +129,21 @@ static bool expect_bonded(struct life *life, uint64_t bound_ns)
 static void hold_up(struct node *node, uint64_t late_ns)
 {
 	for (unsigned i = 0; i < node->config.link_count; i++) {
-		node->config.port[i]->up.late_ppm = MILLION;
-		node->config.port[i]->up.late_ns = late_ns;
+		node->config.link[i].port->up.late_ppm = MILLION;
+		node->config.link[i].port->up.late_ns = late_ns;
 	}
 }
 
 static void let_pass(struct life *life, struct node *node)
 {
 	for (unsigned i = 0; i < node->config.link_count; i++)
-		life_mend_port(life, node->config.port[i]);
+		life_mend_port(life, node->config.link[i].port);
 }
 
 static void set_deaf(struct life *life, bool is_deaf)
 {
 	for (unsigned i = 0; i < life->client->config.link_count; i++)
-		life->client->config.port[i]->up.is_dead = is_deaf;
+		life->client->config.link[i].port->up.is_dead = is_deaf;
 }
 
 /* The client is killed and comes back; a session is being made. */
@@ -270,7 +270,7 @@ static bool link_opens(struct life *life)
 	tell(life, "link %u is gone", link);
 	if (!life_run(life, between_ms(life, 5500, 9500)))
 		return false;
-	life->client->config.port[link]->up.is_dead = false;
+	life->client->config.link[link].port->up.is_dead = false;
 	node_regain_link(life->client, link);
 	tell(life, "link %u is back", link);
 	return expect(life, has_client_session, NS_PER_S / 4 + round_ns(life),
@@ -342,7 +342,7 @@ static void slow_down(struct life *life)
 	unsigned link = (unsigned)sim_below(&life->random, life->client->config.link_count);
 	uint64_t by_ns = between_ms(life, 300, 900);
 
-	life->client->config.port[link]->up.delay_ns += by_ns;
+	life->client->config.link[link].port->up.delay_ns += by_ns;
 	tell(life, "link %u is slow, by %.1f s", link, (double)by_ns / NS_PER_S);
 }
 
@@ -374,7 +374,7 @@ static bool both_may_begin(const struct life *life)
 /* Another host with the client's key begins a session, hears nothing, and goes. */
 static bool twin_tries(struct life *life)
 {
-	life->twin->config.port[0]->down.is_dead = true;
+	life->twin->config.link[0].port->down.is_dead = true;
 	life_start(life, life->twin);
 	if (!life_goes_on(life, between_ms(life, 1000, 4500), 5 * NS_PER_S / 2))
 		return false;

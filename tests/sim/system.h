@@ -20,9 +20,15 @@ struct link;
 
 /* What a host is asked for while it runs. */
 struct sim_host {
+	/* Opens the sockets of @link; 0 or a negative errno. */
+	int (*open)(struct sim_host *host, struct link *link);
+
 	/* Sends a datagram on @link; 0 or a negative errno. */
 	int (*send)(struct sim_host *host, const struct link *link, const struct endpoint *to,
 	            const void *data, size_t len);
+
+	/* Somebody waits for other threads to be done with their work. */
+	void (*work)(struct sim_host *host);
 };
 
 /* Once, before anything else: random numbers follow from the seed from here on. 0 or a negative

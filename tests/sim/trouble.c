@@ -13,12 +13,12 @@ static unsigned draw(struct life *life, unsigned bound)
 
 static struct net_port *client_port(struct life *life)
 {
-	return life->client->config.port[draw(life, life->client->config.link_count)];
+	return life->client->config.link[draw(life, life->client->config.link_count)].port;
 }
 
 static struct net_port *any_port(struct life *life)
 {
-	return sim_chance(&life->random, MILLION / 4) ? life->gateway->config.port[0]
+	return sim_chance(&life->random, MILLION / 4) ? life->gateway->config.link[0].port
 	                                              : client_port(life);
 }
 
@@ -28,7 +28,7 @@ static struct net_port *any_port(struct life *life)
 static void kill_directions(struct life *life)
 {
 	for (unsigned i = 0; i < life->client->config.link_count; i++) {
-		struct net_port *port = life->client->config.port[i];
+		struct net_port *port = life->client->config.link[i].port;
 
 		port->up.is_dead = sim_chance(&life->random, MILLION / 3);
 		port->down.is_dead = sim_chance(&life->random, MILLION / 3);
@@ -49,8 +49,8 @@ static void spoil_pipes(struct life *life)
 {
 	tell(life, "loss, copies, datagrams that are late");
 	for (unsigned i = 0; i < life->client->config.link_count; i++) {
-		spoil_pipe(life, &life->client->config.port[i]->up);
-		spoil_pipe(life, &life->client->config.port[i]->down);
+		spoil_pipe(life, &life->client->config.link[i].port->up);
+		spoil_pipe(life, &life->client->config.link[i].port->down);
 	}
 }
 
@@ -108,7 +108,7 @@ void life_move_nat(struct life *life, unsigned link)
 		return; /* the gateway's configuration would be wrong */
 	new = life_address(0x644000 + link, 2 + life->moves / 200, 1025 + life->moves % 200);
 	life->moves++;
-	net_move(&life->world.net, life->client->config.port[link], &new);
+	net_move(&life->world.net, life->client->config.link[link].port, &new);
 	tell(life, "link %u has a new address", link);
 }
 
@@ -121,8 +121,6 @@ void life_stop(struct life *life, struct node *node, bool says_goodbye)
 {
 	tell(life, "the %s %s", node->name, says_goodbye ? "says goodbye" : "is killed");
 	node_stop(node, says_goodbye);
-	if (node == life->client)
-		life->lost_links = 0;
 }
 
 static void stop(struct life *life, struct node *node)
@@ -200,15 +198,16 @@ static void step_clock(struct life *life)
 static void toggle_link(struct life *life)
 {
 	unsigned link = draw(life, life->client->config.link_count);
+	bool is_lost;
 
 	if (!life->client->control)
 		return;
-	life->lost_links ^= 1u << link;
-	tell(life, "link %u is %s", link, life->lost_links & 1u << link ? "gone" : "back");
-	if (life->lost_links & 1u << link)
-		node_lose_link(life->client, link);
-	else
+	is_lost = life->client->lost & 1u << link;
+	tell(life, "link %u is %s", link, is_lost ? "back" : "gone");
+	if (is_lost)
 		node_regain_link(life->client, link);
+	else
+		node_lose_link(life->client, link);
 }
 
 static void overload(struct life *life)
