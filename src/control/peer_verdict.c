@@ -74,7 +74,9 @@ void peer_refuse_data(struct peer *peer)
 {
 	bool refused = peer->set.requires_bonding && peer->verdict.is != VERDICT_BONDED;
 
-	atomic_store(&peer->dp->data_refused, refused);
+	/* What waits would go when there is a path again, and to whomever that leads. */
+	if (!atomic_exchange(&peer->dp->data_refused, refused) && refused)
+		peer->fx->drop_staged(peer->fx, peer->dp);
 }
 
 void peer_be_bonded(struct peer *peer, uint64_t now_ns)

@@ -181,7 +181,8 @@ bool runs_begin(struct dp_thread *self, struct runs *runs)
 
 	runs->kp = NULL;
 	runs->facts = (struct sender_facts){.table = table};
-	if (!kp || !table || !table->len)
+	if (!kp || !table || !table->len ||
+	    atomic_load_explicit(&runs->peer->data_refused, memory_order_relaxed))
 		return false;
 	has_lanes = atomic_load_explicit(&kp->send_lanes, memory_order_relaxed);
 	runs->lane = has_lanes && table->mode != BONDING_AGGREGATE ? LANE_UNORDERED : LANE_ORDERED;

@@ -16,6 +16,33 @@ Test(peer_verdict, peer_with_marker_that_stays_silent_is_plain_and_where_it_came
 	cr_expect(eq(uint, rig.peer->paths.published_mask, 1u << rig.peer->paths.followed));
 }
 
+static unsigned drops;
+
+static void count_drop_staged(struct effects *fx, struct dp_peer *dp)
+{
+	(void)fx, (void)dp;
+	drops++;
+}
+
+/* It waited for a path to a vtrunkd: nobody else gets it. */
+Test(peer_verdict, what_waits_is_dropped_when_data_is_refused)
+{
+	rig.control.effects.fx.drop_staged = count_drop_staged;
+	rig.peer->set.requires_bonding = true;
+	bonded();
+	peer_refuse_data(rig.peer);
+	cr_assert(not(atomic_load(&rig.peer->dp->data_refused)));
+	rig_session(&rig, false, true, 0);
+	peer_service(rig.peer, rig.now_ns);
+	drops = 0;
+	peer_service(rig.peer, rig.now_ns + 3 * NS_PER_S);
+	cr_expect(eq(int, rig.peer->verdict.is, VERDICT_STOCK));
+	cr_expect(atomic_load(&rig.peer->dp->data_refused));
+	cr_expect(eq(uint, drops, 1));
+	peer_refuse_data(rig.peer);
+	cr_expect(eq(uint, drops, 1), "once");
+}
+
 Test(peer_verdict, peer_without_marker_is_where_its_handshake_came_from)
 {
 	rig_session(&rig, false, false, 1);

@@ -96,6 +96,15 @@ Test(runs, key_that_is_too_old_sends_nothing)
 	cr_expect(not(runs_begin(self, &runs)));
 }
 
+Test(runs, peer_whose_data_is_refused_gets_none_of_what_waits)
+{
+	begin_session(BONDING_AGGREGATE, 1);
+	atomic_store(&peer->data_refused, true);
+	cr_expect(not(runs_begin(self, &runs)));
+	atomic_store(&peer->data_refused, false);
+	cr_expect(runs_begin(self, &runs));
+}
+
 Test(runs, run_is_numbered_when_it_is_complete)
 {
 	begin_session(BONDING_AGGREGATE, 1);

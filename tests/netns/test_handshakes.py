@@ -162,8 +162,10 @@ def bytes_to(capture, address):
                if d.outgoing and d.destination[0] == address)
 
 
-def test_data_does_not_follow_the_origin_of_a_handshake_without_proof():
-    """The peer is a vtrunkd with a session; in its next handshake it claims to be at a victim's address."""
+def lie(payloads):
+    """The peer is a vtrunkd with a session; in its next handshake it claims to be at a victim's address,
+    and sends @payloads from there. How many bytes that makes, and the datagrams that the victim gets.
+    """
     victim = "10.71.1.200"
     with Lab(links=1) as lab:
         server = lone_server(lab, bonding="require")
@@ -178,7 +180,7 @@ def test_data_does_not_follow_the_origin_of_a_handshake_without_proof():
             liar.sock.sendto(message, honest_copy)  # its response comes to where the liar is
             liar.await_response()
             sent = len(message)
-            for payload in (b"", frame(2, hello(b"\1" * 8))):
+            for payload in payloads:
                 datagram = liar.sealed(payload)
                 forger.send(source, destination, datagram)
                 sent += len(datagram)
@@ -188,9 +190,20 @@ def test_data_does_not_follow_the_origin_of_a_handshake_without_proof():
                 sender.sendto(bytes(1000), (CLIENT4, 9))
                 liar.receive(0.01)
             sender.close()
-            got = bytes_to(tap, victim)
-            note(f"{got} bytes to the victim for {sent} in its name")
-            check(0 < got <= 3 * sent, f"{got} bytes to an address that never answered")
+            got = [len(d.payload) for d in tap.datagrams if d.destination[0] == victim]
+            note(f"{sum(got)} bytes to the victim for {sent} in its name")
+            return sent, got
+
+
+def test_data_does_not_follow_the_origin_of_a_handshake_without_proof():
+    sent, got = lie([b"", frame(2, hello(b"\1" * 8))])
+    check(0 < sum(got) <= 3 * sent, f"{sum(got)} bytes to an address that never answered")
+
+
+def test_data_that_waits_does_not_follow_a_peer_that_is_refused():
+    """It never greets, so it is plain after a while, and where it says to be."""
+    _, got = lie([b""])
+    check(0 < max(got) < 1000, "data to an address that never answered")
 
 
 def test_origin_that_answers_its_challenge_gets_the_data():
