@@ -16,6 +16,7 @@
 #include "control/peer_timers.h"
 #include "control/peer_told.h"
 #include "control/peer_verdict.h"
+#include "control/stamps.h"
 #include "crypto/secret.h"
 #include "dataplane/publish.h"
 
@@ -135,6 +136,7 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 	peer->uplinks = shared->uplinks;
 	peer->config = desired_peer_copy(config);
 	peer->identity = shared->identity;
+	peer->stamps = shared->stamps;
 	copy_settings(&peer->set, wanted, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
@@ -155,11 +157,23 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 		peer_destroy(peer);
 		return -ENOMEM;
 	}
+	stamps_take(peer->stamps, config->public_key, peer->handshake.newest_timestamp);
 	noise_remote_init(peer->remote, shared->identity, config->public_key,
 	                  config->preshared_key);
 	atomic_store(&peer->dp->data_refused, peer->set.requires_bonding);
 	*ret = peer;
 	return 0;
+}
+
+/* Once. */
+static void keep_stamp(struct peer *peer)
+{
+	struct timespec wall = peer->fx->wall_clock(peer->fx);
+	uint8_t now[TAI64N_LEN];
+
+	noise_timestamp(now, (uint64_t)wall.tv_sec, (uint32_t)wall.tv_nsec, 0);
+	stamps_keep(peer->stamps, peer->set.public_key, peer->handshake.newest_timestamp, now);
+	memset(peer->handshake.newest_timestamp, 0, TAI64N_LEN);
 }
 
 void peer_leave(struct peer *peer)
@@ -170,6 +184,7 @@ void peer_leave(struct peer *peer)
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
 	peer->fx->drop_staged(peer->fx, peer->dp);
+	keep_stamp(peer);
 	handshake_abandon(&peer->handshake);
 	peer->dp->control = NULL; /* of which news may be on its way */
 }

@@ -18,6 +18,7 @@ struct peer_shared {
 	struct engine *engine;
 	const struct noise_identity *identity;
 	const uint8_t *boot_id; /* 8 bytes */
+	struct stamps *stamps;  /* of peers that went */
 	uint64_t now_ns;
 	uint32_t next_id; /* counts the peers ever made */
 };

@@ -229,7 +229,8 @@ void control_make_changes(struct control *control)
 	                                       .uplinks = &control->uplinks,
 	                                       .engine = control->engine,
 	                                       .identity = control->identity,
-	                                       .boot_id = control->boot_id},
+	                                       .boot_id = control->boot_id,
+	                                       .stamps = &control->stamps},
 	                            .peers_changed = control_restart_walks,
 	                            .arg = control,
 	                            .running = changes->running};
@@ -405,6 +406,7 @@ void control_destroy(struct control *control)
 		engine_stop(control->engine);
 	resolve_destroy(control->resolver);
 	peers_fini(&control->peers);
+	stamps_fini(&control->stamps);
 	engine_destroy(control->engine);
 	secret_free(control->identity);
 	loop_fini(&control->loop);

@@ -23,6 +23,7 @@
 #include "control/peers.h"
 #include "control/real_effects.h"
 #include "control/resolve.h"
+#include "control/stamps.h"
 #include "control/surroundings.h"
 #include "control/uplink.h"
 #include "crypto/noise.h"
@@ -44,6 +45,7 @@ struct control {
 	struct uplinks uplinks;
 	struct links links;
 	struct peers peers;
+	struct stamps stamps;
 	struct changes changes;
 
 	struct event_source signals, answers, questions;

@@ -116,6 +116,7 @@ struct peer {
 	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
+	struct stamps *stamps;                 /* where its newest is kept when it goes */
 	char name[NAME_LEN];
 	uint32_t id; /* in questions to the resolver: no two have one */
 	struct peer *next_leaving;

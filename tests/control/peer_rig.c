@@ -123,6 +123,7 @@ void rig_close(struct peer_rig *rig)
 	peer_destroy(rig->peer);
 	engine_stop(rig->control.engine);
 	engine_destroy(rig->control.engine);
+	stamps_fini(&rig->control.stamps);
 	loop_fini(&rig->control.loop);
 	batch_pool_fini(&rig->pool);
 	strangers_fini(&rig->strangers);

@@ -133,6 +133,7 @@ static void teardown(void)
 	secret_free(control.identity);
 	desired_free(control.changes.running);
 	peers_fini(&control.peers);
+	stamps_fini(&control.stamps);
 	loop_fini(&control.loop);
 	close(tun[0]);
 	close(tun[1]);

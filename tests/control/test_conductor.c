@@ -160,3 +160,35 @@ Test(conductor, path_does_not_move_to_where_another_one_is)
 {
 	move_to_origin(true);
 }
+
+/* ---- a peer that is removed and added again ---- */
+
+static struct timespec wall = {.tv_sec = 1800000000};
+
+static struct timespec wall_clock(struct effects *fx)
+{
+	(void)fx;
+	return wall;
+}
+
+/* Begins an attempt; its time stamp. */
+static void stamp_of_attempt(uint8_t ret[static TAI64N_LEN])
+{
+	rig_path(&rig, 0);
+	cr_assert(peer_initiate(rig.peer, false, rig.now_ns));
+	memcpy(ret, rig.peer->handshake.newest_timestamp, TAI64N_LEN);
+}
+
+Test(conductor, time_stamps_to_a_peer_that_comes_back_do_not_go_back)
+{
+	uint8_t before[TAI64N_LEN], after[TAI64N_LEN];
+
+	rig.control.fx->wall_clock = wall_clock;
+	stamp_of_attempt(before);
+	peer_destroy(rig.peer);
+	wall.tv_sec -= 3600;
+	cr_assert(eq(int, make_peer(&rig.control, &rig.config, &rig.config_peer, &rig.peer), 0));
+	rig.peers[0] = rig.peer;
+	stamp_of_attempt(after);
+	cr_expect(gt(int, memcmp(after, before, TAI64N_LEN), 0));
+}

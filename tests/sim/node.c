@@ -260,6 +260,7 @@ void node_stop(struct node *node, bool says_goodbye)
 	strangers_fini(&daemon_of(control)->strangers);
 	secret_free(control->identity);
 	peers_fini(&control->peers);
+	stamps_fini(&control->stamps);
 	desired_free(control->changes.running);
 	deadline_heap_fini(&control->loop.deadlines);
 	close(node->tun[0]);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* stamps.h - the newest time stamps that went to peers which were removed, in case they come back.
+ *
+ * A peer refuses an initiation of an older time than the newest it accepted. So the stamps to one
+ * peer never go back within one run, also when the clock was set back (docs/protocol.md); but whom
+ * we remove takes that memory along. What would be needed again is kept here: a stamp that is not
+ * older than the clock. Others are forgotten, so there are none as a rule.
+ *
+ * Control thread.
+ */
+#ifndef CONTROL_STAMPS_H
+#define CONTROL_STAMPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vtrunkd/wire.h"
+
+struct stamp {
+	uint8_t key[KEY_LEN]; /* of the peer */
+	uint8_t at[TAI64N_LEN];
+};
+
+/* All zero: none. */
+struct stamps {
+	struct stamp *kept;
+	size_t count, room;
+};
+
+/* The peer with @key goes, to whom @at was the newest that went; all zero: none did. @now: of the
+ * clock. One more than PEERS_MAX is forgotten, and so is one that there is no memory for.
+ */
+void stamps_keep(struct stamps *stamps, const uint8_t key[static KEY_LEN],
+                 const uint8_t at[static TAI64N_LEN], const uint8_t now[static TAI64N_LEN]);
+
+/* The peer with @key comes: @ret becomes what was kept for it, which leaves. As it is when nothing
+ * was.
+ */
+void stamps_take(struct stamps *stamps, const uint8_t key[static KEY_LEN],
+                 uint8_t ret[static TAI64N_LEN]);
+
+void stamps_fini(struct stamps *stamps);
+
+#endif
