@@ -177,12 +177,29 @@ void paths_stop_asking_late(struct paths *paths, uint64_t now_ns)
 	}
 }
 
+unsigned paths_heir(const struct paths *paths, const struct path *path)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *other = &paths->slot[i];
+
+		if (other != path && path_has_target(other) && health_carries_data(&other->health))
+			return i;
+	}
+	return PATH_NONE;
+}
+
+/* Nobody would be followed in its place. */
+static bool is_needed(const struct paths *paths, const struct path *path, bool is_bonded)
+{
+	return path_id(paths, path) == paths->followed &&
+	       !(is_bonded && paths_heir(paths, path) != PATH_NONE);
+}
+
 uint64_t paths_forget_at(const struct paths *paths, const struct path *path, bool is_bonded)
 {
 	bool is_dead = path->health.state == PATH_DOWN;
 
-	if (!path_is_used(path) || path_is_configured(path) ||
-	    path_id(paths, path) == paths->followed)
+	if (!path_is_used(path) || path_is_configured(path) || is_needed(paths, path, is_bonded))
 		return NEVER_NS;
 	if (!path_has_target(path))
 		return path->health.since_ns + CANDIDATE_NS;

@@ -78,8 +78,13 @@ bool paths_may_ask(const struct paths *paths, uint64_t now_ns);
  */
 void paths_stop_asking_late(struct paths *paths, uint64_t now_ns);
 
+/* The path to follow in place of @path, which is given up: another one that carries data, or
+ * PATH_NONE.
+ */
+unsigned paths_heir(const struct paths *paths, const struct path *path);
+
 /* When a path or candidate learnt from the peer is forgotten, unless it lives; NEVER_NS: not at
- * all.
+ * all. The one that is followed is only if it has an heir, and the peer is bonded.
  */
 uint64_t paths_forget_at(const struct paths *paths, const struct path *path, bool is_bonded);
 

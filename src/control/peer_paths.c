@@ -257,9 +257,11 @@ STEP(fail_paths)
 	}
 }
 
+/* What is forgotten while it is followed has an heir. */
 STEP(free_path)
 {
-	(void)n;
+	if (n->path == paths_followed(&peer->paths))
+		peer_follow(peer, &peer->paths.slot[paths_heir(&peer->paths, n->path)], n->now_ns);
 	free_place(peer, n->path);
 }
 

@@ -72,6 +72,24 @@ Test(conductor, restart_makes_the_paths_of_a_bonded_peer_doubtful_and_nameless)
 	cr_expect(ne(ptr, rig.peer->session.current, NULL), "the session is its new life's");
 }
 
+Test(conductor, dead_path_learnt_from_a_bonded_peer_is_forgotten_also_while_it_is_followed)
+{
+	struct path *dead, *other;
+
+	bonded();
+	dead = paths_followed(&rig.peer->paths);
+	other = dead == origin(0) ? origin(1) : origin(0);
+	dead->endpoint = -1;
+	bring_up(other);
+	health_fail(&dead->health, "for the test", rig.now_ns);
+	peer_service(rig.peer, rig.now_ns + 30 * NS_PER_S - 1);
+	cr_expect(path_is_used(dead));
+	bring_up(other);
+	peer_service(rig.peer, rig.now_ns + 30 * NS_PER_S);
+	cr_expect(not(path_is_used(dead)));
+	cr_expect(eq(ptr, paths_followed(&rig.peer->paths), other));
+}
+
 Test(conductor, old_keys_are_wiped)
 {
 	bonded();

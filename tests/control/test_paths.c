@@ -174,3 +174,19 @@ Test(paths, candidates_are_forgotten_after_ten_seconds_and_the_dead_after_thirty
 	paths.followed = 0;
 	cr_expect(eq(u64, paths_forget_at(&paths, path, true), NEVER_NS), "followed");
 }
+
+/* Another host with the same key was there, say. */
+Test(paths, dead_one_that_is_followed_is_forgotten_when_another_can_be)
+{
+	struct path *path = put(0, 0, PATH_PROVED, NOW), *other = put(1, 0, PATH_PROVED, NOW);
+
+	paths.followed = 0;
+	health_fail(&path->health, "for the test", NOW);
+	health_fail(&other->health, "for the test", NOW);
+	cr_expect(eq(uint, paths_heir(&paths, path), PATH_NONE));
+	cr_expect(eq(u64, paths_forget_at(&paths, path, true), NEVER_NS));
+	health_assume_up(&other->health, "for the test", NOW);
+	cr_expect(eq(uint, paths_heir(&paths, path), 1));
+	cr_expect(eq(u64, paths_forget_at(&paths, path, true), NOW + 30 * NS_PER_S));
+	cr_expect(eq(u64, paths_forget_at(&paths, path, false), NEVER_NS));
+}
