@@ -4,9 +4,6 @@
  * A pair of local sockets that keep packets apart stands for the TUN device: the engine has one
  * end, the test the other. Links are bound to loopback. Keypairs are made by hand with crossed
  * keys. The test's thread is the control thread: registered with RCU, offline while it waits.
- *
- * Inner packets name their number and are made of it, so whoever receives one can tell what it
- * must look like. Host h has the inner addresses 10.0.0.h and fd00::h.
  */
 #ifndef TEST_ENGINE_RIG_H
 #define TEST_ENGINE_RIG_H
@@ -32,12 +29,11 @@
 #include "dataplane/handshake_reader.h"
 #include "dataplane/publish.h"
 #include "dataplane/statistics.h"
+#include "inner_rig.h"
 
-#define RIG_MTU        1420u
-#define RIG_PACKET_MIN 48u       /* an IPv6 header, the number and four bytes more */
-#define RIG_BUFFER     (4 << 20) /* of the sockets; without privileges the system gives less */
-#define RIG_WAIT_MS    10000     /* for what must come; its loss fails the test */
-#define RIG_DATAGRAM   2048u
+#define RIG_BUFFER   (4 << 20) /* of the sockets; without privileges the system gives less */
+#define RIG_WAIT_MS  10000     /* for what must come; its loss fails the test */
+#define RIG_DATAGRAM 2048u
 
 /* Spins until @condition holds: for what has no event, such as a counter. */
 #define rig_until(condition)                                                                \
@@ -60,18 +56,6 @@ void rig_expect_count(const char *what, unsigned got, unsigned want);
 
 /* Waits for it; offline for RCU meanwhile. */
 bool rig_is_readable(int fd, int timeout_ms);
-
-/* ---- inner packets ---- */
-
-/* An IP packet of @len bytes from host @from to @to that carries number @seq. Returns @len. */
-size_t rig_packet(uint8_t *out, unsigned version, unsigned from, unsigned to, uint32_t seq,
-                  size_t len);
-
-/* Version and length of packet @seq of a flow follow from its number. */
-size_t rig_flow_packet(uint8_t *out, unsigned from, unsigned to, uint32_t seq);
-
-/* The number of a packet of a flow from @from to @to; fails the test if a bit of it is wrong. */
-uint32_t rig_flow_seq(const uint8_t *packet, size_t len, unsigned from, unsigned to);
 
 /* ---- one engine ---- */
 
@@ -118,6 +102,9 @@ struct life_sign rig_await_sign(struct sign_ring *ring, uint32_t *taken);
 
 /* How many batches can be taken. */
 unsigned rig_pool_count(struct batch_pool *pool);
+
+/* So many packets were dropped for @reason and for no other; DROP_REASON_COUNT: none at all. */
+void rig_expect_drops(const struct rig_end *end, enum drop_reason reason, uint64_t count);
 
 /* After engine_stop(): every batch is home. */
 void rig_expect_all_home(struct rig_end *end);

@@ -21,8 +21,9 @@ extern struct keypair *kp;
 extern int far[LINKS]; /* path i leads from link i to far[i] */
 extern struct endpoint far_at[LINKS], here[LINKS];
 
-/* For the .init and .fini of a suite. */
+/* For the .init and .fini of a suite; with two workers, or @workers. */
 void inbound_setup(void);
+void inbound_open(unsigned workers);
 void inbound_teardown(void);
 
 /* Over path @path, under the peer's keypair. */

@@ -110,8 +110,7 @@ void flush(void)
 
 void expect_only(enum drop_reason reason, uint64_t count)
 {
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		cr_expect(eq(u64, drops(i), i == reason ? count : 0), "%s", drop_name(i));
+	rig_expect_drops(&ours, reason, count);
 }
 
 static void pour(void *arg)

@@ -4,78 +4,24 @@
  */
 #include <dirent.h>
 
-#include "engine_rig.h"
-
-enum {
-	LINKS = 2,
-	HERE = 1, /* host numbers */
-	THERE = 2,
-	INDEX_HERE = 0x11,
-	INDEX_THERE = 0x22,
-};
-
-static struct rig_end end;
-static struct dp_peer *peer;
-static struct keypair *kp;
-static int far[LINKS]; /* path i leads from link i to far[i] */
-static struct endpoint far_at[LINKS], here[LINKS];
+#include "inbound_rig.h"
 
 static void setup(void)
 {
-	rig_setup();
-	rig_create(&end, 1, LINKS, "127.0.0.1:0");
-	peer = engine_create_peer(end.engine, NULL);
-	for (unsigned i = 0; i < LINKS; i++) {
-		far[i] = rig_far_socket("127.0.0.1:0", &far_at[i]);
-		here[i] = engine_link(end.engine, i)->bound;
-		rig_publish_target(&end, peer, i, i, &far_at[i]);
-	}
-	rig_publish_allowedips(&end, &peer, THERE, 1);
-	atomic_store(&peer->followed_path, PATH_ANY);
-	kp = rig_keypair(&end, peer, false, INDEX_HERE, INDEX_THERE, clock_boot_ns());
-	rig_use_keypair(peer, kp);
+	inbound_open(1);
 	cr_assert(eq(int, engine_enable_reorder(peer), 0));
-	rig_start(&end);
 }
 
-static void teardown(void)
-{
-	rig_finish(&end, peer, kp, far, LINKS);
-}
-
-TestSuite(overdue, .init = setup, .fini = teardown, .timeout = 60);
-
-static void send_seq(unsigned path, uint64_t counter, uint32_t seq)
-{
-	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
-	size_t len = rig_flow_packet(packet, THERE, HERE, seq);
-
-	rig_send(far[path], &here[path], datagram,
-	         rig_seal(datagram, INDEX_HERE, counter, packet, len));
-}
-
-static void expect_seq(uint32_t seq)
-{
-	uint8_t packet[RIG_DATAGRAM];
-	size_t len = rig_read(&end, packet);
-
-	cr_expect(eq(u32, rig_flow_seq(packet, len, THERE, HERE), seq));
-}
+TestSuite(overdue, .init = setup, .fini = inbound_teardown, .timeout = 60);
 
 static void expect_in_any_order(uint32_t first, uint32_t second)
 {
 	uint8_t packet[RIG_DATAGRAM];
-	size_t len = rig_read(&end, packet);
+	size_t len = rig_read(&ours, packet);
 	uint32_t seq = rig_flow_seq(packet, len, THERE, HERE);
 
 	cr_expect(seq == first || seq == second, "%u", seq);
 	expect_seq(first + second - seq);
-}
-
-static void expect_no_drops(void)
-{
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		cr_expect(eq(u64, engine_drops(end.engine, i), 0), "%s", drop_name(i));
 }
 
 /* Number 1 is missing, and nothing else comes that would make anybody look. */
@@ -91,13 +37,13 @@ Test(overdue, gap_is_given_up_though_nothing_comes)
 	rig_until(alarm_at_ns(&peer->overdue) == NEVER_NS);
 	send_seq(0, 1, 1); /* late, yet not lost */
 	expect_seq(1);
-	expect_no_drops();
+	expect_only(DROP_REASON_COUNT, 0);
 }
 
 /* Delivers number @counter over @path at @time_ns, by hand: the engine has stopped. */
 static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
 {
-	struct dp_thread *self = &end.engine->control;
+	struct dp_thread *self = &ours.engine->control;
 	struct batch *b = batch_get(&self->pool);
 	struct segment *seg = batch_append(b, self->pool.stride);
 	uint8_t packet[RIG_MTU];
@@ -107,7 +53,7 @@ static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
 	cr_assert(keypair_get(kp));
 	b->keypair = kp;
 	b->peer = dp_peer_get(peer);
-	b->route = (struct route){.link = engine_link(end.engine, path), .remote = far_at[path]};
+	b->route = (struct route){.link = engine_link(ours.engine, path), .remote = far_at[path]};
 	b->time_ns = time_ns;
 	seg->len = (uint16_t)rig_seal(segment_header(b, seg), INDEX_HERE, counter, packet, len);
 	sequencer_enter(&peer->arriving, &b->order);
@@ -117,7 +63,7 @@ static void deliver_at(unsigned path, uint64_t counter, uint64_t time_ns)
 /* Whether the worker was told to look at the peer's alarms sooner than it would. */
 static bool is_told(void)
 {
-	struct alarms *alarms = &end.engine->work.worker[0].alarms;
+	struct alarms *alarms = &ours.engine->work.worker[0].alarms;
 
 	return !cds_wfcq_empty(&alarms->told_head, &alarms->told_tail);
 }
@@ -125,7 +71,7 @@ static bool is_told(void)
 /* What the worker does at @now_ns. Returns when it will look next. */
 static uint64_t ring_alarms(uint64_t now_ns)
 {
-	struct alarms *alarms = &end.engine->work.worker[0].alarms;
+	struct alarms *alarms = &ours.engine->work.worker[0].alarms;
 
 	alarms_take(alarms);
 	alarms_run(alarms, now_ns);
@@ -141,7 +87,7 @@ Test(overdue, an_earlier_end_of_the_wait_is_told)
 	const uint64_t wait_ns = 25 * NS_PER_MS, margin_ns = 10200 * NS_PER_US;
 	uint64_t now_ns = clock_boot_ns() + NS_PER_S;
 
-	engine_stop(end.engine);
+	engine_stop(ours.engine);
 	deliver_at(0, 0, now_ns);
 	deliver_at(1, 1, now_ns);
 	deliver_at(0, 3, now_ns);
@@ -162,7 +108,7 @@ Test(overdue, an_earlier_end_of_the_wait_is_told)
 	cr_expect(eq(u64, alarm_at_ns(&peer->overdue), NEVER_NS));
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		expect_seq(order[i]);
-	expect_no_drops();
+	expect_only(DROP_REASON_COUNT, 0);
 }
 
 /* Whether the thread called @name of this process sleeps, and how often it has gone to sleep. */
@@ -206,13 +152,13 @@ Test(overdue, worker_does_not_wake_when_nothing_waits)
 	send_seq(0, 1, 1);
 	expect_in_any_order(1, 2); /* a machine that stands still gives the gap up */
 	rig_until(alarm_at_ns(&peer->overdue) == NEVER_NS);
-	rig_take_events(&end); /* they hold the peer */
+	rig_take_events(&ours); /* they hold the peer */
 	rig_until(reference_count(&peer->references) == 1);
-	rig_until(inbox_is_asleep(&end.engine->work.worker[0].inbox) &&
+	rig_until(inbox_is_asleep(&ours.engine->work.worker[0].inbox) &&
 	          is_sleeping("vt-crypto-0", &before));
 	cr_assert(lt(ulong, 0, before));
 	rig_is_readable(-1, 300);
 	cr_expect(is_sleeping("vt-crypto-0", &after));
 	cr_expect(eq(ulong, after, before));
-	expect_no_drops();
+	expect_only(DROP_REASON_COUNT, 0);
 }

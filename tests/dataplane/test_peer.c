@@ -34,13 +34,6 @@ static void teardown(void)
 
 TestSuite(peer, .init = setup, .fini = teardown, .timeout = 60);
 
-static void expect_only(enum drop_reason reason, uint64_t count)
-{
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		cr_expect(eq(u64, engine_drops(end.engine, i), i == reason ? count : 0), "%s",
-		          drop_name(i));
-}
-
 Test(peer, reference_cannot_be_taken_after_the_last_was_put)
 {
 	struct dp_peer *other = engine_create_peer(end.engine, NULL);
@@ -62,14 +55,14 @@ Test(peer, data_under_a_keypair_of_a_peer_that_is_gone_is_for_no_session)
 	size_t len = rig_seal(datagram, INDEX_HERE, 0, payload, sizeof payload);
 
 	engine_receive(end.engine, &route, datagram, len);
-	expect_only(DROP_UNKNOWN_INDEX, 1);
+	rig_expect_drops(&end, DROP_UNKNOWN_INDEX, 1);
 }
 
 Test(peer, nothing_is_sent_to_a_peer_that_is_gone)
 {
 	for (unsigned lane = 0; lane <= LANE_CONTROL; lane += LANE_CONTROL)
 		cr_expect(not(engine_send_late(end.engine, peer, kp, 0, lane, NULL, 0, NULL)));
-	expect_only(DROP_NO_SESSION, 2);
+	rig_expect_drops(&end, DROP_NO_SESSION, 2);
 }
 
 Test(peer, control_is_told_nothing_of_a_peer_that_is_gone)
@@ -87,5 +80,5 @@ Test(peer, what_waits_for_a_peer_that_is_gone_is_not_looked_at)
 {
 	work_set_alarm(&end.engine->control, peer, &peer->overdue, 1);
 	cr_expect(not(alarms_have_any(&end.engine->work.worker[0].alarms)));
-	expect_only(DROP_REASON_COUNT, 0);
+	rig_expect_drops(&end, DROP_REASON_COUNT, 0);
 }

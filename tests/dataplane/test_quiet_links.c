@@ -47,12 +47,6 @@ static bool exchange_until_returned(const struct link *link)
 	return false;
 }
 
-static void expect_no_drops(void)
-{
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		cr_expect(eq(u64, engine_drops(plain.end.engine, i), 0), "%s", drop_name(i));
-}
-
 Test(quiet_links, dispatcher_receives_from_them)
 {
 	rig_start(&plain.end);
@@ -64,7 +58,7 @@ Test(quiet_links, dispatcher_receives_from_them)
 	}
 	for (unsigned i = 0; i < LINKS; i++)
 		cr_expect(quiet_links_has(plain_link(i)));
-	expect_no_drops();
+	rig_expect_drops(&plain.end, DROP_REASON_COUNT, 0);
 }
 
 Test(quiet_links, busy_link_returns_to_its_thread_and_comes_back_when_quiet)
@@ -77,7 +71,7 @@ Test(quiet_links, busy_link_returns_to_its_thread_and_comes_back_when_quiet)
 	rig_until(quiet_links_has(plain_link(0)));
 	plain_send(plain_link(0));
 	plain_take();
-	expect_no_drops();
+	rig_expect_drops(&plain.end, DROP_REASON_COUNT, 0);
 }
 
 /* Something comes within every span, so that the thread never sleeps for as long as one. */
@@ -91,7 +85,7 @@ Test(quiet_links, steady_trickle_makes_a_link_quiet)
 		rig_is_readable(plain.end.tun, TRICKLE_MS);
 	}
 	cr_expect(quiet_links_has(plain_link(0)));
-	expect_no_drops();
+	rig_expect_drops(&plain.end, DROP_REASON_COUNT, 0);
 }
 
 /* What it sends is nobody's concern here. */
@@ -140,7 +134,7 @@ Test(quiet_links, what_came_before_the_start_is_received_in_order)
 	for (unsigned i = 0; i < BURST; i++)
 		plain_take();
 	rig_until(quiet_links_has(plain_link(0)));
-	expect_no_drops();
+	rig_expect_drops(&plain.end, DROP_REASON_COUNT, 0);
 }
 
 /* A link whose socket was replaced while the dispatcher polled the old one. */
@@ -183,5 +177,5 @@ Test(no_quiet_links, threads_that_look_before_they_sleep_keep_their_links)
 	cr_expect(not(quiet_links_are_taken(&plain.end.engine->quiet)));
 	for (unsigned i = 0; i < LINKS; i++)
 		cr_expect(not(quiet_links_has(plain_link(i))));
-	expect_no_drops();
+	rig_expect_drops(&plain.end, DROP_REASON_COUNT, 0);
 }

@@ -118,12 +118,6 @@ static void expect_from_all(unsigned count, uint32_t *next, uint64_t first)
 	}
 }
 
-static void expect_no_drops(void)
-{
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		cr_expect(eq(u64, engine_drops(end.engine, i), 0), "%s", drop_name(i));
-}
-
 /* They are there before the engine runs, so that all dispatchers are at it at once. */
 Test(queues, packets_of_a_queue_stay_in_order_and_no_number_is_used_twice)
 {
@@ -135,7 +129,7 @@ Test(queues, packets_of_a_queue_stay_in_order_and_no_number_is_used_twice)
 			write_to(q, i);
 	rig_start(&end);
 	expect_from_all(PER_QUEUE, next, 0);
-	expect_no_drops();
+	rig_expect_drops(&end, DROP_REASON_COUNT, 0);
 }
 
 Test(queues, kick_reaches_what_is_staged_for_every_queue)
@@ -223,7 +217,7 @@ Test(queues, what_a_peer_sends_is_delivered_to_one_queue_in_order)
 		cr_assert(eq(u64, load_be32(got + 20), next[who]));
 		next[who]++;
 	}
-	expect_no_drops();
+	rig_expect_drops(&end, DROP_REASON_COUNT, 0);
 }
 
 /* How many threads of this process have that name. */
@@ -329,7 +323,7 @@ Test(busy_poll, packets_pass_both_ways_in_order)
 			cr_assert(eq(u32, load_be32(got + 20), round * 30 + i));
 		}
 	}
-	expect_no_drops();
+	rig_expect_drops(&end, DROP_REASON_COUNT, 0);
 }
 
 static void setup_polling_for_an_hour(void)
