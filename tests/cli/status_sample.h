@@ -4,7 +4,7 @@
 #ifndef TESTS_CLI_STATUS_SAMPLE_H
 #define TESTS_CLI_STATUS_SAMPLE_H
 
-#define EXPECT_TEXT(actual, wanted) cr_expect(eq(str, (char *)(actual), (char *)(wanted)))
+#include "../expect_text.h"
 
 /* Two links, a bonded peer with two paths and one that was never heard of. */
 extern const char status_json[], status_text[];

@@ -10,10 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../expect_text.h"
 #include "cli/exit.h"
 #include "run.h"
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 #define HEAD "network: {mtu: 1420}\nwireguard:\n"
 #define KEYS                                                            \

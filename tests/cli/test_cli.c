@@ -5,10 +5,9 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
+#include "../expect_text.h"
 #include "cli/exit.h"
 #include "run.h"
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 static void expect_refusal(const char *word, const char *message)
 {

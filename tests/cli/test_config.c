@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../expect_text.h"
 #include "cli/exit.h"
 #include "run.h"
 
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 #define EXPECT_HOLDS(text, part) \
 	cr_expect(ne(ptr, strstr((text), (part)), NULL), "no %s in %s", (part), (text))
 

@@ -10,11 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../expect_text.h"
 #include "../local_socket.h"
 #include "fake_daemon.h"
 #include "vtrunkd/ctl.h"
-
-#define EXPECT_TEXT(actual, wanted) cr_expect(eq(str, (char *)(actual), (char *)(wanted)))
 
 /* @ret_messages gets what was said, in memory the caller frees. */
 static int request_with_messages(const char *path, json_t **ret, char **ret_messages)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../expect_text.h"
 #include "base/key_text.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
@@ -71,8 +72,6 @@ static struct run run_generator(int (*generate)(int out, FILE *messages), mode_t
 	fclose(messages);
 	return run;
 }
-
-#define EXPECT_TEXT(actual, wanted) cr_expect(eq(str, (char *)(actual), (char *)(wanted)))
 
 Test(keys, pubkey_gives_what_wg_gives)
 {

@@ -5,7 +5,7 @@
 #include <criterion/new/assert.h>
 #include <stdio.h>
 
-#define EXPECT_TEXT(actual, wanted) cr_expect(eq(str, (char *)(actual), (char *)(wanted)))
+#include "../expect_text.h"
 
 /* The object {"@name": @json}, the caller's to json_decref(). */
 static json_t *object_with(const char *name, const char *json)

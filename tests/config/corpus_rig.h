@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../expect_text.h"
 #include "base/key_text.h"
 #include "config/load.h"
 #include "crypto/aead.h"
@@ -29,8 +30,6 @@
 #define PEER_KEY       "AY7lLKeF3FwVG8aE/9EHn/Mzmp/lKWbB5hZ8xmmPE2Q="
 #define LATER_PEER_KEY "ML5rYVeiAf75Luz25sO0r8+wuIeAD03HPq6artXHf1o="
 #define SHARED_KEY     "GF7IGeVfl0tcF/b8XcVzLbdfg0XfH/k7IiQKOV6nllE="
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 extern char corpus[PATH_MAX];  /* where bad/ and good/ are */
 extern char scratch[PATH_MAX]; /* our directory, and the current one */

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../expect_text.h"
 #include "../namespace_rig.h"
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 TestSuite(inventory, .init = enter_namespace);
 

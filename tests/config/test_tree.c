@@ -5,6 +5,7 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
+#include "../expect_text.h"
 #include "node_rig.h"
 
 static struct parsed doc;
@@ -15,8 +16,6 @@ static void finish(void)
 }
 
 TestSuite(tree, .fini = finish);
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 static void expect_place(struct config_place at, size_t line, size_t column)
 {

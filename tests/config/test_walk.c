@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../expect_text.h"
 #include "base/key_text.h"
 #include "config/schema.h"
 #include "crypto/init.h"
 #include "node_rig.h"
 
 #define A_KEY "oI6cc7Np6xzQ97Oymb0Z+jbeCClFBz8+PPfSkZnVU00="
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 static struct parsed doc;
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "../expect_text.h"
 #include "../namespace_rig.h"
 
 #define NOW        (1000 * NS_PER_S)
@@ -127,8 +128,6 @@ static uint64_t ask_at(unsigned e)
 {
 	return endpoints_ask_at(&endpoints, e, &uplinks, &facts);
 }
-
-#define EXPECT_TEXT(got, wanted) cr_expect(eq(str, (char *)(got), (char *)(wanted)))
 
 /* ---- which address ---- */
 
