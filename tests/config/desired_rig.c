@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "desired_rig.h"
 
+#include "config/diff.h"
+#include "config/diff_text.h"
+
 struct desired *desired_of_text(const char *text)
 {
 	char path[] = "/tmp/test-desired.XXXXXX", *said = NULL;
@@ -33,4 +36,18 @@ struct desired *desired_of(const char *links, const char *peers)
 	struct desired *desired = desired_of_text(text);
 	free(text);
 	return desired;
+}
+
+char *difference(const struct desired *from, const struct desired *to)
+{
+	struct change_list list;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	cr_assert(eq(int, desired_diff(from, to, &list), 0));
+	change_list_write(&list, out);
+	fclose(out);
+	change_list_fini(&list);
+	return text;
 }

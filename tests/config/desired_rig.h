@@ -25,4 +25,7 @@ struct desired *desired_of_text(const char *text);
 /* A gateway with these entries of links and peers. */
 struct desired *desired_of(const char *links, const char *peers);
 
+/* The changes from one to the other, as text, which the caller frees. */
+char *difference(const struct desired *from, const struct desired *to);
+
 #endif

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/diff.h"
-#include "config/diff_text.h"
 #include "crypto/init.h"
 #include "desired_rig.h"
 
@@ -63,20 +61,6 @@ static struct desired *with(const char *network, const char *wireguard, const ch
 	struct desired *desired = desired_of_text(text);
 	free(text);
 	return desired;
-}
-
-static char *difference(const struct desired *from, const struct desired *to)
-{
-	struct change_list list;
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	cr_assert(eq(int, desired_diff(from, to, &list), 0));
-	change_list_write(&list, out);
-	fclose(out);
-	change_list_fini(&list);
-	return text;
 }
 
 Test(settings, each_that_is_another_needs_a_restart_and_nothing_else_does)

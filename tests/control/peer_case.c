@@ -65,6 +65,14 @@ void bring_up(struct path *path)
 	cr_assert(eq(int, path->health.state, PATH_UP));
 }
 
+struct path *bonded_and_up(void)
+{
+	bonded();
+	for (unsigned i = 0; i < RIG_LINKS; i++)
+		bring_up(origin(i));
+	return origin(0);
+}
+
 void repeat_from_elsewhere(void)
 {
 	struct route route = rig_route(&rig, 0);

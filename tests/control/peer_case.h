@@ -22,6 +22,9 @@ void greet(struct keypair *kp, const uint8_t id[8]);
 /* A bonded session that the peer began, over two paths. */
 struct keypair *bonded(void);
 
+/* The same; both paths are up. Returns the one over link 0. */
+struct path *bonded_and_up(void);
+
 /* The path over @link to the peer's end of it; NULL: there is none. */
 struct path *origin(unsigned link);
 

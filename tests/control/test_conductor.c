@@ -111,12 +111,8 @@ Test(conductor, session_takes_away_the_wish_for_one)
 
 Test(conductor, uses_copies_of_its_settings)
 {
-	struct path *path;
+	struct path *path = bonded_and_up();
 
-	bonded();
-	path = origin(0);
-	bring_up(path);
-	bring_up(origin(1));
 	rig.config.error_backoff_ns = 77 * NS_PER_S;
 	rig.config_peer.endpoint_count = 0;
 	for (unsigned i = 0; i < 3; i++)

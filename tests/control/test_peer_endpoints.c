@@ -6,7 +6,6 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "crypto/init.h"
 #include "crypto/secret.h"
 #include "links_rig.h"
+#include "no_ipv6.h"
 
 #define TIMEOUT_NS (5 * NS_PER_S)
 
@@ -40,21 +40,6 @@ static struct desired config = {.links = links,
 static struct control control;
 static struct peer *peer;
 static uint64_t now_ns;
-
-/* A kernel that was started with ipv6.disable=1. */
-static bool lacks_ipv6;
-
-int socket(int family, int type, int protocol)
-{
-	int (*real)(int, int, int);
-
-	if (family == AF_INET6 && lacks_ipv6) {
-		errno = EAFNOSUPPORT;
-		return -1;
-	}
-	*(void **)&real = dlsym(RTLD_NEXT, "socket");
-	return real(family, type, protocol);
-}
 
 static void make_keys(void)
 {

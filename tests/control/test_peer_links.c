@@ -24,12 +24,8 @@ Test(peer_links, only_path_never_rests)
 
 Test(peer_links, path_rests_after_three_refusals_in_a_row_beside_another)
 {
-	struct path *path;
+	struct path *path = bonded_and_up();
 
-	bonded();
-	path = origin(0);
-	bring_up(path);
-	bring_up(origin(1));
 	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + rig.peer->health_settings.busy_ns),
 	          "one finds out soon");
@@ -45,12 +41,8 @@ Test(peer_links, path_rests_after_three_refusals_in_a_row_beside_another)
 
 Test(peer_links, path_that_rests_is_tried_when_the_network_changes)
 {
-	struct path *path;
+	struct path *path = bonded_and_up();
 
-	bonded();
-	path = origin(0);
-	bring_up(path);
-	bring_up(origin(1));
 	for (unsigned i = 0; i < 3; i++)
 		peer_path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
 	cr_assert(gt(u64, path->rest_until_ns, rig.now_ns));

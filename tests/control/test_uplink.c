@@ -2,13 +2,13 @@
 /* Links with real sockets in a network namespace, and a world around them that only takes notes. */
 #include "control/uplink.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 
 #include "base/log.h"
 #include "control/netif.h"
 #include "control/refusal.h"
+#include "no_ipv6.h"
 #include "route_rig.h"
 
 #define NOW        (1000 * NS_PER_S)
@@ -26,21 +26,6 @@ static struct {
 	unsigned failed, back;
 	char reason[128];
 } world;
-
-/* A kernel that was started with ipv6.disable=1. */
-static bool lacks_ipv6;
-
-int socket(int family, int type, int protocol)
-{
-	int (*real)(int, int, int);
-
-	if (family == AF_INET6 && lacks_ipv6) {
-		errno = EAFNOSUPPORT;
-		return -1;
-	}
-	*(void **)&real = dlsym(RTLD_NEXT, "socket");
-	return real(family, type, protocol);
-}
 
 static int start(struct uplink_effects *fx, struct link *link, int cpu)
 {
