@@ -326,7 +326,7 @@ static void set_and_wait(void *arg)
 		unsigned rung = atomic_load(&thing->rung);
 		uint64_t now_ns = clock_boot_ns(), at_ns;
 
-		if (alarm_set(&thing->alarm, &alarms, now_ns + NS_PER_S))
+		if (alarm_set(&thing->alarm, &alarms, now_ns + 3600 * NS_PER_S))
 			inbox_nudge(&inbox);
 		at_ns = now_ns + test_random_next(&random) % (300 * NS_PER_US);
 		if (alarm_set(&thing->alarm, &alarms, at_ns))

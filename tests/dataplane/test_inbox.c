@@ -139,7 +139,7 @@ Test(inbox, wait_ends_at_its_time_and_not_before)
 /* Takes until the inbox is stopped. */
 struct taker {
 	struct thread thread;
-	unsigned taken;
+	_Atomic unsigned taken;
 	struct batch *last;
 };
 
@@ -150,8 +150,8 @@ static void take_until_stopped(void *arg)
 
 	while (inbox_wait(&inbox)) {
 		while ((b = inbox_take(&inbox))) {
-			t->taken++;
 			t->last = b;
+			t->taken++;
 			rcu_quiescent_state();
 		}
 	}
@@ -271,7 +271,7 @@ Test(inbox, taker_that_has_polled_long_enough_sleeps)
 	for (unsigned i = 0; i < 3; i++) {
 		begin_ns = clock_boot_ns();
 		inbox_push(&inbox, &b[i]);
-		while (atomic_load(&inbox.is_asleep)) /* awake, and polls again */
+		while (atomic_load(&taker.taken) == i) /* awake, and polls again */
 			sched_yield();
 		until_asleep();
 		cr_expect(le(u64, 20 * NS_PER_MS, clock_boot_ns() - begin_ns));

@@ -44,7 +44,7 @@ Test(leave, redundant_datagrams_keep_the_order_of_each_path)
 	for (uint32_t i = 0; i < 5; i++)
 		expect_seq(1, i);
 	rig_until(counter_read(&peer->path[1].tx_packets) == 6);
-	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+	rig_until(counter_read(&peer->path[0].tx_packets) == 5);
 }
 
 Test(leave, path_closed_meanwhile_is_a_drop)

@@ -24,10 +24,11 @@ ssize_t __wrap_readv(int fd, const struct iovec *iov, int count);
 
 ssize_t __wrap_readv(int fd, const struct iovec *iov, int count)
 {
-	int error = atomic_load(&failing);
+	bool fails = atomic_load(&failures_left);
+	int error = atomic_load(&failing); /* of those that are left: see fail() */
 
 	atomic_fetch_add(&reads, 1);
-	if (!error || !atomic_load(&failures_left))
+	if (!fails || !error)
 		return __real_readv(fd, iov, count);
 	atomic_fetch_sub(&failures_left, 1);
 	atomic_fetch_add(&failed, 1);
@@ -64,8 +65,8 @@ TestSuite(tun_errors, .init = setup, .fini = teardown, .timeout = 60);
 static void fail(int error, unsigned times)
 {
 	atomic_store(&failed, 0);
-	atomic_store(&failures_left, times);
 	atomic_store(&failing, error);
+	atomic_store(&failures_left, times); /* from now on: the dispatcher may be reading */
 }
 
 static void write_packet(uint32_t seq)
