@@ -22,10 +22,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
-#include <urcu/lfstack.h>
 #include <urcu/wfcqueue.h>
 
 #include "base/align.h"
+#include "dataplane/free_list.h"
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
 #include "vtrunkd/limits.h"
@@ -100,8 +100,8 @@ static inline unsigned batch_refer(const struct batch *b, struct iovec ret[stati
 	return b->len;
 }
 
-/* The batches one thread takes from. Others give back through a lock-free stack, so no two threads
- * ever compete for taking. The number of batches is the bound on what the thread has in flight.
+/* The batches one thread takes from; others give back. Their number is the bound on what the thread
+ * has in flight.
  *
  *   [I] set at creation   [O] the owning thread   [A] any thread
  */
@@ -112,10 +112,7 @@ struct batch_pool {
 	uint32_t stride;       /* [I] bytes from slot to slot, a multiple of CACHE_LINE */
 	struct batch *batches; /* [I] */
 	uint8_t *memory;       /* [I] */
-	struct batch *idle;    /* [O] taken first: still warm in the cache */
-
-	_Alignas(CACHE_LINE) struct cds_lfs_stack returned; /* [A] */
-	_Atomic uint32_t is_waiting;                        /* [A] futex: the owner sleeps */
+	struct free_list free; /* those that are home */
 };
 
 /* @count batches of @bytes each, rounded up to CACHE_LINE; @slot_bytes, at most as many, is the

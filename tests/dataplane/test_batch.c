@@ -285,7 +285,7 @@ Test(batch, waiting_owner_is_woken_and_holds_up_no_grace_period)
 
 	take_all(b);
 	cr_assert(eq(int, thread_start(&owner, "owner", THREAD_RX, -1, wait_for_one, NULL), 0));
-	while (!atomic_load(&pool.is_waiting))
+	while (!atomic_load(&pool.free.is_waiting))
 		sched_yield();
 	synchronize_rcu(); /* would not end if it slept online */
 	batch_free(b[6]);

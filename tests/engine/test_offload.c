@@ -185,7 +185,7 @@ Test(offload, memory_used_up_within_a_super_packet_is_waited_for)
 		write_super(&s);
 		total += s.count;
 	}
-	rig_until(atomic_load(&pool->is_waiting));
+	rig_until(atomic_load(&pool->free.is_waiting));
 	cr_expect(eq(u64, counter_read(&offload.peer->path[0].tx_packets), 0));
 	cr_expect(le(u64, atomic_load(&offload.kp->sent[LANE_ORDERED]), pool->count * BATCH_MAX));
 	cr_expect(
