@@ -128,6 +128,20 @@ static void draw_policy(struct life *life)
 		life->gateway->config.bonding = BONDING_POLICY_OFF;
 }
 
+/* It knows all addresses of the gateway, which knows none of its own. */
+static void add_neighbour(struct life *life, unsigned clients_key)
+{
+	const struct endpoint at = life_address(0x660000, 1, 40000);
+	unsigned key = (clients_key + 1) % (KEYS - 1);
+
+	life->neighbour = add_node(life, "neighbour", key, 3);
+	open_port(life, life->neighbour, 0, &at);
+	add_peer(life, life->neighbour, KEYS - 1, 2);
+	add_peer(life, life->gateway, key, 3);
+	for (unsigned i = 0; i < life->gateway->config.link_count; i++)
+		add_endpoint(life->neighbour, -1, &life->gateway->config.link[i].port->address);
+}
+
 void life_draw_hosts(struct life *life)
 {
 	struct sim_random *r = &life->random;
@@ -162,4 +176,6 @@ void life_draw_hosts(struct life *life)
 	if (sim_chance(r, MILLION / 3))
 		life->client->config.peer[0].persistent_keepalive = 25;
 	draw_policy(life);
+	if (life->has_changes && sim_chance(&life->changes, MILLION / 2))
+		add_neighbour(life, key);
 }

@@ -50,6 +50,7 @@ void life_mend_port(struct life *life, struct net_port *port)
 static void heal(struct life *life)
 {
 	life->spoof = (struct spoof){0};
+	life_restore(life);
 	for (unsigned i = 0; i < NET_PORTS_MAX; i++) {
 		if (life->world.net.port[i].is_used)
 			life_mend_port(life, &life->world.net.port[i]);
@@ -62,6 +63,8 @@ static void heal(struct life *life)
 	}
 	life_start(life, life->client);
 	life_start(life, life->gateway);
+	if (life->neighbour)
+		life_start(life, life->neighbour);
 }
 
 /* Some of the client's links stay dead in one direction, but not all. */
@@ -86,7 +89,7 @@ static bool heal_in_part(struct life *life)
 
 /* ---- does it work? ---- */
 
-static unsigned paths_expected(const struct life *life)
+unsigned life_paths_expected(const struct life *life)
 {
 	unsigned links = life->client->config.link_count;
 
@@ -96,9 +99,9 @@ static unsigned paths_expected(const struct life *life)
 #define LOOK_BACK_NS  (2 * NS_PER_S)
 #define ON_ITS_WAY_NS NS_PER_S
 
-static bool flows(struct life *life, const struct node *from)
+static bool flows(struct life *life, const struct node *from, unsigned peer)
 {
-	const struct flow *flow = traffic_flow(&life->world.traffic, from->id, 0);
+	const struct flow *flow = traffic_flow(&life->world.traffic, from->id, peer);
 	uint64_t now_ns = sim_now_ns();
 
 	return flow->came_ns + LOOK_BACK_NS > now_ns &&
@@ -108,7 +111,10 @@ static bool flows(struct life *life, const struct node *from)
 /* Every packet of the last moment came, in both directions. */
 static bool works(struct life *life)
 {
-	return flows(life, life->client) && flows(life, life->gateway);
+	if (life->neighbour &&
+	    !(flows(life, life->neighbour, 0) && flows(life, life->gateway, NEIGHBOURS_PLACE)))
+		return false;
+	return flows(life, life->client, 0) && flows(life, life->gateway, 0);
 }
 
 bool life_are_bonded(const struct life *life)
@@ -128,9 +134,9 @@ static const char *what_is_missing(struct life *life)
 		return client.is_plain && gateway.is_plain ? NULL : "no plain session";
 	if (!life_are_bonded(life))
 		return "the peers do not take each other for vtrunkd";
-	if (client.up < paths_expected(life))
+	if (client.up < life_paths_expected(life))
 		return "a path of the client is not up";
-	if (gateway.up < paths_expected(life))
+	if (gateway.up < life_paths_expected(life))
 		return "a path of the gateway is not up";
 	if (gateway.down_long)
 		return "a dead path was not forgotten";
@@ -214,24 +220,30 @@ bool life_passes_within(struct life *life, uint64_t bound_ns)
 			return false;
 	}
 	if (!came(life))
-		world_break(&life->world, "nothing passes for %.0f s after a restart",
+		world_break(&life->world, "nothing passes for %.0f s after one came back",
 		            (double)bound_ns / NS_PER_S);
+	return !life->world.is_broken;
+}
+
+bool life_flows_on(struct life *life, struct flow *there, struct flow *back, uint64_t ns,
+                   uint64_t gap_ns)
+{
+	there->gap_ns = back->gap_ns = 0;
+	if (!life_run(life, ns))
+		return false;
+	if (there->gap_ns > gap_ns || back->gap_ns > gap_ns)
+		world_break(&life->world, "nothing passed for %.1f s, without a cause",
+		            (double)(there->gap_ns > back->gap_ns ? there->gap_ns : back->gap_ns) /
+		                    NS_PER_S);
 	return !life->world.is_broken;
 }
 
 bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns)
 {
-	struct flow *out = traffic_flow(&life->world.traffic, life->client->id, 0);
-	struct flow *back = traffic_flow(&life->world.traffic, life->gateway->id, 0);
+	struct traffic *traffic = &life->world.traffic;
 
-	out->gap_ns = back->gap_ns = 0;
-	if (!life_run(life, ns))
-		return false;
-	if (out->gap_ns > gap_ns || back->gap_ns > gap_ns)
-		world_break(&life->world, "nothing passed for %.1f s, without a cause",
-		            (double)(out->gap_ns > back->gap_ns ? out->gap_ns : back->gap_ns) /
-		                    NS_PER_S);
-	return !life->world.is_broken;
+	return life_flows_on(life, traffic_flow(traffic, life->client->id, 0),
+	                     traffic_flow(traffic, life->gateway->id, 0), ns, gap_ns);
 }
 
 /* ---- the row of episodes ---- */
@@ -255,6 +267,9 @@ static bool calm(struct life *life)
 	return true;
 }
 
+/* Of lives, in which links and peers come and go. */
+#define CHANGES_PPM (MILLION / 3)
+
 static void begin(struct life *life)
 {
 	struct node *first = life->client, *second = life->gateway;
@@ -267,6 +282,8 @@ static void begin(struct life *life)
 	     life->client->config.link_count, life->gateway->config.link_count, life->mode,
 	     life->is_mesh ? ", mesh" : "", life->is_mutual ? ", both initiate" : "",
 	     life->is_plain ? ", plain" : "");
+	if (life->neighbour)
+		node_start(life->neighbour);
 	node_start(first);
 	if (life_run(life, sim_below(&life->random, 4000) * NS_PER_MS))
 		node_start(second);
@@ -276,6 +293,7 @@ static void live(struct life *life)
 {
 	unsigned episodes = (unsigned)sim_between(&life->random, 1, 2);
 
+	life->has_changes = sim_chance(&life->changes, CHANGES_PPM);
 	life_draw_hosts(life);
 	if (sim_chance(&life->random, MILLION / 2))
 		life_draw_troubles(life);
@@ -294,20 +312,24 @@ struct life_result life_live(uint64_t seed, FILE *story)
 {
 	struct life life = {.story = story};
 	struct life_result result;
+	uint64_t made = 0;
 
 	sim_random_init(&life.random, seed, 'l');
+	sim_random_init(&life.changes, seed, 'c');
 	world_init(&life.world, seed);
 	life.world.net.pass = life_pass;
 	life.began_ns = sim_now_ns();
 	live(&life);
+	for (unsigned i = 0; i < life.world.node_count; i++)
+		made += look_at(&life.world.node[i], 0).handshakes;
+	world_end(&life.world);
 	if (life.world.is_broken)
 		tell(&life, "%s", life.world.why);
 	result = (struct life_result){.is_broken = life.world.is_broken,
 	                              .lived_ns = sim_now_ns() - life.began_ns,
 	                              .events = life.world.events,
+	                              .made = made,
 	                              .settled_ns = life.settled_ns};
-	for (unsigned i = 0; i < life.world.node_count; i++)
-		result.made += look_at(&life.world.node[i], 0).handshakes;
 	memcpy(result.why, life.world.why, sizeof result.why);
 	world_fini(&life.world);
 	return result;

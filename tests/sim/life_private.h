@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* life_private.h - a life as its parts see it: hosts.c, who there is; life.c,
  * whether it works; trouble.c, what happens to them; scenes.c, what chance brings about too rarely;
- * spoof.c, who interferes.
+ * changes.c, what is changed in their configuration; spoof.c, who interferes.
  */
 #ifndef SIM_LIFE_PRIVATE_H
 #define SIM_LIFE_PRIVATE_H
@@ -9,7 +9,8 @@
 #include "life.h"
 #include "world.h"
 
-#define SPOOF_KEPT 64u
+#define SPOOF_KEPT       64u
+#define NEIGHBOURS_PLACE 1u
 
 /* What somebody in the middle does, each with a chance per datagram in millionths. */
 struct spoof {
@@ -30,10 +31,13 @@ struct recorded {
 struct life {
 	struct world world;
 	struct sim_random random;
+	struct sim_random changes; /* of what changes.c does: other lives stay what they are */
+	bool has_changes;
 	FILE *story;
 	uint64_t began_ns;
 	uint64_t settled_ns;
 	struct node *client, *gateway, *twin;
+	struct node *neighbour; /* another peer of the gateway, in its NEIGHBOURS_PLACE; or NULL */
 	enum bonding_mode mode;
 	bool is_mesh;   /* every link of the client leads to every address of the gateway */
 	bool is_mutual; /* both ends know where the other is, and begin sessions */
@@ -60,6 +64,13 @@ bool life_run(struct life *life, uint64_t ns);
 bool life_passes_within(struct life *life, uint64_t bound_ns);
 bool life_goes_on(struct life *life, uint64_t ns, uint64_t gap_ns);
 
+/* The same, of two flows. */
+bool life_flows_on(struct life *life, struct flow *there, struct flow *back, uint64_t ns,
+                   uint64_t gap_ns);
+
+/* The paths of the client when all is well. */
+unsigned life_paths_expected(const struct life *life);
+
 /* hosts.c: who there is. */
 void life_draw_hosts(struct life *life);
 
@@ -80,6 +91,20 @@ void life_move_nat(struct life *life, unsigned link);
 
 /* trouble.c: a host is killed, or says goodbye. It runs. */
 void life_stop(struct life *life, struct node *node, bool says_goodbye);
+
+/* scenes.c: it holds within @bound_ns. False when not so, which breaks the life. */
+typedef bool life_condition(const struct life *life);
+bool life_expect(struct life *life, life_condition *holds, uint64_t bound_ns, const char *broken);
+
+/* changes.c: something is changed, in lives that have changes; something that leaves what the
+ * client and the gateway have with each other as it is; all is as it was at first.
+ */
+void life_change(struct life *life);
+void life_change_aside(struct life *life);
+void life_restore(struct life *life);
+
+/* changes.c: as life_scene(). */
+bool life_change_scene(struct life *life);
 
 /* scenes.c: one that fits who there is. False when a rule is broken. */
 bool life_scene(struct life *life);

@@ -46,7 +46,7 @@ static void look_at_session(struct look *look, const struct session *session)
 struct look look_at(const struct node *node, unsigned i)
 {
 	const struct peer *peer = node_peer(node, i);
-	struct look look = {0};
+	struct look look = {.retry_ns = NEVER_NS};
 
 	if (!peer)
 		return look;
@@ -80,7 +80,7 @@ bool look_has_double(const struct node *node, unsigned i)
 {
 	const struct peer *peer = node_peer(node, i);
 
-	for (unsigned one = 0; one < PATHS_MAX; one++) {
+	for (unsigned one = 0; peer && one < PATHS_MAX; one++) {
 		const struct path *path = &peer->paths.slot[one];
 
 		for (unsigned k = one + 1; path_is_used(path) && k < PATHS_MAX; k++) {
@@ -91,4 +91,89 @@ bool look_has_double(const struct node *node, unsigned i)
 		}
 	}
 	return false;
+}
+
+bool look_goes_on(const struct look *before, const struct look *after)
+{
+	return before->keypairs == after->keypairs && before->newest_ns == after->newest_ns &&
+	       before->local_index == after->local_index &&
+	       before->remote_index == after->remote_index &&
+	       before->handshakes == after->handshakes && before->is_bonded == after->is_bonded &&
+	       before->is_plain == after->is_plain;
+}
+
+/* ---- whether it adds up ---- */
+
+static const char *wrong_path(const struct peer *peer, unsigned i)
+{
+	const struct path *path = &peer->paths.slot[i];
+	const struct path_target *target = rcu_dereference(peer->dp->path[i].target);
+
+	if (path_is_used(path) && !uplink_of(peer->uplinks, path->route.link)->is_used)
+		return "has a path over a link that was removed";
+	if (path_has_target(path) != (target != NULL) ||
+	    (target && !route_is_same_way(&target->route, &path->route)))
+		return "sends where its path does not lead";
+	return NULL;
+}
+
+static const char *wrong_share(const struct peer *peer, const struct path_slot *slot)
+{
+	const struct path *path = &peer->paths.slot[slot->path_id];
+
+	if (!path_has_target(path))
+		return "shares data among paths that are gone";
+	if (slot->weight != uplink_of(peer->uplinks, path->route.link)->weight)
+		return "shares data by weights that are not those of the links";
+	return NULL;
+}
+
+static const char *wrong_with_peer(const struct peer *peer)
+{
+	const struct path_table *table = rcu_dereference(peer->dp->path_table);
+	const char *wrong = NULL;
+
+	for (unsigned i = 0; !wrong && i < PATHS_MAX; i++)
+		wrong = wrong_path(peer, i);
+	for (unsigned i = 0; !wrong && table && i < table->len; i++)
+		wrong = wrong_share(peer, &table->slot[i]);
+	return wrong;
+}
+
+static size_t deadlines_of(const struct uplink *uplink)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; uplink->is_used && i < LINK_FAMILIES; i++)
+		count += deadline_is_set(&uplink->pair[i].deadline);
+	return count;
+}
+
+static size_t keypairs_of(const struct session *s)
+{
+	return (s->previous != NULL) + (s->current != NULL) + (s->next != NULL);
+}
+
+const char *look_what_is_wrong(const struct node *node)
+{
+	const struct control *control = node->control;
+	size_t deadlines = 0, keypairs = 0;
+	const char *wrong = NULL;
+
+	for (size_t i = 0; i < control->peers.count && !wrong; i++) {
+		const struct peer *peer = control->peers.at[i];
+
+		deadlines += deadline_is_set(&peer->deadline);
+		keypairs += keypairs_of(&peer->session);
+		wrong = wrong_with_peer(peer);
+	}
+	for (unsigned i = 0; i < control->uplinks.count; i++)
+		deadlines += deadlines_of(&control->uplinks.uplink[i]);
+	if (wrong)
+		return wrong;
+	if (deadlines != control->loop.deadlines.count)
+		return "has deadlines of what is gone";
+	if (keypairs != index_keypair_count(engine_index(control->engine)))
+		return "receives under other keys than its sessions have";
+	return NULL;
 }

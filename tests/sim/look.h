@@ -32,4 +32,12 @@ bool look_has_double(const struct node *node, unsigned peer);
 /* Whether @node receives under a key that it gave @index. */
 bool look_has_key(const struct node *node, uint32_t index);
 
+/* What does not add up in @node, which runs: paths that lead over links that were removed, keys,
+ * deadlines of peers that are gone, weights; NULL: nothing.
+ */
+const char *look_what_is_wrong(const struct node *node);
+
+/* Whether the same session goes on, and is known for what it was. */
+bool look_goes_on(const struct look *before, const struct look *after);
+
 #endif

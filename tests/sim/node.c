@@ -57,8 +57,10 @@ static int send_datagram(struct sim_host *host, const struct link *link, const s
 
 	if (node->is_killed)
 		return 0;
-	if (!port)
+	if (!port) {
+		node->has_sent_nowhere = true;
 		return -EBADF;
+	}
 	node->sends(node, to, data, len);
 	return net_send(node->net, port, to, data, len, sim_now_ns());
 }
@@ -217,8 +219,6 @@ static void make_parts(struct node *node, struct control *control)
 	               engine_index(control->engine));
 	messages_init(&control->messages, control->fx, find_peer, control);
 	make_links(control);
-	control->changes.running = node_config_read(&node->config);
-	control_make_changes(control);
 }
 
 static struct daemon *create(struct node *node)
@@ -241,10 +241,7 @@ void node_start(struct node *node)
 	struct sim_host *before = node_enter(node);
 
 	make_parts(node, control);
-	if (changes_begin(&control->changes) || links_open(&control->links, sim_now_ns()))
-		abort();
-	for (size_t i = 0; i < control->peers.count; i++)
-		peer_service(control->peers.at[i], sim_now_ns());
+	node_begin(node);
 	node_leave(node, before);
 }
 
@@ -254,8 +251,10 @@ void node_stop(struct node *node, bool says_goodbye)
 	struct control *control = node->control;
 
 	node->is_killed = !says_goodbye;
-	changes_end(&control->changes);
+	node_end(node);
 	engine_stop(control->engine);
+	run_events(node); /* which come from peers that are gone */
+	node_let_go(node, sim_now_ns());
 	engine_destroy(control->engine);
 	strangers_fini(&daemon_of(control)->strangers);
 	secret_free(control->identity);

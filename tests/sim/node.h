@@ -6,7 +6,7 @@
  * memory begins anew. Links and peers are made as in the daemon, by the list that leads to what the
  * configuration says (control/changes.h). What the kernel would put into the TUN device comes as
  * node_offer(), what comes out of it goes to node->deliver. All that the simulation knows of the
- * inside of a daemon is in node.c, node_out.c and look.c.
+ * inside of a daemon is in node*.c and look.c.
  */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
@@ -18,6 +18,8 @@
 
 #define NODE_STAGED_MAX 16u
 #define NODE_PACKET_LEN 64u /* what is sent through the tunnel */
+#define NODE_KEYPAIRS   3u  /* that a peer has at most */
+#define NODE_LEFT_MAX   16u /* peers that went a moment ago */
 
 struct node;
 
@@ -31,9 +33,18 @@ typedef void (*node_sends)(struct node *node, const struct endpoint *to, const u
 /* It logs a line. */
 typedef void (*node_says)(struct node *node, const char *line);
 
+/* What was of a peer that went: held, to see that nobody else holds it. */
+struct node_left {
+	struct dp_peer *dp;
+	struct keypair *kp[NODE_KEYPAIRS]; /* or NULL */
+	bool has_index;
+	uint32_t index; /* of the handshake that was pending */
+	uint64_t at_ns;
+};
+
 struct node {
 	struct sim_host host;
-	struct node_config config; /* filled in before node_start() */
+	struct node_config config; /* filled in before node_start(), changed before node_apply() */
 	unsigned id;
 	const char *name;
 	uint8_t inner; /* its own address in the tunnels is 10.0.0.inner */
@@ -62,6 +73,11 @@ struct node {
 		} kept[NODE_STAGED_MAX];
 	} staged[NODE_PEERS_MAX];
 	unsigned next_path[NODE_PEERS_MAX];
+	uint32_t spoken_to; /* peers, a bit for each place; the others are not there */
+	struct node_left left[NODE_LEFT_MAX];
+	unsigned left_count;
+	bool has_sent_nowhere; /* over a link whose sockets are closed */
+	const char *wrong;     /* what it was found to do; NULL: nothing */
 
 	/* That of which the next datagram to leave is: data of the user. */
 	bool is_sending_data;
@@ -72,6 +88,12 @@ void node_start(struct node *node);
 
 /* It ends: with a goodbye, or as if it was killed. */
 void node_stop(struct node *node, bool says_goodbye);
+
+/* The configuration is another now: so is the daemon, if it runs. */
+void node_apply(struct node *node);
+
+/* What went until then is held no longer: nobody else shall hold it either. */
+void node_let_go(struct node *node, uint64_t until_ns);
 
 /* A datagram came at a port of the node. */
 void node_receive(struct node *node, struct net_port *port, const struct endpoint *from,

@@ -14,6 +14,9 @@
 #define SERVICES_PER_S_MAX 5000u
 #define IN_FLIGHT_MAX      20000u
 
+/* Longer than packets wait for their turn. */
+#define LET_GO_NS (2 * NS_PER_S)
+
 void rules_fini(struct rules *rules)
 {
 	free(rules->key);
@@ -114,6 +117,21 @@ static bool is_configured(const struct node *node, const struct endpoint *addres
 	return false;
 }
 
+/* Strangers are sent cookies, and nothing else. */
+static void note_removed(struct world *world, const struct node *node, const struct endpoint *to,
+                         const uint8_t *data)
+{
+	const struct net_port *port = net_who_had(&world->net, to);
+
+	if (data[0] == MESSAGE_COOKIE_REPLY)
+		return;
+	for (unsigned i = 0; port && i < node->config.peer_count; i++) {
+		if (((const struct node *)port->owner)->inner == node->config.peer[i].inner &&
+		    !(node->spoken_to & 1u << i))
+			world_break(world, "%s speaks to a peer that was removed", node->name);
+	}
+}
+
 static struct rules_address *find_address(struct rules *rules, const struct node *node,
                                           const struct endpoint *address)
 {
@@ -144,7 +162,7 @@ static bool may_be_bonded(const struct node *node)
 	for (unsigned i = 0; i < node->config.peer_count; i++) {
 		struct look look = look_at(node, i);
 
-		if (look.is_plain || !look.may_be_bonded)
+		if (node_peer(node, i) && (look.is_plain || !look.may_be_bonded))
 			return false;
 	}
 	return true;
@@ -175,6 +193,7 @@ void rules_sends(struct node *node, const struct endpoint *to, const uint8_t *da
 		note_counter(world, node, data);
 		note_kind(world, node, data, len);
 	}
+	note_removed(world, node, to, data);
 	note_told(world, node, to, len);
 }
 
@@ -196,8 +215,21 @@ static void look_at_peer(struct world *world, const struct node *node, unsigned 
 		world_break(world, "%s has %u keypairs", node->name, look.keypairs);
 	if (look.keypairs && sim_now_ns() > look.newest_ns + 3 * REJECT_AFTER_TIME)
 		world_break(world, "%s keeps keys that are too old", node->name);
-	if (look.retry_ns <= sim_now_ns())
+	/* What is put off to now while deadlines are served waits for the nanosecond after. */
+	if (look.retry_ns < sim_now_ns())
 		world_break(world, "%s does not retry the handshake that is due", node->name);
+}
+
+static void look_inside(struct world *world, struct node *node)
+{
+	const char *wrong = node->wrong;
+
+	if (!wrong && node->control && node->has_run)
+		wrong = look_what_is_wrong(node);
+	if (!wrong && node->has_sent_nowhere)
+		wrong = "sends over a link that was removed";
+	if (wrong)
+		world_break(world, "%s %s", node->name, wrong);
 }
 
 static void look_at_node(struct world *world, struct node *node)
@@ -222,6 +254,13 @@ static void look_at_paths(struct world *world)
 	}
 }
 
+/* What went is held by nobody any more, nor looked at by an alarm. */
+static void let_go(struct world *world)
+{
+	for (unsigned i = 0; i < world->node_count; i++)
+		node_let_go(&world->node[i], sim_now_ns() - LET_GO_NS);
+}
+
 /* Once per second. */
 static void look_at_work(struct world *world)
 {
@@ -237,6 +276,7 @@ static void look_at_work(struct world *world)
 	if (world->net.in_flight > IN_FLIGHT_MAX)
 		world_break(world, "datagrams without end");
 	look_at_paths(world);
+	let_go(world);
 	rules->services = services;
 	rules->looked_ns = sim_now_ns();
 }
@@ -246,6 +286,7 @@ void rules_look(struct world *world)
 	for (unsigned i = 0; i < world->node_count; i++) {
 		struct node *node = &world->node[i];
 
+		look_inside(world, node);
 		if (!node->control)
 			continue;
 		if (node->has_run && is_plain(node))

@@ -11,6 +11,9 @@
  *   - a packet comes out of the tunnel once at most, unchanged, and at its owner's (traffic.h)
  *   - a peer has three keypairs at most, and none when the newest is older than three times
  *     REJECT_AFTER_TIME
+ *   - a link or peer that was removed carries nothing, and nobody but the rules holds anything of
+ *     it (node_change.c)
+ *   - who keeps what adds up: paths and links, weights, keys, deadlines (look.c)
  *   - a deadline that has come is served, and nobody is served without end
  *   - what is kept stays within bounds: paths, candidates, datagrams in flight
  */
@@ -27,7 +30,7 @@
 struct node;
 struct world;
 
-#define RULES_NODES_MAX     3u
+#define RULES_NODES_MAX     4u
 #define RULES_KEYS_MAX      512u
 #define RULES_ADDRESSES_MAX 256u
 

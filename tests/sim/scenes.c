@@ -62,8 +62,6 @@ static uint64_t quick_round_ns(const struct life *life)
 
 /* ---- conditions ---- */
 
-typedef bool condition(const struct life *life);
-
 static bool has_client_session(const struct life *life)
 {
 	return look_at(life->client, 0).is_alive;
@@ -99,7 +97,7 @@ static bool knows_all_paths(const struct life *life)
 }
 
 /* Lets time pass until it holds, at most @bound_ns; false also when a rule is broken. */
-static bool await(struct life *life, condition *holds, uint64_t bound_ns)
+static bool await(struct life *life, life_condition *holds, uint64_t bound_ns)
 {
 	uint64_t end_ns = sim_now_ns() + bound_ns;
 
@@ -110,7 +108,7 @@ static bool await(struct life *life, condition *holds, uint64_t bound_ns)
 	return true;
 }
 
-static bool expect(struct life *life, condition *holds, uint64_t bound_ns, const char *broken)
+bool life_expect(struct life *life, life_condition *holds, uint64_t bound_ns, const char *broken)
 {
 	if (!await(life, holds, bound_ns))
 		world_break(&life->world, "%s, within %.2f s", broken, (double)bound_ns / NS_PER_S);
@@ -119,8 +117,8 @@ static bool expect(struct life *life, condition *holds, uint64_t bound_ns, const
 
 static bool expect_bonded(struct life *life, uint64_t bound_ns)
 {
-	return expect(life, life_are_bonded, bound_ns + round_ns(life),
-	              "the peers did not take each other for vtrunkd");
+	return life_expect(life, life_are_bonded, bound_ns + round_ns(life),
+	                   "the peers did not take each other for vtrunkd");
 }
 
 /* ---- what is done ---- */
@@ -184,12 +182,12 @@ static bool late_goodbye(struct life *life)
 /* A session in which the client's answers to HELLO are held up; then it is killed. */
 static bool answer_late(struct life *life)
 {
-	if (!come_anew(life) || !expect(life, has_client_session, NS_PER_S + round_ns(life),
-	                                "the client got no session"))
+	if (!come_anew(life) || !life_expect(life, has_client_session, NS_PER_S + round_ns(life),
+	                                     "the client got no session"))
 		return false;
 	hold_up(life->client, between_ms(life, 300, 4000));
-	if (!expect(life, knows_gateway, NS_PER_S + round_ns(life),
-	            "the client does not know the gateway for a vtrunkd") ||
+	if (!life_expect(life, knows_gateway, NS_PER_S + round_ns(life),
+	                 "the client does not know the gateway for a vtrunkd") ||
 	    !life_run(life, between_ms(life, 1, 600)))
 		return false;
 	life_stop(life, life->client, false);
@@ -201,8 +199,8 @@ static bool answer_late(struct life *life)
 static bool leave_and_return(struct life *life)
 {
 	life_stop(life, life->client, true);
-	if (!expect(life, has_no_session_left, round_ns(life),
-	            "a goodbye does not end the session"))
+	if (!life_expect(life, has_no_session_left, round_ns(life),
+	                 "a goodbye does not end the session"))
 		return false;
 	life_start(life, life->client);
 	return true;
@@ -220,8 +218,8 @@ static bool late_greeting(struct life *life)
 	if (is_converted)
 		life->client->config.bonding = BONDING_POLICY_OFF;
 	life_start(life, life->client);
-	if (!expect(life, has_client_session, NS_PER_S + round_ns(life),
-	            "the client got no session") ||
+	if (!life_expect(life, has_client_session, NS_PER_S + round_ns(life),
+	                 "the client got no session") ||
 	    !life_run(life, 4 * NS_PER_S + 2 * round_ns(life)))
 		return false;
 	life->client->config.bonding = policy;
@@ -240,7 +238,7 @@ static bool lost_answer(struct life *life)
 	traffic_set_pace(&life->world.traffic,
 	                 sim_chance(&life->random, MILLION / 2) ? QUICK_NS : 0);
 	if (!come_anew(life) ||
-	    !expect(life, has_session, 2 * NS_PER_S + round_ns(life), "there is no session"))
+	    !life_expect(life, has_session, 2 * NS_PER_S + round_ns(life), "there is no session"))
 		return false;
 	set_deaf(life, true);
 	if (!life_run(life, between_ms(life, 2900, 3800)))
@@ -273,8 +271,8 @@ static bool link_opens(struct life *life)
 	life->client->config.link[link].port->up.is_dead = false;
 	node_regain_link(life->client, link);
 	tell(life, "link %u is back", link);
-	return expect(life, has_client_session, NS_PER_S / 4 + round_ns(life),
-	              "a link that opens has brought no session");
+	return life_expect(life, has_client_session, NS_PER_S / 4 + round_ns(life),
+	                   "a link that opens has brought no session");
 }
 
 /* Only the gateway has something to say, until the client has answered by a keepalive and both are
@@ -359,10 +357,10 @@ static bool new_to_each_other(struct life *life)
 	slow_down(life);
 	life_start(life, life->gateway);
 	life_start(life, life->client);
-	return expect(life, has_session, 2 * round_ns(life), "there is no session") &&
-	       expect(life, knows_all_origins, round_ns(life), "an initiation is missing") &&
-	       expect(life, knows_all_paths, quick_round_ns(life),
-	              "not every origin of the handshake is a path") &&
+	return life_expect(life, has_session, 2 * round_ns(life), "there is no session") &&
+	       life_expect(life, knows_all_origins, round_ns(life), "an initiation is missing") &&
+	       life_expect(life, knows_all_paths, quick_round_ns(life),
+	                   "not every origin of the handshake is a path") &&
 	       expect_bonded(life, GREETING_NS);
 }
 
@@ -405,7 +403,7 @@ static bool both_begin(struct life *life)
 
 static const struct {
 	const char *name;
-	condition *fits;
+	life_condition *fits;
 	bool (*play)(struct life *life);
 } scenes[] = {
 	{"a goodbye comes late", bonds, late_goodbye},

@@ -258,6 +258,8 @@ static bool turmoil(struct life *life)
 		life_draw_troubles(life);
 	for (unsigned i = 0; i < count; i++) {
 		momentary[draw(life, sizeof momentary / sizeof *momentary)](life);
+		if (sim_chance(&life->changes, MILLION / 2))
+			life_change(life);
 		if (life->world.is_broken || !life_run(life, draw_length(life)))
 			return false;
 	}
@@ -281,6 +283,8 @@ static bool peace(struct life *life)
 	                 draw(life, 2) ? sim_between(&life->random, 2, 8) * NS_PER_S : 0);
 	tell(life, "peace, %s", life->world.traffic.interval_ns ? "with traffic" : "and quiet");
 	while (sim_now_ns() < end_ns) {
+		if (sim_chance(&life->changes, MILLION / 10))
+			life_change_aside(life);
 		if (!life_run(life, NS_PER_S))
 			return false;
 		if (is_kept && !look_at(life->client, 0).is_alive)
@@ -320,6 +324,8 @@ static bool come_back(struct life *life)
 
 bool life_episode(struct life *life)
 {
+	if (life->has_changes && sim_chance(&life->changes, MILLION / 3))
+		return life_change_scene(life);
 	switch (draw(life, 12)) {
 	case 0:
 		return peace(life);

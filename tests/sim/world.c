@@ -30,12 +30,17 @@ void world_init(struct world *world, uint64_t seed)
 	traffic_init(&world->traffic);
 }
 
-void world_fini(struct world *world)
+void world_end(struct world *world)
 {
 	for (unsigned i = 0; i < world->node_count; i++) {
 		if (world->node[i].control)
 			node_stop(&world->node[i], false);
 	}
+	rules_look(world);
+}
+
+void world_fini(struct world *world)
+{
 	net_fini(&world->net);
 	rules_fini(&world->rules);
 	traffic_fini(&world->traffic);

@@ -29,6 +29,10 @@ struct world {
 };
 
 void world_init(struct world *world, uint64_t seed);
+
+/* All nodes end, with nothing left of them that is not theirs. */
+void world_end(struct world *world);
+
 void world_fini(struct world *world);
 
 /* The next node; its configuration is the caller's to fill in. */
