@@ -151,7 +151,7 @@ static int init_work(struct queue_work *w, const struct queue_options *options)
 	for (unsigned i = 0; i < w->producer_count; i++) {
 		w->producer[i].work = w;
 		int err = batch_pool_init(&w->producer[i].pool, (unsigned)options->pool,
-		                          batch_bytes_for(SLOT_BYTES), SLOT_BYTES);
+		                          BATCH_MAX * SLOT_BYTES, SLOT_BYTES);
 		if (err)
 			return err;
 	}

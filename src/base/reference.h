@@ -49,6 +49,14 @@ static inline bool reference_put(struct reference *ref)
 	return held == 1;
 }
 
+/* Whether the caller's is the only one. Acquire: what former holders did to the object comes
+ * before.
+ */
+static inline bool reference_is_sole(const struct reference *ref)
+{
+	return atomic_load_explicit(&ref->held, memory_order_acquire) == 1;
+}
+
 /* For tests and statistics: may be another number when it is looked at. */
 static inline unsigned reference_count(const struct reference *ref)
 {

@@ -13,54 +13,101 @@
 #include "crypto/keypair.h"
 #include "dataplane/peer.h"
 
-uint32_t batch_bytes_for(uint32_t slot_bytes)
+/* Descriptors are touched when they are taken for the first time. */
+static int init_batches(struct batch_pool *pool, unsigned count)
 {
-	uint32_t stride = (uint32_t)align_up(slot_bytes, CACHE_LINE);
-
-	return stride < BATCH_BYTES_MAX / BATCH_MAX ? stride * BATCH_MAX : BATCH_BYTES_MAX;
+	*pool = (struct batch_pool){.count = count};
+	pool->batches = calloc(count, sizeof *pool->batches);
+	free_list_init(&pool->free);
+	return pool->batches ? 0 : -ENOMEM;
 }
 
 int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes)
 {
-	*pool = (struct batch_pool){.count = count, .bytes = (uint32_t)align_up(bytes, CACHE_LINE)};
+	int r = init_batches(pool, count);
+
+	if (r)
+		return r;
+	pool->bytes = (uint32_t)align_up(bytes, CACHE_LINE);
 	pool->stride = (uint32_t)align_up(slot_bytes, CACHE_LINE);
 	pool->slots = pool->bytes / pool->stride;
 	if (pool->slots > BATCH_MAX)
 		pool->slots = BATCH_MAX;
 	assert(pool->slots > 0);
-	pool->batches = calloc(count, sizeof *pool->batches);
-	if (!pool->batches)
-		return -ENOMEM;
 	pool->memory = mmap(NULL, (size_t)count * pool->bytes, PROT_READ | PROT_WRITE,
 	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pool->memory == MAP_FAILED) {
-		free(pool->batches);
-		*pool = (struct batch_pool){0};
-		return -ENOMEM;
-	}
-	free_list_init(&pool->free);
-	for (unsigned i = count; i-- > 0;) {
-		struct batch *b = &pool->batches[i];
+	if (pool->memory != MAP_FAILED)
+		return 0;
+	free(pool->batches);
+	*pool = (struct batch_pool){0};
+	return -ENOMEM;
+}
 
-		b->home = pool;
-		b->data = pool->memory + (size_t)i * pool->bytes;
-		free_list_put(&pool->free, &b->free_node);
-	}
-	return 0;
+int batch_pool_init_chunks(struct batch_pool *pool, unsigned count, unsigned chunks,
+                           uint32_t chunk_bytes, uint32_t slot_bytes)
+{
+	int r = init_batches(pool, count);
+
+	if (r)
+		return r;
+	r = chunk_pool_init(&pool->chunks, chunks, chunk_bytes,
+	                    (uint32_t)align_up(slot_bytes, CACHE_LINE));
+	if (!r)
+		return 0;
+	free(pool->batches);
+	*pool = (struct batch_pool){0};
+	return r;
 }
 
 void batch_pool_fini(struct batch_pool *pool)
 {
 	if (!pool->batches)
 		return;
-	munmap(pool->memory, (size_t)pool->count * pool->bytes);
+	if (pool->memory)
+		munmap(pool->memory, (size_t)pool->count * pool->bytes);
+	chunk_pool_fini(&pool->chunks);
 	free(pool->batches);
 	*pool = (struct batch_pool){0};
 }
 
+static bool has_chunks(const struct batch_pool *pool)
+{
+	return pool->chunks.count > 0;
+}
+
+static bool has_batch(struct batch_pool *pool)
+{
+	return pool->fresh < pool->count || free_list_has_any(&pool->free);
+}
+
+/* Where that comes home to of which it has none left, or NULL. */
+static struct free_list *lacking(struct batch_pool *pool)
+{
+	if (!has_batch(pool))
+		return &pool->free;
+	if (has_chunks(pool) && !chunk_pool_has_room(&pool->chunks))
+		return &pool->chunks.free;
+	return NULL;
+}
+
 bool batch_pool_has_idle(struct batch_pool *pool)
 {
-	return free_list_has_any(&pool->free);
+	return !lacking(pool);
+}
+
+/* One that was never taken. */
+static struct batch *take_fresh(struct batch_pool *pool)
+{
+	struct batch *b;
+
+	if (pool->fresh == pool->count)
+		return NULL;
+	b = &pool->batches[pool->fresh];
+	b->home = pool;
+	if (pool->memory)
+		b->data = pool->memory + (size_t)pool->fresh * pool->bytes;
+	pool->fresh++;
+	return b;
 }
 
 struct batch *batch_get(struct batch_pool *pool)
@@ -68,9 +115,9 @@ struct batch *batch_get(struct batch_pool *pool)
 	struct cds_lfs_node *node = free_list_get(&pool->free);
 	struct batch *b;
 
-	if (!node)
+	b = node ? caa_container_of(node, struct batch, free_node) : take_fresh(pool);
+	if (!b)
 		return NULL;
-	b = caa_container_of(node, struct batch, free_node);
 	b->next = NULL;
 	b->len = 0;
 	b->used = 0;
@@ -79,6 +126,23 @@ struct batch *batch_get(struct batch_pool *pool)
 	b->has_remote = false;
 	b->peer = NULL;
 	b->keypair = NULL;
+	return b;
+}
+
+struct batch *batch_get_for(struct batch_pool *pool, size_t len)
+{
+	struct chunk *chunk = chunk_take(&pool->chunks, batch_piece_bytes(len));
+	struct batch *b;
+
+	if (!chunk)
+		return NULL;
+	b = batch_get(pool);
+	if (!b) {
+		chunk_put(chunk);
+		return NULL;
+	}
+	b->chunk = chunk;
+	b->data = chunk->data;
 	return b;
 }
 
@@ -96,14 +160,25 @@ bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms)
 	struct timespec timeout = {.tv_sec = timeout_ms / 1000,
 	                           .tv_nsec = timeout_ms % 1000 * 1000000l};
 
-	if (!batch_pool_has_idle(pool))
-		free_list_await(&pool->free, &timeout);
+	struct free_list *list = lacking(pool);
+
+	if (list)
+		free_list_await(list, &timeout);
 	return batch_pool_has_idle(pool);
 }
 
+void batch_pool_wait(struct batch_pool *pool)
+{
+	struct free_list *list;
+
+	while ((list = lacking(pool)))
+		free_list_await(list, NULL);
+}
+
+/* With the batches that lay in them the chunks have come home. */
 static bool are_all_home(struct batch_pool *pool)
 {
-	return free_list_count(&pool->free) == pool->count;
+	return free_list_count(&pool->free) == pool->fresh;
 }
 
 bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms)
@@ -122,6 +197,13 @@ bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms)
 	return true;
 }
 
+static void leave_chunk(struct batch *b)
+{
+	chunk_put(b->chunk);
+	b->chunk = NULL;
+	b->data = NULL;
+}
+
 void batch_free(struct batch *b)
 {
 	if (!b)
@@ -130,5 +212,7 @@ void batch_free(struct batch *b)
 	dp_peer_put(b->peer);
 	b->keypair = NULL;
 	b->peer = NULL;
+	if (b->chunk)
+		leave_chunk(b);
 	free_list_put(&b->home->free, &b->free_node);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.h - packets handled in one go, and the memory they lie in.
+/* batch.h - packets handled in one go, and where they lie.
  *
  * A batch is the unit of everything: one queue node, one wake-up, one reservation of counters, one
  * crypto call, one system call. It belongs to one peer, one keypair and one direction, on send also
- * to one path, or to several that all carry it. It owns a fixed buffer; its segments are datagrams
- * in that buffer, each with room for the transport header before the payload and for padding and
- * tag behind it, so that sealing and opening need no copy. On receive a whole GRO train lies in the
- * buffer as it came, datagram behind datagram.
+ * to one path, or to several that all carry it. Its segments are datagrams in one piece of memory,
+ * each with room for the transport header before the payload and for padding and tag behind it, so
+ * that sealing and opening need no copy.
  *
  *      offset            offset + 16                                offset + 16 + len
  *      | transport header | payload: IP packet or frames             | padding, tag |
+ *
+ * Packets on their way out lie in a chunk (chunk.h), to which the batch holds a reference: others
+ * may lie there too, and may stay when the batch goes. Whatever else there is lies in bytes that
+ * are the batch's own: a frame, or on receive a whole GRO train as it came, datagram behind
+ * datagram.
  *
  * Ownership moves with the pointer: whoever was handed a batch passes it on or gives it back with
  * batch_free(). Nobody else touches it meanwhile, so its members need no locks. Only what is sealed
@@ -25,6 +29,7 @@
 #include <urcu/wfcqueue.h>
 
 #include "base/align.h"
+#include "dataplane/chunk.h"
 #include "dataplane/free_list.h"
 #include "dataplane/route.h"
 #include "dataplane/sequencer.h"
@@ -35,8 +40,7 @@ struct batch_pool;
 struct dp_peer;
 struct keypair;
 
-#define TRAIN_BYTES     65536u  /* the longest GRO train, or the longest datagram */
-#define BATCH_BYTES_MAX 131072u /* what BATCH_MAX full packets need, unless they are jumbo ones */
+#define TRAIN_BYTES 65536u /* the longest GRO train, or the longest datagram */
 
 enum batch_kind {
 	BATCH_SEAL, /* IP packets on their way out: sealed by a worker, then sent in order */
@@ -49,7 +53,7 @@ enum batch_kind {
 };
 
 struct segment {
-	uint32_t offset; /* of the transport header in the buffer */
+	uint32_t offset; /* of the transport header in the batch's data */
 	uint16_t len;    /* bytes of payload; of the whole datagram while BATCH_OPEN is not yet open
 			  * and once BATCH_SEAL is sealed
 			  */
@@ -76,10 +80,11 @@ struct batch {
 	uint64_t rx_packets;     /* notice: heard on the path before this one */
 	uint32_t answer_bytes;   /* notice: what answers to it may weigh together, UDP payload */
 
+	struct chunk *chunk; /* a reference to what its segments lie in; NULL: its own bytes */
+	uint8_t *data;       /* that of the chunk, or its own; aligned to CACHE_LINE */
+	uint32_t used;       /* own bytes up to the end of the last segment's slot */
 	unsigned len;
-	uint32_t used; /* bytes of the buffer up to the end of the last segment's slot */
 	struct segment segment[BATCH_MAX];
-	uint8_t *data; /* of the pool's bytes, aligned to CACHE_LINE; set once */
 };
 
 static inline uint8_t *segment_header(const struct batch *b, const struct segment *seg)
@@ -100,31 +105,34 @@ static inline unsigned batch_refer(const struct batch *b, struct iovec ret[stati
 	return b->len;
 }
 
-/* The batches one thread takes from; others give back. Their number is the bound on what the thread
- * has in flight.
+/* The batches one thread takes from, and what their packets lie in; others give back. Their number
+ * and their bytes bound what the thread has in flight.
  *
- *   [I] set at creation   [O] the owning thread   [A] any thread
+ *   [I] set at creation   [O] the owning thread
  */
 struct batch_pool {
-	unsigned count;        /* [I] */
-	uint32_t bytes;        /* [I] of each batch's buffer */
-	unsigned slots;        /* [I] datagrams of any length that fit into one batch */
-	uint32_t stride;       /* [I] bytes from slot to slot, a multiple of CACHE_LINE */
-	struct batch *batches; /* [I] */
-	uint8_t *memory;       /* [I] */
-	struct free_list free; /* those that are home */
+	unsigned count;           /* [I] */
+	unsigned fresh;           /* [O] of the batches were taken at least once */
+	uint32_t bytes;           /* [I] of its own that each batch has */
+	unsigned slots;           /* [I] datagrams of any length that fit into these */
+	uint32_t stride;          /* [I] bytes from slot to slot, a multiple of CACHE_LINE */
+	struct batch *batches;    /* [I] */
+	uint8_t *memory;          /* [I] the batches' own bytes, one behind the other */
+	struct free_list free;    /* those that are home again */
+	struct chunk_pool chunks; /* for batch_get_for(), in pools for what is sent */
 };
 
-/* @count batches of @bytes each, rounded up to CACHE_LINE; @slot_bytes, at most as many, is the
- * longest datagram to be stored. Memory is mapped now and touched when first used. Returns 0 or
- * -ENOMEM.
+/* @count batches with @bytes of their own each, rounded up to CACHE_LINE; @slot_bytes, at most as
+ * many, is the longest datagram to be stored. Memory is mapped now and touched when first used.
+ * Returns 0 or -ENOMEM.
  */
 int batch_pool_init(struct batch_pool *pool, unsigned count, uint32_t bytes, uint32_t slot_bytes);
 
-/* The bytes of a buffer that holds BATCH_MAX datagrams of @slot_bytes, or as many of them as
- * BATCH_BYTES_MAX allows.
+/* @count batches without bytes of their own, for packets of which none takes more than @slot_bytes
+ * in one of @chunks chunks of @chunk_bytes. The same.
  */
-uint32_t batch_bytes_for(uint32_t slot_bytes);
+int batch_pool_init_chunks(struct batch_pool *pool, unsigned count, unsigned chunks,
+                           uint32_t chunk_bytes, uint32_t slot_bytes);
 
 /* All batches must have come home. */
 void batch_pool_fini(struct batch_pool *pool);
@@ -137,10 +145,23 @@ struct batch *batch_get(struct batch_pool *pool);
  */
 struct batch *batch_get_wait(struct batch_pool *pool);
 
-/* Sleeps until batch_get() would succeed, for @timeout_ms at most; false when it would not. The
- * pool's owner, which goes offline for RCU meanwhile.
+/* An empty batch in whose chunk there is room for a packet of @len bytes, or NULL. The owner of a
+ * pool with chunks.
+ */
+struct batch *batch_get_for(struct batch_pool *pool, size_t len);
+
+/* Whether batch_get() would succeed, in a pool with chunks batch_get_for() any packet. The pool's
+ * owner.
+ */
+bool batch_pool_has_idle(struct batch_pool *pool);
+
+/* Sleeps until batch_pool_has_idle(), for @timeout_ms at most; false when it has none. The pool's
+ * owner, which goes offline for RCU meanwhile.
  */
 bool batch_pool_await(struct batch_pool *pool, unsigned timeout_ms);
+
+/* The same, for as long as it takes: the back-pressure of who sends. */
+void batch_pool_wait(struct batch_pool *pool);
 
 /* Sleeps until all have come home, for @timeout_ms at most; false when some have not. As above. */
 bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
@@ -149,11 +170,8 @@ bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
  */
 void batch_free(struct batch *b);
 
-/* Whether batch_get() would succeed. The pool's owner. */
-bool batch_pool_has_idle(struct batch_pool *pool);
-
-/* Prepares the next slot and returns its segment; the caller checked that b->len < slots, and all
- * segments of the batch are made this way.
+/* Prepares the next slot of its own bytes and returns its segment; the caller checked that b->len <
+ * slots, and all segments of the batch are made this way.
  */
 static inline struct segment *batch_append(struct batch *b, uint32_t stride)
 {
@@ -164,6 +182,30 @@ static inline struct segment *batch_append(struct batch *b, uint32_t stride)
 	b->used += stride;
 	b->len++;
 	return seg;
+}
+
+/* What a packet of @len bytes takes in a chunk. */
+static inline uint32_t batch_piece_bytes(size_t len)
+{
+	return (uint32_t)align_up(align_up(len, PADDING_MULTIPLE) + TRANSPORT_OVERHEAD, CACHE_LINE);
+}
+
+/* Whether another packet of @len bytes fits, in its chunk and altogether. The next two are for whom
+ * it was got for, until it is passed on.
+ */
+static inline bool batch_has_room_for(const struct batch *b, size_t len)
+{
+	return b->len < BATCH_MAX && chunk_has_room(b->chunk, batch_piece_bytes(len));
+}
+
+/* Where it goes; it fits. */
+static inline uint8_t *batch_place(struct batch *b, size_t len)
+{
+	struct segment *seg = &b->segment[b->len++];
+
+	seg->offset = chunk_cut(b->chunk, batch_piece_bytes(len));
+	seg->len = (uint16_t)len;
+	return segment_payload(b, seg);
 }
 
 #endif

@@ -33,7 +33,7 @@
 #define LONG_BYTES 16384u
 
 /* Read in one round, however short the super-packets are. */
-#define ROUND_BYTES BATCH_BYTES_MAX
+#define ROUND_BYTES 131072u
 
 /* The dispatcher that polls links beside the device, see quiet_links.h. */
 static bool takes_quiet_links(const struct dispatcher *d)
@@ -42,8 +42,8 @@ static bool takes_quiet_links(const struct dispatcher *d)
 }
 
 /* With the pool empty packets wait in the TUN device's queue: that is the back-pressure that inner
- * senders feel. The batch that came home goes back at once; it only had to come. Waiting is offline
- * for RCU: nothing that was found is used after it, but what is held.
+ * senders feel. Waiting is offline for RCU: nothing that was found is used after it, but what is
+ * held.
  */
 static void wait_for_memory(struct dispatcher *d)
 {
@@ -51,7 +51,7 @@ static void wait_for_memory(struct dispatcher *d)
 		return;
 	if (takes_quiet_links(d))
 		quiet_links_return_all(d->quiet);
-	batch_free(batch_get_wait(&d->self.pool));
+	batch_pool_wait(&d->self.pool);
 }
 
 /* ---- roles ---- */

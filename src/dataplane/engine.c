@@ -19,18 +19,22 @@
 
 #include "base/clock.h"
 
-/* Batches per pool: what a thread may have in flight. Buffers are mapped but touched only as far as
- * used, and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to
+/* Batches per pool: what a thread may have in flight. Descriptors and bytes are touched only as far
+ * as used, and the last one given back is taken first. An RX thread keeps up to BATCH_MAX ready to
  * receive into. Workers need theirs for answers and for the notices that wait for control, control
  * its own for the frames that workers have not yet sent: probes are spread over their interval, so
  * that these are few; who reads the handshake sockets for the data behind a message in a train. Not
  * tuned yet.
  */
-#define POOL_DISPATCHER 256u
+#define POOL_DISPATCHER 512u
 #define POOL_RX         (128u + BATCH_MAX)
 #define POOL_WORKER     (NOTICES_MAX + 32u)
 #define POOL_CONTROL    256u
 #define POOL_HANDSHAKES 64u
+
+/* A dispatcher's packets lie in chunks: each holds a round, so that few batches end with one. */
+#define CHUNK_BYTES 131072u
+#define CHUNKS      128u
 
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
@@ -55,7 +59,7 @@ unsigned engine_queues_for(unsigned workers)
 	return queues < TUN_QUEUES_MAX ? queues : TUN_QUEUES_MAX;
 }
 
-/* What every thread has that may be handed a batch. */
+/* What every thread has that may be handed a batch. @batch_bytes 0: its packets lie in chunks. */
 static int init_self(struct engine *engine, struct dp_thread *self, unsigned id, unsigned batches,
                      uint32_t batch_bytes)
 {
@@ -71,6 +75,9 @@ static int init_self(struct engine *engine, struct dp_thread *self, unsigned id,
 	if (!self->cipher || !self->coalescer)
 		return -ENOMEM;
 	coalescer_init(self->coalescer, &engine->set.tun.takes, write_to_tun, self);
+	if (!batch_bytes)
+		return batch_pool_init_chunks(&self->pool, batches, CHUNKS, CHUNK_BYTES,
+		                              engine->slot_bytes);
 	return batch_pool_init(&self->pool, batches, batch_bytes, engine->slot_bytes);
 }
 
@@ -131,7 +138,7 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 		return r;
 	if (d->quiet)
 		d->quiet->wake_fd = d->kick_fd;
-	r = init_self(engine, &d->self, id, POOL_DISPATCHER, batch_bytes_for(engine->slot_bytes));
+	r = init_self(engine, &d->self, id, POOL_DISPATCHER, 0);
 	d->self.reads = &d->reads;
 	return r;
 }

@@ -128,49 +128,53 @@ void runs_add_late(struct dp_thread *self, struct runs *runs, struct batch *b)
 	add(self, runs, b);
 }
 
-static bool has_room(const struct dp_thread *self, const struct runs *runs)
+/* In the open batch, for a packet of @len bytes. */
+static bool has_room(const struct runs *runs, size_t len)
 {
-	return runs->open && runs->open->len < self->pool.slots;
+	return runs->open && batch_has_room_for(runs->open, len);
 }
 
-/* For the present run. There is memory. */
-static void open_batch(struct dp_thread *self, struct runs *runs)
+/* For the present run, which begins with a packet of @len bytes. False: no memory. */
+static bool open_batch(struct dp_thread *self, struct runs *runs, size_t len)
 {
-	struct batch *b = batch_get(&self->pool);
+	struct batch *b = batch_get_for(&self->pool, len);
 
 	assert(runs->run.path_id < PATHS_MAX);
+	if (!b)
+		return false;
 	b->kind = BATCH_SEAL;
 	b->path_id = runs->run.path_id;
 	b->path_mask = runs->run.path_mask;
 	runs->open = b;
+	return true;
 }
 
-/* The run that begins with a packet of @len bytes, and a batch for it. False: no memory. */
+/* The run that begins with a packet of @len bytes, and a batch for it. False: no memory. Should
+ * others have taken the last of it while a full batch was sent off, the sender says the same again
+ * when it is asked again: nothing was taken.
+ */
 static bool begin_run(struct dp_thread *self, struct runs *runs, size_t len)
 {
 	if (!batch_pool_has_idle(&self->pool))
 		return false;
 	end_run(runs);
 	sender_run_for(&runs->sender, &runs->facts, (uint32_t)len, self->now_ns, &runs->run);
+	if (!has_room(runs, len) || runs->open->path_id != runs->run.path_id) {
+		close_batch(self, runs);
+		if (!open_batch(self, runs, len))
+			return false;
+	}
 	send_run_add(&runs->run, (uint32_t)len);
-	if (has_room(self, runs) && runs->open->path_id == runs->run.path_id)
-		return true;
-	close_batch(self, runs);
-	open_batch(self, runs);
 	return true;
 }
 
 uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len)
 {
-	struct segment *seg;
-
-	if (!has_room(self, runs) || !send_run_add(&runs->run, (uint32_t)len)) {
+	if (!has_room(runs, len) || !send_run_add(&runs->run, (uint32_t)len)) {
 		if (!begin_run(self, runs, len))
 			return NULL;
 	}
-	seg = batch_append(runs->open, self->pool.stride);
-	seg->len = (uint16_t)len;
-	return segment_payload(runs->open, seg);
+	return batch_place(runs->open, len);
 }
 
 bool runs_begin(struct dp_thread *self, struct runs *runs)

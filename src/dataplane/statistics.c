@@ -50,8 +50,11 @@ static void add_memory(const struct dp_thread *self, void *arg)
 {
 	struct engine_memory *sum = arg;
 
-	sum->batches += self->pool.count;
-	sum->bytes += (size_t)self->pool.count * self->pool.bytes;
+	const struct batch_pool *pool = &self->pool;
+
+	sum->batches += pool->count;
+	sum->bytes +=
+		(size_t)pool->count * pool->bytes + (size_t)pool->chunks.count * pool->chunks.bytes;
 }
 
 struct engine_memory engine_memory(const struct engine *engine)

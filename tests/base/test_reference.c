@@ -19,6 +19,20 @@ Test(reference, the_last_holder_is_told)
 	cr_expect(reference_put(&ref));
 }
 
+Test(reference, sole_holder_is_told_so)
+{
+	struct reference ref;
+
+	reference_init(&ref);
+	cr_expect(reference_is_sole(&ref));
+	cr_expect(reference_get(&ref));
+	cr_expect(not(reference_is_sole(&ref)));
+	cr_expect(not(reference_put(&ref)));
+	cr_expect(reference_is_sole(&ref));
+	cr_expect(reference_put(&ref));
+	cr_expect(not(reference_is_sole(&ref)));
+}
+
 Test(reference, zero_is_final)
 {
 	struct reference ref;

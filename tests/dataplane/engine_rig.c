@@ -197,9 +197,12 @@ void rig_expect_all_home(struct rig_end *end)
 	rig_expect_count("control's pool", rig_pool_count(&e->control.pool), e->control.pool.count);
 	rig_expect_count("pool of the handshake sockets", rig_pool_count(&e->handshakes.pool),
 	                 e->handshakes.pool.count);
-	for (unsigned i = 0; i < e->set.tun.queues; i++)
-		rig_expect_count("dispatcher's pool", rig_pool_count(&e->dispatcher[i].self.pool),
-		                 e->dispatcher[i].self.pool.count);
+	for (unsigned i = 0; i < e->set.tun.queues; i++) {
+		struct batch_pool *pool = &e->dispatcher[i].self.pool;
+
+		rig_expect_count("dispatcher's pool", rig_pool_count(pool), pool->count);
+		rig_expect_count("dispatcher's chunks", chunk_pool_in_use(&pool->chunks), 0);
+	}
 	for (unsigned i = 0; i < e->set.workers; i++)
 		rig_expect_count("worker's pool", rig_pool_count(&e->work.worker[i].self.pool),
 		                 e->work.worker[i].self.pool.count);

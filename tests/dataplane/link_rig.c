@@ -15,7 +15,7 @@ struct batch_pool pool;
 void link_rig_setup(void)
 {
 	rcu_register_thread();
-	cr_assert(eq(int, batch_pool_init(&pool, 4, batch_bytes_for(1024), 1024), 0));
+	cr_assert(eq(int, batch_pool_init(&pool, 4, BATCH_MAX * 1024, 1024), 0));
 }
 
 void link_rig_teardown(void)

@@ -21,6 +21,8 @@ enum {
 	SLOT_BYTES = 1500,
 	GIVERS = 4,
 	HAND_OVERS = 100000,
+	FULL = 1420,
+	FULL_PIECE = 1472, /* with 32 bytes of overhead and 4 of padding, in cache lines */
 };
 
 static struct batch_pool pool;
@@ -29,8 +31,7 @@ static void setup(void)
 {
 	cr_assert(eq(int, crypto_init(), 0));
 	rcu_register_thread();
-	cr_assert(
-		eq(int, batch_pool_init(&pool, COUNT, batch_bytes_for(SLOT_BYTES), SLOT_BYTES), 0));
+	cr_assert(eq(int, batch_pool_init(&pool, COUNT, BATCH_MAX * SLOT_BYTES, SLOT_BYTES), 0));
 }
 
 static void teardown(void)
@@ -81,14 +82,12 @@ Test(batch, slots_are_whole_cache_lines_and_fit)
 
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
 		static struct batch_pool p;
-		uint32_t bytes = batch_bytes_for(cases[i].slot_bytes);
 
-		cr_assert(eq(int, batch_pool_init(&p, 1, bytes, cases[i].slot_bytes), 0));
+		cr_assert(eq(int, batch_pool_init(&p, 1, 2 * TRAIN_BYTES, cases[i].slot_bytes), 0));
 		cr_expect(eq(u32, p.stride, cases[i].stride), "%u", cases[i].slot_bytes);
 		cr_expect(eq(uint, p.slots, cases[i].slots), "%u", cases[i].slot_bytes);
-		cr_expect(eq(u32, p.bytes, bytes));
-		cr_expect(le(uint, p.slots * p.stride, bytes));
-		cr_expect(le(uint, bytes, BATCH_BYTES_MAX));
+		cr_expect(eq(u32, p.bytes, 2 * TRAIN_BYTES));
+		cr_expect(le(uint, p.slots * p.stride, p.bytes));
 		batch_pool_fini(&p);
 	}
 }
@@ -267,6 +266,143 @@ Test(batch, null_and_an_empty_pool_are_accepted)
 	batch_pool_fini(&none);
 }
 
+/* ---- in chunks ---- */
+
+static struct batch_pool sending;
+
+/* @chunks of four full packets each. */
+static void begin_sending(unsigned chunks)
+{
+	cr_assert(eq(int,
+	             batch_pool_init_chunks(&sending, COUNT, chunks, 4 * FULL_PIECE, FULL + 48),
+	             0));
+}
+
+static void end_sending(void)
+{
+	cr_expect(eq(uint, chunk_pool_in_use(&sending.chunks), 0));
+	batch_pool_fini(&sending);
+}
+
+/* Header, padding and tag included, in whole cache lines. */
+Test(batch, packet_takes_what_it_needs_and_lies_behind_the_one_before)
+{
+	static const size_t len[] = {0, 1, 16, 17, 32, 33, 97, FULL};
+	static const uint32_t takes[] = {64, 64, 64, 64, 64, 128, 192, FULL_PIECE};
+	struct batch *b;
+	uint32_t at = 0;
+
+	begin_sending(1);
+	b = batch_get_for(&sending, FULL);
+	cr_assert(ne(ptr, b, NULL));
+	for (unsigned i = 0; i < sizeof len / sizeof *len; i++) {
+		cr_expect(eq(u32, batch_piece_bytes(len[i]), takes[i]), "%zu", len[i]);
+		cr_assert(batch_has_room_for(b, len[i]));
+		cr_expect(eq(ptr, batch_place(b, len[i]), b->chunk->data + at + 16));
+		cr_expect(eq(u32, b->segment[i].offset, at));
+		cr_expect(eq(uint, b->segment[i].len, len[i]));
+		at += takes[i];
+	}
+	cr_expect(eq(uint, b->len, sizeof len / sizeof *len));
+	batch_free(b);
+	end_sending();
+}
+
+Test(batch, is_full_when_its_chunk_is_and_with_the_most_packets)
+{
+	struct batch *b;
+
+	begin_sending(2);
+	b = batch_get_for(&sending, FULL);
+	for (unsigned i = 0; i < 4; i++) {
+		cr_expect(batch_has_room_for(b, FULL));
+		batch_place(b, FULL);
+	}
+	cr_expect(not(batch_has_room_for(b, 1)));
+	batch_free(b);
+	b = batch_get_for(&sending, 1);
+	for (unsigned i = 0; i < BATCH_MAX; i++) {
+		cr_assert(batch_has_room_for(b, 1));
+		batch_place(b, 1);
+	}
+	cr_expect(not(batch_has_room_for(b, 1)));
+	cr_expect(chunk_has_room(b->chunk, batch_piece_bytes(1)));
+	batch_free(b);
+	end_sending();
+}
+
+/* One after the other gets a packet, as when a round holds packets of several peers. */
+Test(batch, several_are_filled_from_one_chunk_and_share_no_byte)
+{
+	struct batch *b[COUNT];
+
+	begin_sending(2);
+	for (unsigned i = 0; i < COUNT; i++)
+		b[i] = batch_get_for(&sending, 100);
+	for (unsigned k = 0; k < 3; k++) {
+		for (unsigned i = 0; i < COUNT; i++)
+			memset(batch_place(b[i], 100), (int)(10 * i + k), 100);
+	}
+	cr_expect(eq(uint, chunk_pool_in_use(&sending.chunks), 1));
+	for (unsigned k = 0; k < 3; k++) {
+		for (unsigned i = 0; i < COUNT; i++) {
+			const uint8_t *at = segment_payload(b[i], &b[i]->segment[k]);
+
+			for (unsigned n = 0; n < 100; n++)
+				cr_assert(eq(u8, at[n], 10 * i + k));
+		}
+	}
+	for (unsigned i = 0; i < COUNT; i++)
+		batch_free(b[i]);
+	end_sending();
+}
+
+/* What one of several holds keeps the chunk from being used again. */
+Test(batch, bytes_of_one_outlive_the_others)
+{
+	struct batch *kept, *b;
+	uint8_t *at;
+
+	begin_sending(2);
+	kept = batch_get_for(&sending, FULL);
+	at = batch_place(kept, FULL);
+	memset(at, 7, FULL);
+	for (unsigned i = 0; i < 20; i++) {
+		b = batch_get_for(&sending, FULL);
+		cr_assert(ne(ptr, b, NULL));
+		memset(batch_place(b, FULL), 9, FULL);
+		batch_free(b);
+	}
+	for (unsigned n = 0; n < FULL; n++)
+		cr_assert(eq(u8, at[n], 7));
+	batch_free(kept);
+	end_sending();
+}
+
+Test(batch, without_bytes_or_without_a_batch_there_is_none)
+{
+	struct batch *b[COUNT];
+
+	begin_sending(1);
+	b[0] = batch_get_for(&sending, FULL);
+	while (batch_has_room_for(b[0], FULL))
+		batch_place(b[0], FULL);
+	cr_expect(not(batch_pool_has_idle(&sending)), "no bytes");
+	cr_expect(eq(ptr, batch_get_for(&sending, 1), NULL));
+	b[1] = batch_get(&sending);
+	cr_expect(ne(ptr, b[1], NULL), "an empty one needs none");
+	batch_free(b[0]);
+	cr_expect(batch_pool_has_idle(&sending));
+	b[0] = batch_get_for(&sending, FULL);
+	for (unsigned i = 2; i < COUNT; i++)
+		b[i] = batch_get(&sending);
+	cr_expect(not(batch_pool_has_idle(&sending)), "no batch");
+	cr_expect(eq(ptr, batch_get_for(&sending, 1), NULL));
+	for (unsigned i = 0; i < COUNT; i++)
+		batch_free(b[i]);
+	end_sending();
+}
+
 /* ---- with other threads ---- */
 
 /* Stands for the owner: the pool is its alone meanwhile. */
@@ -293,6 +429,39 @@ Test(batch, waiting_owner_is_woken_and_holds_up_no_grace_period)
 	cr_expect(eq(ptr, got_by_waiting, b[6]));
 	for (unsigned i = 0; i < COUNT; i++)
 		batch_free(b[i]);
+}
+
+static void wait_for_memory(void *arg)
+{
+	(void)arg;
+	batch_pool_wait(&sending);
+}
+
+/* Of batches or of bytes, whichever the owner lacks. */
+Test(batch, owner_who_waits_for_memory_is_woken_by_what_it_lacks)
+{
+	for (unsigned lacks_bytes = 0; lacks_bytes < 2; lacks_bytes++) {
+		struct batch *b[COUNT];
+		struct thread owner; /* the pool is its alone meanwhile */
+		struct free_list *list = lacks_bytes ? &sending.chunks.free : &sending.free;
+
+		begin_sending(1);
+		b[0] = batch_get_for(&sending, FULL);
+		while (lacks_bytes && batch_has_room_for(b[0], FULL))
+			batch_place(b[0], FULL);
+		for (unsigned i = 1; i < COUNT - lacks_bytes; i++)
+			b[i] = batch_get(&sending);
+		cr_assert(eq(int,
+		             thread_start(&owner, "owner", THREAD_RX, -1, wait_for_memory, NULL),
+		             0));
+		while (!atomic_load(&list->is_waiting))
+			sched_yield();
+		for (unsigned i = 0; i < COUNT - lacks_bytes; i++)
+			batch_free(b[i]);
+		thread_join(&owner);
+		cr_expect(batch_pool_has_idle(&sending));
+		end_sending();
+	}
 }
 
 /* The owner takes, waiting when it must, and hands to one of several threads, which give back. */

@@ -160,7 +160,7 @@ Test(frames_flood, of_probes_received_together_the_newest_is_answered)
 
 	engine_stop(ours.engine);
 	create_others(other);
-	cr_assert(eq(int, batch_pool_init(&pool, 1, batch_bytes_for(256), 256), 0));
+	cr_assert(eq(int, batch_pool_init(&pool, 1, BATCH_MAX * 256, 256), 0));
 	free_before = rig_pool_count(&ended_worker()->pool);
 	b = begin_batch(&pool, other[0], clock_boot_ns());
 	for (unsigned i = 0; i < BATCH_MAX; i++) {

@@ -114,15 +114,14 @@ Test(leave, time_of_sending_is_not_stale_under_load)
  */
 static struct batch *make_sealed(struct dp_thread *self, unsigned count, unsigned mask)
 {
-	struct batch *b = batch_get(&self->pool);
+	struct batch *b = batch_get_for(&self->pool, 100);
 
 	b->kind = BATCH_SEAL;
 	b->peer = dp_peer_get(peer);
 	b->path_mask = (uint16_t)mask;
 	atomic_store(&b->paths_left, (unsigned)__builtin_popcount(mask));
 	for (unsigned i = 0; i < count; i++)
-		batch_append(b, 128)->len = 100;
-	memset(b->data, 7, 128 * count);
+		memset(batch_place(b, 100), 7, 100);
 	return b;
 }
 

@@ -49,14 +49,19 @@ static void begin_session(enum bonding_mode mode, unsigned paths)
 	cr_assert(runs_begin(self, &runs));
 }
 
-static void place(unsigned count)
+static void place_long(unsigned count, size_t len)
 {
 	while (count--) {
-		uint8_t *at = runs_place(self, &runs, LEN);
+		uint8_t *at = runs_place(self, &runs, len);
 
 		cr_assert(ne(ptr, at, NULL));
-		memset(at, 0x45, LEN);
+		memset(at, 0x45, len);
 	}
+}
+
+static void place(unsigned count)
+{
+	place_long(count, LEN);
 }
 
 static void expect_run(const struct batch *b, unsigned path_id, uint64_t counter, unsigned len)
@@ -124,13 +129,44 @@ Test(runs, run_is_numbered_when_it_is_complete)
 
 Test(runs, full_run_is_followed_by_another)
 {
-	unsigned slots = self->pool.slots;
+	begin_session(BONDING_AGGREGATE, 1);
+	place(BATCH_MAX + 1);
+	expect_run(runs.done.first, 0, 0, BATCH_MAX);
+	runs_close(self, &runs);
+	expect_run(runs.done.last, 0, BATCH_MAX, 1);
+	send_all();
+}
+
+/* The next one lies in a chunk of its own, and the first stays where it is until it is sent. */
+Test(runs, run_ends_with_its_chunk)
+{
+	unsigned fit = self->pool.chunks.bytes / batch_piece_bytes(RIG_MTU);
+	const struct batch *first, *last;
 
 	begin_session(BONDING_AGGREGATE, 1);
-	place(slots + 1);
-	expect_run(runs.done.first, 0, 0, slots);
+	place_long(fit + 1, RIG_MTU);
 	runs_close(self, &runs);
-	expect_run(runs.done.last, 0, slots, 1);
+	first = runs.done.first;
+	last = runs.done.last;
+	expect_run(first, 0, 0, BATCH_MAX);
+	expect_run(last, 0, fit, 1);
+	cr_expect(ne(ptr, last->chunk, first->chunk));
+	cr_expect(eq(u32, last->segment[0].offset, 0));
+	cr_expect(eq(uint, chunk_pool_in_use(&self->pool.chunks), 2));
+	expect_run(first->next, 0, BATCH_MAX, fit - BATCH_MAX);
+	send_all();
+	cr_expect(eq(uint, chunk_pool_in_use(&self->pool.chunks), 0));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), fit + 1));
+}
+
+Test(runs, small_packets_of_several_runs_share_a_chunk)
+{
+	begin_session(BONDING_AGGREGATE, PATHS);
+	place(8);
+	runs_close(self, &runs);
+	for (const struct batch *b = runs.done.first; b; b = b->next)
+		cr_expect(eq(ptr, b->chunk, runs.done.first->chunk));
+	cr_expect(lt(uint, 1, runs.done.len));
 	send_all();
 }
 
@@ -184,6 +220,29 @@ Test(runs, without_memory_nothing_is_changed)
 	runs_close(self, &runs);
 	expect_run(runs.done.first, runs.done.first->path_id, 0, 1);
 	send_all();
+}
+
+/* Batches there are, but no bytes. */
+Test(runs, without_bytes_nothing_is_changed)
+{
+	struct batch *taken[1 << 10], *b;
+	unsigned count = 0;
+
+	begin_session(BONDING_AGGREGATE, PATHS);
+	while ((b = batch_get_for(&self->pool, RIG_MTU))) {
+		chunk_cut(b->chunk, b->chunk->bytes - b->chunk->used);
+		taken[count++] = b;
+	}
+	cr_assert(lt(uint, count, self->pool.count));
+	cr_expect(eq(ptr, runs_place(self, &runs, LEN), NULL));
+	cr_expect(eq(uint, runs.run.packets, 0));
+	batch_free(taken[--count]);
+	place(1);
+	runs_close(self, &runs);
+	expect_run(runs.done.first, runs.done.first->path_id, 0, 1);
+	send_all();
+	while (count > 0)
+		batch_free(taken[--count]);
 }
 
 /* Whitepaper 6.2. */

@@ -9,7 +9,7 @@ Test(statistics, memory_is_that_of_all_pools)
 	struct rig_end end;
 	struct engine_memory none, one;
 	uint32_t slot = 1600; /* 1504 bytes, padding, header and tag, in whole cache lines */
-	unsigned dispatcher;
+	const struct batch_pool *dispatcher;
 
 	rig_create(&end, 3, 1, "127.0.0.1:0");
 	none = engine_memory(end.engine);
@@ -17,13 +17,16 @@ Test(statistics, memory_is_that_of_all_pools)
 	one = engine_memory(end.engine);
 	cr_expect(lt(uint, 0, none.batches));
 	cr_expect(lt(uint, none.batches, one.batches)); /* the RX thread's */
-	/* An RX thread's hold a train each, the dispatcher's BATCH_MAX packets, the others one. */
+	/* An RX thread's hold a train each, the dispatcher's lie in its chunks, the others hold one
+	 * packet.
+	 */
 	cr_expect(
 		eq(sz, one.bytes - none.bytes, (size_t)(one.batches - none.batches) * TRAIN_BYTES));
-	dispatcher = end.engine->dispatcher[0].self.pool.count;
+	dispatcher = &end.engine->dispatcher[0].self.pool;
+	cr_expect(lt(uint, 0, dispatcher->chunks.count));
 	cr_expect(eq(sz, none.bytes,
-	             (size_t)dispatcher * batch_bytes_for(slot) +
-	                     (size_t)(none.batches - dispatcher) * slot));
+	             (size_t)dispatcher->chunks.count * dispatcher->chunks.bytes +
+	                     (size_t)(none.batches - dispatcher->count) * slot));
 	engine_stop(end.engine);
 	rig_destroy(&end);
 }
