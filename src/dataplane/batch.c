@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/align.h"
@@ -95,6 +96,13 @@ bool batch_pool_has_idle(struct batch_pool *pool)
 	return !lacking(pool);
 }
 
+static uint8_t *own_bytes(const struct batch *b)
+{
+	const struct batch_pool *pool = b->home;
+
+	return pool->memory ? pool->memory + (size_t)(b - pool->batches) * pool->bytes : NULL;
+}
+
 /* One that was never taken. */
 static struct batch *take_fresh(struct batch_pool *pool)
 {
@@ -102,11 +110,9 @@ static struct batch *take_fresh(struct batch_pool *pool)
 
 	if (pool->fresh == pool->count)
 		return NULL;
-	b = &pool->batches[pool->fresh];
+	b = &pool->batches[pool->fresh++];
 	b->home = pool;
-	if (pool->memory)
-		b->data = pool->memory + (size_t)pool->fresh * pool->bytes;
-	pool->fresh++;
+	b->data = own_bytes(b);
 	return b;
 }
 
@@ -197,11 +203,30 @@ bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms)
 	return true;
 }
 
+struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, unsigned first,
+                           unsigned len, unsigned path_id)
+{
+	struct batch *b = batch_get(pool);
+
+	assert(from->chunk && first + len <= from->len);
+	if (!b)
+		return NULL;
+	b->kind = BATCH_SEALED;
+	b->path_id = (uint8_t)path_id;
+	b->path_mask = (uint16_t)(1u << path_id);
+	b->peer = dp_peer_get(from->peer);
+	b->chunk = chunk_get(from->chunk);
+	b->data = from->data;
+	b->len = len;
+	memcpy(b->segment, &from->segment[first], len * sizeof *b->segment);
+	return b;
+}
+
 static void leave_chunk(struct batch *b)
 {
 	chunk_put(b->chunk);
 	b->chunk = NULL;
-	b->data = NULL;
+	b->data = own_bytes(b);
 }
 
 void batch_free(struct batch *b)

@@ -11,7 +11,8 @@
  *      | transport header | payload: IP packet or frames             | padding, tag |
  *
  * Packets on their way out lie in a chunk (chunk.h), to which the batch holds a reference: others
- * may lie there too, and may stay when the batch goes. Whatever else there is lies in bytes that
+ * may lie there too, they may stay when the batch goes, and another batch may refer to them and
+ * take them along another path. Whatever else there is lies in bytes that
  * are the batch's own: a frame, or on receive a whole GRO train as it came, datagram behind
  * datagram.
  *
@@ -44,7 +45,8 @@ struct keypair;
 
 enum batch_kind {
 	BATCH_SEAL, /* IP packets on their way out: sealed by a worker, then sent in order */
-	BATCH_LATE, /* frames or a keepalive: sealed at the moment they leave */
+	BATCH_SEALED, /* datagrams that were sealed before, see batch_borrow(): they only leave */
+	BATCH_LATE,   /* frames or a keepalive: sealed at the moment they leave */
 	BATCH_OPEN, /* datagrams that came in: opened by a worker, then delivered in order */
 	BATCH_TURN, /* empty: the role of emitting, for the path or, with PATH_NONE, for arrivals */
 	BATCH_FLUSH,     /* empty: makes packets that wait for their turn be looked at again */
@@ -165,6 +167,15 @@ void batch_pool_wait(struct batch_pool *pool);
 
 /* Sleeps until all have come home, for @timeout_ms at most; false when some have not. As above. */
 bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
+
+/* Another batch for @len datagrams of @from, which are sealed and lie in a chunk, from number
+ * @first on: a BATCH_SEALED to leave on path @path_id of the same peer. They stay where they are,
+ * and it holds references of its own to them and to the peer, so it may outlive @from, which
+ * somebody has to hold during the call alone. The caller enters it into the path's order and has it
+ * worked on. NULL without a batch in @pool, whose owner calls.
+ */
+struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, unsigned first,
+                           unsigned len, unsigned path_id);
 
 /* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread.
  */

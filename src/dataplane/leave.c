@@ -51,9 +51,11 @@ void leave_on_path(struct dp_thread *self, struct batch *b, unsigned path_id)
 {
 	uint64_t now_ns = clock_boot_ns();
 
-	if (b->kind == BATCH_SEAL || late_seal(self, b, now_ns)) {
+	bool is_late = b->kind == BATCH_LATE;
+
+	if (!is_late || late_seal(self, b, now_ns)) {
 		send_on_path(self, b, path_id);
-		dp_peer_sent(b->peer, b->kind == BATCH_SEAL, now_ns);
+		dp_peer_sent(b->peer, !is_late, now_ns);
 	}
 	let_go(b);
 }

@@ -117,6 +117,7 @@ void work_run(struct dp_thread *self, struct batch *b)
 		open_batch(self, b);
 		finish(self, b, PATH_NONE);
 		break;
+	case BATCH_SEALED:
 	case BATCH_LATE:
 		finish(self, b, b->path_id);
 		break;

@@ -403,6 +403,98 @@ Test(batch, without_bytes_or_without_a_batch_there_is_none)
 	end_sending();
 }
 
+/* Four datagrams of a peer, each full of its number, in a batch to be sent. */
+static struct batch *make_four(struct dp_peer *peer)
+{
+	struct batch *b = batch_get_for(&sending, FULL);
+
+	b->kind = BATCH_SEAL;
+	b->peer = dp_peer_get(peer);
+	for (unsigned i = 0; i < 4; i++)
+		memset(batch_place(b, FULL - i), (int)i, FULL - i);
+	return b;
+}
+
+Test(batch, datagrams_of_one_are_borrowed_by_another_and_not_copied)
+{
+	static struct engine engine = {.set.tun.queues = 1};
+	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct batch *b, *other;
+
+	begin_sending(1);
+	b = make_four(peer);
+	other = batch_borrow(&sending, b, 1, 2, 5);
+	cr_assert(ne(ptr, other, NULL));
+	cr_expect(eq(int, other->kind, BATCH_SEALED));
+	cr_expect(eq(uint, other->path_id, 5));
+	cr_expect(eq(uint, other->path_mask, 1u << 5));
+	cr_assert(eq(uint, other->len, 2));
+	for (unsigned i = 0; i < 2; i++) {
+		cr_expect(eq(ptr, segment_header(other, &other->segment[i]),
+		             segment_header(b, &b->segment[1 + i])));
+		cr_expect(eq(uint, other->segment[i].len, FULL - 1 - i));
+	}
+	cr_expect(eq(uint, b->len, 4));
+	cr_expect(eq(uint, reference_count(&peer->references), 3));
+	batch_free(other);
+	cr_expect(eq(uint, reference_count(&peer->references), 2));
+	batch_free(b);
+	cr_expect(eq(uint, reference_count(&peer->references), 1));
+	end_sending();
+	dp_peer_put(peer);
+}
+
+/* Also when who borrows has bytes of its own, which it finds again. */
+Test(batch, what_is_borrowed_outlives_whom_it_was_borrowed_from)
+{
+	static struct engine engine = {.set.tun.queues = 1};
+	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct batch *b, *last;
+	const uint8_t *own, *at;
+
+	b = batch_get(&pool);
+	own = b->data;
+	batch_free(b);
+	begin_sending(2);
+	b = make_four(peer);
+	last = batch_borrow(&pool, b, 3, 1, 0);
+	at = segment_payload(last, &last->segment[0]);
+	batch_free(b);
+	for (unsigned i = 0; i < 20; i++) {
+		b = make_four(peer);
+		cr_assert(ne(ptr, b, NULL));
+		memset(b->data, 9, FULL_PIECE);
+		batch_free(b);
+	}
+	for (unsigned i = 0; i < FULL - 3; i++)
+		cr_assert(eq(u8, at[i], 3));
+	batch_free(last);
+	end_sending();
+	b = batch_get(&pool);
+	cr_expect(eq(ptr, b->data, own));
+	cr_expect(eq(ptr, b->chunk, NULL));
+	batch_free(b);
+	dp_peer_put(peer);
+}
+
+Test(batch, without_a_batch_nothing_is_borrowed)
+{
+	static struct engine engine = {.set.tun.queues = 1};
+	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct batch *taken[COUNT], *b;
+
+	begin_sending(1);
+	b = make_four(peer);
+	take_all(taken);
+	cr_expect(eq(ptr, batch_borrow(&pool, b, 0, 4, 0), NULL));
+	cr_expect(eq(uint, reference_count(&peer->references), 2));
+	for (unsigned i = 0; i < COUNT; i++)
+		batch_free(taken[i]);
+	batch_free(b);
+	end_sending();
+	dp_peer_put(peer);
+}
+
 /* ---- with other threads ---- */
 
 /* Stands for the owner: the pool is its alone meanwhile. */

@@ -149,6 +149,38 @@ Test(leave, last_path_that_carries_it_sends_it_home)
 	expect_only(DROP_NO_PATH, 15);
 }
 
+/* The same datagrams, on the path of choice, in its order, after their batch is gone. */
+Test(leave, what_was_sealed_leaves_again_on_another_path)
+{
+	struct dp_thread *self = &ours.engine->dispatcher[0].self;
+	struct batch *b = make_sealed(self, 5, 1), *again, *held;
+	uint8_t first[RIG_DATAGRAM], second[RIG_DATAGRAM];
+
+	begin_session(true, 0);
+	for (unsigned i = 0; i < 5; i++)
+		segment_header(b, &b->segment[i])[0] = (uint8_t)i;
+	again = batch_borrow(&self->pool, b, 2, 2, 1);
+	held = hold_path(1);
+	sequencer_enter(&peer->path[1].leaving, &again->order);
+	leave_on_path(self, b, 0);
+	work_run(self, again);
+	cr_expect(not(rig_is_readable(far[1], 0)), "it is not its turn");
+	work_run(&ours.engine->control, held);
+	cr_expect(eq(u64, next_counter(1), (uint64_t)(LANE_CONTROL + 1) << LANE_SHIFT));
+	for (unsigned i = 0; i < 5; i++) {
+		cr_assert(eq(int, (int)recv(far[0], first, sizeof first, 0), 100));
+		cr_expect(eq(uint, first[0], i));
+		if (i != 2 && i != 3)
+			continue;
+		cr_assert(eq(int, (int)recv(far[1], second, sizeof second, 0), 100));
+		ASSERT_BYTES(second, first, 100);
+	}
+	cr_expect(not(rig_is_readable(far[1], 0)));
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+	cr_expect(eq(u64, counter_read(&peer->path[1].tx_packets), 3));
+	cr_expect(eq(uint, chunk_pool_in_use(&self->pool.chunks), 0));
+}
+
 /* What the system does not take all of is counted with the path, and the rest has left. */
 Test(leave, what_is_too_long_is_an_error_of_the_path)
 {
