@@ -14,15 +14,8 @@
 #include <unistd.h>
 
 #include "../expect_text.h"
+#include "report_rig.h"
 #include "version.h"
-
-static const char *const labels[] = {"library", "size", NULL};
-static const struct report_metric metrics[] = {
-	{"ns", "ns", 1, .less_is_better = true},
-	{"ns_p90", "p90", 1, .less_is_better = true, .is_spread = true},
-	{"mbytes_per_s", "MB/s", 0},
-	{0},
-};
 
 static char directory[] = "/tmp/vtbench-test-XXXXXX";
 static char path[64]; /* a file in it */

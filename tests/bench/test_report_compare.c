@@ -10,17 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/report.h"
+#include "report_rig.h"
 
 #define OUTPUT_LEN 4096
-
-static const char *const labels[] = {"library", "size", NULL};
-static const struct report_metric metrics[] = {
-	{"ns", "ns", 1, .less_is_better = true},
-	{"ns_p90", "p90", 1, .less_is_better = true, .is_spread = true},
-	{"mbytes_per_s", "MB/s", 0},
-	{0},
-};
 
 static char directory[] = "/tmp/vtbench-test-XXXXXX";
 static char path_a[64], path_b[64];
