@@ -159,6 +159,13 @@ size_t super_packet_next_len(const struct super_packet *s)
 	return s->at < s->len ? s->header_len + next_payload_len(s) : 0;
 }
 
+size_t super_packet_last_len(const struct super_packet *s)
+{
+	size_t rest = (s->len - s->at) % s->payload_max;
+
+	return s->header_len + (rest ? rest : s->payload_max);
+}
+
 unsigned super_packet_left(const struct super_packet *s)
 {
 	return (unsigned)((s->len - s->at + s->payload_max - 1) / s->payload_max);
@@ -230,6 +237,11 @@ void super_packet_next(struct super_packet *s, uint8_t *dst)
 		set_headers(s, dst, len, s->at + payload_len == s->len);
 	if (s->checksum_offset)
 		fill_in_checksum(s, dst, len);
-	s->at += payload_len;
+	super_packet_skip(s);
+}
+
+void super_packet_skip(struct super_packet *s)
+{
+	s->at += next_payload_len(s);
 	s->index++;
 }

@@ -52,6 +52,9 @@ static inline void super_packet_moved(struct super_packet *s, const uint8_t *pac
 /* Bytes of the next packet; 0 after the last. */
 size_t super_packet_next_len(const struct super_packet *s);
 
+/* Bytes of the last packet; those before it are as long as the next. Only while there is one. */
+size_t super_packet_last_len(const struct super_packet *s);
+
 /* Packets that are still to come. */
 unsigned super_packet_left(const struct super_packet *s);
 
@@ -59,5 +62,8 @@ unsigned super_packet_left(const struct super_packet *s);
  * that is cut. Only while that length is not 0.
  */
 void super_packet_next(struct super_packet *s, uint8_t *dst);
+
+/* The next packet is not wanted; those behind it stay what they are. Only while there is one. */
+void super_packet_skip(struct super_packet *s);
 
 #endif

@@ -152,6 +152,46 @@ static void check_cut(const struct ip_spec *spec, size_t payload_len, size_t gso
 	cr_assert(eq(sz, super_packet_next_len(&s), 0));
 }
 
+/* Whichever are skipped, the others are what they are, and the last one's length is known. */
+static void check_skips(const struct ip_spec *spec, size_t payload_len, size_t gso_size)
+{
+	struct virtio_net_hdr header;
+	struct super_packet s;
+	size_t len =
+		build_unfinished(super, &header, spec, payload, payload_len, (uint16_t)gso_size);
+	size_t n = 0, last;
+	unsigned count = super_packet_begin(&s, &header, super, len);
+
+	last = super_packet_last_len(&s);
+	for (unsigned i = 0; i < count; i++) {
+		cr_assert(eq(uint, super_packet_left(&s), count - i));
+		cr_assert(eq(sz, super_packet_last_len(&s), last));
+		n = super_packet_next_len(&s);
+		if (draw(2)) {
+			super_packet_skip(&s);
+			continue;
+		}
+		build_segment(expected, spec, payload, payload_len, gso_size, i, count);
+		super_packet_next(&s, out);
+		cr_assert(eq(int, memcmp(out, expected, n), 0), "segment %u of %u", i, count);
+	}
+	cr_assert(eq(sz, n, last));
+	cr_assert(eq(sz, super_packet_next_len(&s), 0));
+}
+
+Test(super_packet, packets_that_are_skipped_change_nothing_of_the_others)
+{
+	struct ip_spec specs[] = {usual_spec(false, TCP), usual_spec(true, TCP),
+	                          usual_spec(false, UDP), usual_spec(true, UDP)};
+
+	seed_random(10);
+	fill_random(payload, sizeof payload);
+	for (unsigned i = 0; i < 200; i++)
+		check_skips(&specs[i % 4], 1 + draw(20000), 1 + draw(1500));
+	check_skips(&specs[0], 3000, 1000);
+	check_skips(&specs[0], 1000, 1000);
+}
+
 Test(super_packet, segments_are_what_packets_built_singly_are)
 {
 	seed_random(4);
