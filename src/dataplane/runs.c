@@ -159,13 +159,10 @@ static bool begin_run(struct dp_thread *self, struct runs *runs, size_t len)
 		return false;
 	end_run(runs);
 	sender_run_for(&runs->sender, &runs->facts, (uint32_t)len, self->now_ns, &runs->run);
-	if (!has_room(runs, len) || runs->open->path_id != runs->run.path_id) {
-		close_batch(self, runs);
-		if (!open_batch(self, runs, len))
-			return false;
-	}
-	send_run_add(&runs->run, (uint32_t)len);
-	return true;
+	if (has_room(runs, len) && runs->open->path_id == runs->run.path_id)
+		return true;
+	close_batch(self, runs);
+	return open_batch(self, runs, len);
 }
 
 uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len)
@@ -173,7 +170,23 @@ uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len)
 	if (!has_room(runs, len) || !send_run_add(&runs->run, (uint32_t)len)) {
 		if (!begin_run(self, runs, len))
 			return NULL;
+		send_run_add(&runs->run, (uint32_t)len);
 	}
+	return batch_place(runs->open, len);
+}
+
+uint8_t *runs_pull(struct dp_thread *self, struct runs *runs, struct send_ticket **ret_ticket)
+{
+	size_t len = send_ticket_next_bytes(runs->sender.waiting.first);
+	struct send_ticket *ticket =
+		has_room(runs, len) ? sender_take(&runs->sender, &runs->run) : NULL;
+
+	if (!ticket) {
+		if (!begin_run(self, runs, len))
+			return NULL;
+		ticket = sender_take(&runs->sender, &runs->run);
+	}
+	*ret_ticket = ticket;
 	return batch_place(runs->open, len);
 }
 

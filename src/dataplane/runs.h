@@ -57,6 +57,11 @@ static inline bool runs_can_send(const struct runs *runs)
  */
 uint8_t *runs_place(struct dp_thread *self, struct runs *runs, size_t len);
 
+/* The same for the next packet that waits in the sender, of which there is one: it is taken, out of
+ * *@ret_ticket.
+ */
+uint8_t *runs_pull(struct dp_thread *self, struct runs *runs, struct send_ticket **ret_ticket);
+
 /* The open run, if there is one, is complete. */
 void runs_close(struct dp_thread *self, struct runs *runs);
 

@@ -201,6 +201,58 @@ Test(runs, redundant_run_is_on_all_paths)
 		cr_expect(eq(u64, counter_read(&peer->path[i].tx_packets), 2));
 }
 
+/* Those that wait in the sender, of whatever length, go where others would. */
+Test(runs, what_waits_in_the_sender_is_pulled_in_its_order)
+{
+	struct send_ticket offered[2] = {{.packets = 3, .packet_bytes = LEN, .last_bytes = LEN / 2},
+	                                 {.packets = 1, .packet_bytes = 1, .last_bytes = 1}};
+	struct send_ticket *ticket;
+	const struct batch *b;
+
+	begin_session(BONDING_AGGREGATE, PATHS);
+	for (unsigned i = 0; i < 2; i++)
+		sender_offer(&runs.sender, &offered[i]);
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t *at = runs_pull(self, &runs, &ticket);
+
+		cr_assert(ne(ptr, at, NULL));
+		memset(at, 0x45, LEN);
+		cr_expect(eq(ptr, ticket, &offered[i / 3]));
+	}
+	runs_close(self, &runs);
+	b = runs.done.first;
+	for (unsigned i = 0; i < 4; i++, b = b->next) {
+		expect_run(b, i % PATHS, i, 1);
+		cr_expect(eq(uint, b->segment[0].len, i < 2 ? LEN : i < 3 ? LEN / 2 : 1));
+	}
+	send_all();
+}
+
+Test(runs, without_memory_nothing_is_taken_out_of_the_sender)
+{
+	struct send_ticket offered = {.packets = 1, .packet_bytes = LEN, .last_bytes = LEN};
+	struct batch *taken = NULL, *b;
+	struct send_ticket *ticket;
+
+	begin_session(BONDING_AGGREGATE, PATHS);
+	sender_offer(&runs.sender, &offered);
+	while ((b = batch_get(&self->pool))) {
+		b->next = taken;
+		taken = b;
+	}
+	cr_expect(eq(ptr, runs_pull(self, &runs, &ticket), NULL));
+	cr_expect(eq(u64, runs.sender.waiting.packets, 1));
+	while ((b = taken)) {
+		taken = b->next;
+		batch_free(b);
+	}
+	cr_assert(ne(ptr, runs_pull(self, &runs, &ticket), NULL));
+	cr_expect(eq(ptr, ticket, &offered));
+	runs_close(self, &runs);
+	expect_run(runs.done.first, 0, 0, 1);
+	send_all();
+}
+
 Test(runs, without_memory_nothing_is_changed)
 {
 	struct batch *taken = NULL, *b;
