@@ -31,7 +31,7 @@ static bool tell(struct alarm *alarm, struct alarms *alarms)
 bool alarm_set(struct alarm *alarm, struct alarms *alarms, uint64_t at_ns)
 {
 	if (at_ns == NEVER_NS) {
-		atomic_store_explicit(&alarm->at_ns, at_ns, memory_order_relaxed);
+		alarm_unset(alarm);
 		return false;
 	}
 	atomic_store(&alarm->at_ns, at_ns);

@@ -69,6 +69,12 @@ void alarm_init(struct alarm *alarm, const struct alarm_kind *kind);
  */
 bool alarm_set(struct alarm *alarm, struct alarms *alarms, uint64_t at_ns);
 
+/* It is not to ring. As alarm_set(). */
+static inline void alarm_unset(struct alarm *alarm)
+{
+	atomic_store_explicit(&alarm->at_ns, NEVER_NS, memory_order_relaxed);
+}
+
 static inline uint64_t alarm_at_ns(const struct alarm *alarm)
 {
 	return atomic_load_explicit(&alarm->at_ns, memory_order_relaxed);

@@ -83,7 +83,13 @@ struct dp_peer *dispatcher_take_role(struct dispatcher *d)
 	return caa_container_of(node, struct outflow, given_node)->peer;
 }
 
-void dispatcher_discard_roles(struct dispatcher *d)
+static void clear_outflow(void *out)
+{
+	if (outflow_ask(out))
+		outflow_clear(out);
+}
+
+void dispatcher_discard(struct dispatcher *d)
 {
 	struct dp_peer *peer;
 
@@ -91,6 +97,7 @@ void dispatcher_discard_roles(struct dispatcher *d)
 		outflow_clear(peer->outflow);
 		dp_peer_put(peer);
 	}
+	read_pool_evict(&d->reads, clear_outflow);
 }
 
 static bool has_roles(struct dispatcher *d)
@@ -158,7 +165,7 @@ static void keep_for_end(struct intake *in, struct read_buffer *read)
 }
 
 /* What was read goes its way, or is kept until somebody sends it. False: memory is used up. */
-static bool pass_on(struct dispatcher *d, struct dp_peer *peer, struct super_packet *cut,
+static bool pass_on(struct dispatcher *d, struct dp_peer *peer, struct read_buffer *read,
                     size_t len)
 {
 	struct intake *in = &peer->outflow->intake[d->self.id];
@@ -166,13 +173,10 @@ static bool pass_on(struct dispatcher *d, struct dp_peer *peer, struct super_pac
 	if (!in->is_in_round)
 		join_round(d, peer, in);
 	if (!in->has_role) {
-		keep_for_end(in, read_pool_keep(&d->reads, len));
+		keep_for_end(in, read_pool_keep(&d->reads, read, len));
 		return true;
 	}
-	if (outflow_send(&d->self, peer->outflow, cut))
-		return true;
-	outflow_keep(peer->outflow, read_pool_keep(&d->reads, len));
-	return false;
+	return outflow_send(&d->self, peer->outflow, read, len);
 }
 
 static enum outflow_outcome end_for_peer(struct dispatcher *d, struct intake *in, bool more)
@@ -244,7 +248,7 @@ static bool dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		return true;
 	}
 	peer = find_peer(d, packet, packets);
-	return !peer || pass_on(d, peer, cut, len);
+	return !peer || pass_on(d, peer, read, len);
 }
 
 /* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues.

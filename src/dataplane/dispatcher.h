@@ -62,8 +62,10 @@ bool dispatcher_give_role(struct dispatcher *d, struct dp_peer *peer);
 /* The next that was given to it, with a reference to the peer; NULL: there is none. */
 struct dp_peer *dispatcher_take_role(struct dispatcher *d);
 
-/* Those that nobody came to, after its thread ended: what is in their outflows goes with them. */
-void dispatcher_discard_roles(struct dispatcher *d);
+/* Roles that nobody came to and what waits of its reads, with all that is in their outflows. After
+ * all threads ended that have to do with outflows.
+ */
+void dispatcher_discard(struct dispatcher *d);
 
 /* The thread's function; @arg is the dispatcher. */
 void dispatcher_main(void *arg);

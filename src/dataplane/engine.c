@@ -6,6 +6,7 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/deliver.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/kick.h"
 #include "dataplane/late.h"
 #include "dataplane/link_rx.h"
 #include "dataplane/publish.h"
@@ -40,6 +41,9 @@
 #define INNER_BYTES_MIN 1504u
 _Static_assert(INNER_BYTES_MIN >= FRAMES_LEN_MAX, "a notice fits a slot");
 
+/* What waits on either side: dp_peer.overdue, outflow.expiry. */
+#define ALARMS_PER_PEER 2u
+
 /* Workers that one dispatcher can feed: it takes a third of the time that sealing takes. */
 #define WORKERS_PER_QUEUE 2u
 
@@ -68,7 +72,6 @@ static int init_self(struct engine *engine, struct dp_thread *self, unsigned id,
 	                           .tables = &engine->tables,
 	                           .tun = &engine->set.tun,
 	                           .mtu = engine->set.mtu,
-	                           .waiting = &engine->waiting,
 	                           .id = id};
 	self->cipher = cipher_create(engine->set.cipher);
 	self->coalescer = malloc(sizeof *self->coalescer);
@@ -118,7 +121,7 @@ static int init_workers(struct engine *engine)
 
 		inbox_init(&w->inbox, engine->set.busy_poll_us);
 		if (init_self(engine, &w->self, i, POOL_WORKER, engine->slot_bytes) ||
-		    alarms_init(&w->alarms, PEERS_MAX, &w->self))
+		    alarms_init(&w->alarms, PEERS_MAX * ALARMS_PER_PEER, &w->self))
 			return -ENOMEM;
 	}
 	return 0;
@@ -178,9 +181,6 @@ int engine_create(const struct engine_settings *set, struct engine **ret)
 		engine->link[i].id = i;
 	}
 	r = mailbox_init(&engine->mailbox);
-	if (!r)
-		r = waiting_init(&engine->waiting, set->tun.queues * (size_t)STAGING_BYTES,
-		                 engine->slot_bytes);
 	if (!r)
 		r = init_dispatchers(engine);
 	if (!r)
@@ -284,7 +284,6 @@ void engine_stop(struct engine *engine)
 		atomic_store_explicit(&d->is_stopping, true, memory_order_release);
 		eventfd_write(d->kick_fd, 1);
 		thread_join(&d->thread);
-		dispatcher_discard_roles(d);
 	}
 	for (unsigned i = 0; i < LINK_PAIRS_MAX; i++) {
 		if (engine->link[i].is_open)
@@ -296,7 +295,8 @@ void engine_stop(struct engine *engine)
 		thread_join(&engine->work.worker[i].thread);
 	rcu_thread_online();
 	work_finish(&engine->work, &engine->control);
-	waiting_clear(&engine->waiting); /* it holds references to peers */
+	for (unsigned i = 0; i < engine->set.tun.queues; i++)
+		dispatcher_discard(&engine->dispatcher[i]); /* what waits holds its peer */
 	for (unsigned i = 0; i < engine->set.workers; i++)
 		alarms_clear(&engine->work.worker[i].alarms);
 }
@@ -317,8 +317,7 @@ void engine_destroy(struct engine *engine)
 	workers = engine->work.count;
 	mailbox_fini(&engine->mailbox);
 	for (unsigned i = 0; i < queues; i++)
-		dispatcher_discard_roles(&engine->dispatcher[i]);
-	waiting_fini(&engine->waiting);
+		dispatcher_discard(&engine->dispatcher[i]);
 	for (unsigned i = 0; i < workers; i++)
 		alarms_fini(&engine->work.worker[i].alarms);
 	engine_publish_allowedips(engine, NULL);
@@ -357,28 +356,16 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 
 /* ---- what control sends ---- */
 
-/* Does what needs no memory for runs, and leaves the rest to the peer's dispatcher. */
-static void run_outflow(struct engine *engine, struct dp_peer *peer)
-{
-	struct dp_thread *self = &engine->control;
-
-	self->now_ns = clock_boot_ns();
-	if (outflow_run(self, peer->outflow, true) == OUTFLOW_DONE)
-		return;
-	if (!dispatcher_give_role(&engine->dispatcher[dp_peer_queue(peer)], peer))
-		outflow_abandon(self, peer->outflow);
-}
-
 void engine_kick(struct dp_peer *peer)
 {
 	if (outflow_ask(peer->outflow))
-		run_outflow(peer->engine, peer);
+		kick_outflow(&peer->engine->control, peer, clock_boot_ns());
 }
 
 void engine_drop_staged(struct dp_peer *peer)
 {
 	if (outflow_give_up(peer->outflow))
-		run_outflow(peer->engine, peer);
+		kick_outflow(&peer->engine->control, peer, clock_boot_ns());
 }
 
 bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
@@ -393,7 +380,7 @@ bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypai
 	if (late_is_numbered_at_last(lane))
 		work_submit(&engine->control, b, true);
 	else if (outflow_put_late(peer->outflow, b))
-		run_outflow(engine, peer);
+		kick_outflow(&engine->control, peer, clock_boot_ns());
 	return true;
 }
 

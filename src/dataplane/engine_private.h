@@ -12,7 +12,6 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/quiet_links.h"
 #include "dataplane/self.h"
-#include "dataplane/waiting.h"
 #include "dataplane/work.h"
 
 /*   [I] set before threads start   [U] RCU pointer   [C] control   [A] any thread
@@ -32,7 +31,6 @@ struct engine {
 
 	struct quiet_links quiet; /* see quiet_links.h */
 	struct mailbox mailbox;   /* see mailbox.h */
-	struct waiting waiting;   /* see waiting.h */
 };
 
 #endif

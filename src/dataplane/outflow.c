@@ -5,18 +5,20 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dataplane/activity.h"
 #include "dataplane/batch.h"
 #include "dataplane/peer.h"
-#include "dataplane/tun.h"
-#include "dataplane/waiting.h"
+#include "dataplane/work.h"
 
 /* After so many the role goes to another, who may have more time for it. */
 #define RUNS_PER_TURN 256u
 
-struct outflow *outflow_create(struct dp_peer *peer, unsigned queues)
+/* Packets that come one by one and wait in vain do not wake a worker one by one. */
+#define EXPIRY_REST_NS NS_PER_S
+
+struct outflow *outflow_create(struct dp_peer *peer, unsigned queues,
+                               const struct alarm_kind *expiry)
 {
 	size_t bytes = sizeof(struct outflow) + queues * sizeof(struct intake);
 	struct outflow *out = aligned_alloc(CACHE_LINE, align_up(bytes, CACHE_LINE));
@@ -25,8 +27,10 @@ struct outflow *outflow_create(struct dp_peer *peer, unsigned queues)
 		return NULL;
 	*out = (struct outflow){.peer = peer, .queues = queues};
 	runs_init(&out->runs, peer);
+	backlog_init(&out->backlog, &out->runs.sender);
+	alarm_init(&out->expiry, expiry);
 	for (unsigned i = 0; i < queues; i++)
-		out->intake[i] = (struct intake){.outflow = out, .staged.peer = peer};
+		out->intake[i] = (struct intake){.outflow = out};
 	__cds_wfcq_init(&out->read_head, &out->read_tail);
 	__cds_wfcq_init(&out->late_head, &out->late_tail);
 	return out;
@@ -47,15 +51,18 @@ static struct batch *next_late(struct outflow *out)
 	return node ? caa_container_of(node, struct batch, inbox_node) : NULL;
 }
 
-void outflow_clear(struct outflow *out)
+/* The next that was put in, its holder's from now on, or NULL. */
+static struct read_buffer *next_read(struct outflow *out)
 {
-	struct batch *late;
+	struct cds_wfcq_node *node;
+	struct read_buffer *read;
 
-	while ((late = next_late(out)))
-		batch_free(late);
-	__cds_wfcq_init(&out->read_head, &out->read_tail);
-	out->first = NULL;
-	atomic_store_explicit(&out->role.asked, 0, memory_order_relaxed);
+	if (!out->first && (node = dequeue(&out->read_head, &out->read_tail)))
+		out->first = caa_container_of(node, struct read_buffer, node);
+	read = out->first;
+	if (read)
+		out->first = read->next;
+	return read;
 }
 
 /* ---- what is put in ---- */
@@ -96,59 +103,88 @@ bool outflow_give_up(struct outflow *out)
 
 /* ---- what waits ---- */
 
-uint64_t outflow_waiting(const struct outflow *out)
+static void drop_oldest(struct dp_thread *self, struct outflow *out, enum drop_reason reason)
 {
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < out->queues; i++)
-		sum += counter_read(&out->intake[i].staged.len);
-	return sum;
+	if (backlog_drop(&out->backlog, self->reads))
+		dp_drop(self, reason, 1);
 }
 
-/* Packets that waited go: those of one dispatcher after those of the other, among whom there is no
- * order. False when memory is used up before.
- */
-static bool send_waiting(struct dp_thread *self, struct outflow *out)
+/* Drops what nobody should wait for any longer. Returns whether the rest could go. */
+static enum sender_outcome look_after_waiting(struct dp_thread *self, struct outflow *out)
 {
-	struct waiting *waiting = self->waiting;
-	uint8_t *packet = self->reads->packet;
-	size_t len;
+	struct sender *sender = &out->runs.sender;
+	enum sender_outcome outcome;
+	enum sender_excess excess;
+	struct send_run run;
 
-	waiting_expire(waiting, self, self->now_ns);
-	for (unsigned i = 0; i < out->queues; i++) {
-		struct staged_queue *q = &out->intake[i].staged;
-
-		while (batch_pool_has_idle(&self->pool) && (len = waiting_take(waiting, q, packet)))
-			memcpy(runs_place(self, &out->runs, len), packet, len);
-		if (counter_read(&q->len))
-			return false;
-	}
-	out->has_waiting = false;
-	return true;
+	outcome = sender_next_run(sender, &out->runs.facts, self->now_ns, &run);
+	while ((excess = backlog_excess(&out->backlog, self->now_ns)) != SENDER_KEEPS)
+		drop_oldest(self, out,
+		            excess == SENDER_TOO_OLD ? DROP_STAGED_EXPIRED : DROP_STAGED_FULL);
+	atomic_store_explicit(&out->waiting, sender->waiting.packets, memory_order_relaxed);
+	return outcome;
 }
 
 static void drop_waiting(struct dp_thread *self, struct outflow *out)
 {
-	for (unsigned i = 0; i < out->queues; i++)
-		waiting_drop(self->waiting, self, &out->intake[i].staged);
-	out->has_waiting = false;
+	while (!backlog_is_empty(&out->backlog))
+		drop_oldest(self, out, DROP_STAGED_EXPIRED);
 }
 
-/* Keeps what is left of what dispatcher @id read until a session and a path exist. */
-static void keep_waiting(struct dp_thread *self, struct outflow *out, struct super_packet *cut,
-                         unsigned id)
+/* What is left of @read waits until it can be sent. False when it could be, but for memory. */
+static bool keep(struct dp_thread *self, struct outflow *out, struct read_buffer *read)
 {
-	struct dp_peer *peer = out->peer;
+	enum sender_outcome outcome;
 
-	if (!dp_peer_get(peer)) { /* removed this moment */
-		dp_drop(self, DROP_NO_PEER, super_packet_left(cut));
+	if (!out->is_held && !dp_peer_get(out->peer)) { /* removed this moment */
+		dp_drop(self, DROP_NO_PEER, super_packet_left(&read->cut));
+		read_buffer_put(read, self->reads);
+		return true;
+	}
+	out->is_held = true;
+	backlog_add(&out->backlog, read, out, self->now_ns);
+	outcome = look_after_waiting(self, out);
+	if (outcome == SENDER_BLOCKED)
+		dp_peer_want_session(out->peer); /* now that there is something to be asked for */
+	return outcome != SENDER_RUN;
+}
+
+/* Packets that waited go. False when memory is used up before. */
+static bool send_waiting(struct dp_thread *self, struct outflow *out)
+{
+	struct send_ticket *ticket;
+	uint8_t *at;
+
+	while (!backlog_is_empty(&out->backlog)) {
+		at = runs_pull(self, &out->runs, &ticket);
+		if (!at)
+			return false;
+		backlog_cut(&out->backlog, ticket, at, self->reads);
+	}
+	return true;
+}
+
+static void let_go_of_peer(struct outflow *out)
+{
+	alarm_unset(&out->expiry);
+	out->is_held = false;
+	dp_peer_put(out->peer);
+}
+
+/* At the end of a turn, in which something waited or does. */
+static void note_what_waits(struct dp_thread *self, struct outflow *out)
+{
+	uint64_t due_ns = sender_alarm_ns(&out->runs.sender);
+
+	atomic_store_explicit(&out->waiting, out->runs.sender.waiting.packets,
+	                      memory_order_relaxed);
+	if (backlog_is_empty(&out->backlog)) {
+		let_go_of_peer(out);
 		return;
 	}
-	while (super_packet_next_len(cut))
-		waiting_add(self->waiting, self, &out->intake[id].staged, cut);
-	out->has_waiting = true;
-	dp_peer_want_session(peer); /* now that there is something to be asked for */
-	dp_peer_put(peer);
+	if (due_ns < self->now_ns + EXPIRY_REST_NS)
+		due_ns = self->now_ns + EXPIRY_REST_NS;
+	work_set_alarm(self, out->peer, &out->expiry, due_ns);
 }
 
 /* ---- a turn ---- */
@@ -162,11 +198,13 @@ static void number_late(struct dp_thread *self, struct outflow *out)
 		runs_add_late(self, &out->runs, b);
 }
 
-/* False when memory is used up; the rest of it stays uncut. */
+/* What waits goes first. False: not all of it can be sent now. */
 static bool send_cut(struct dp_thread *self, struct outflow *out, struct super_packet *cut)
 {
 	size_t len;
 
+	if (!runs_can_send(&out->runs) || !backlog_is_empty(&out->backlog))
+		return false;
 	while ((len = super_packet_next_len(cut))) {
 		uint8_t *at = runs_place(self, &out->runs, len);
 
@@ -177,44 +215,30 @@ static bool send_cut(struct dp_thread *self, struct outflow *out, struct super_p
 	return true;
 }
 
-/* Of dispatcher @id. */
-static bool send_or_keep(struct dp_thread *self, struct outflow *out, struct super_packet *cut,
-                         unsigned id)
+/* False: memory is used up. */
+static bool send_or_keep(struct dp_thread *self, struct outflow *out, struct read_buffer *read)
 {
-	if (runs_can_send(&out->runs))
-		return send_cut(self, out, cut);
-	keep_waiting(self, out, cut, id);
+	if (!send_cut(self, out, &read->cut))
+		return keep(self, out, read);
+	read_buffer_put(read, self->reads);
 	return true;
 }
 
-/* The read in hand, or the next one. */
-static struct read_buffer *next_read(struct outflow *out)
+/* Between turns it waits for memory only. */
+static bool can_send_waiting(const struct outflow *out)
 {
-	struct cds_wfcq_node *node;
-
-	if (!out->first && (node = dequeue(&out->read_head, &out->read_tail)))
-		out->first = caa_container_of(node, struct read_buffer, node);
-	return out->first;
-}
-
-static void done_with_read(struct dp_thread *self, struct outflow *out)
-{
-	struct read_buffer *read = out->first;
-
-	out->first = read->next;
-	read_buffer_put(read, self->reads);
+	return runs_can_send(&out->runs) && !backlog_is_empty(&out->backlog);
 }
 
 static enum outflow_outcome send_all(struct dp_thread *self, struct outflow *out)
 {
 	struct read_buffer *read;
 
-	if (out->has_waiting && runs_can_send(&out->runs) && !send_waiting(self, out))
+	if (can_send_waiting(out) && !send_waiting(self, out))
 		return OUTFLOW_NO_MEMORY;
 	while ((read = next_read(out))) {
-		if (!send_or_keep(self, out, &read->cut, read->home->id))
+		if (!send_or_keep(self, out, read))
 			return OUTFLOW_NO_MEMORY;
-		done_with_read(self, out);
 		if (out->runs.count >= RUNS_PER_TURN)
 			return OUTFLOW_PASS_ON;
 	}
@@ -224,27 +248,38 @@ static enum outflow_outcome send_all(struct dp_thread *self, struct outflow *out
 /* Runs are for those who have memory for them. */
 static enum outflow_outcome leave_to_others(struct outflow *out)
 {
-	bool has_more =
-		out->first || !cds_wfcq_empty(&out->read_head, &out->read_tail) || out->has_waiting;
+	bool has_more = out->first || !cds_wfcq_empty(&out->read_head, &out->read_tail) ||
+	                !backlog_is_empty(&out->backlog);
 
 	return has_more ? OUTFLOW_PASS_ON : OUTFLOW_DONE;
 }
 
 static enum outflow_outcome do_all(struct dp_thread *self, struct outflow *out)
 {
+	bool can_send;
+
 	number_late(self, out);
 	if (atomic_load_explicit(&out->is_given_up, memory_order_relaxed) &&
 	    atomic_exchange(&out->is_given_up, false))
 		drop_waiting(self, out);
-	return !runs_begin(self, &out->runs) || self->reads ? send_all(self, out)
-	                                                    : leave_to_others(out);
+	can_send = runs_begin(self, &out->runs);
+	if (!backlog_is_empty(&out->backlog))
+		look_after_waiting(self, out);
+	return !can_send || self->reads ? send_all(self, out) : leave_to_others(out);
+}
+
+static void close_turn(struct dp_thread *self, struct outflow *out)
+{
+	runs_close(self, &out->runs);
+	if (out->is_held)
+		note_what_waits(self, out);
 }
 
 /* Ends the turn, though not the role. */
 static enum outflow_outcome suspend(struct dp_thread *self, struct outflow *out,
                                     enum outflow_outcome outcome)
 {
-	runs_close(self, &out->runs);
+	close_turn(self, out);
 	runs_work(self, &out->runs.done, true);
 	return outcome;
 }
@@ -258,15 +293,10 @@ enum outflow_outcome outflow_begin(struct dp_thread *self, struct outflow *out)
 	return outcome == OUTFLOW_DONE ? outcome : suspend(self, out, outcome);
 }
 
-bool outflow_send(struct dp_thread *self, struct outflow *out, struct super_packet *cut)
+bool outflow_send(struct dp_thread *self, struct outflow *out, struct read_buffer *read, size_t len)
 {
-	return send_or_keep(self, out, cut, self->id);
-}
-
-void outflow_keep(struct outflow *out, struct read_buffer *read)
-{
-	assert(!out->first);
-	out->first = read;
+	return send_cut(self, out, &read->cut) ||
+	       keep(self, out, read_pool_keep(self->reads, read, len));
 }
 
 /* Nothing of the turn is touched once the role is given up. */
@@ -276,10 +306,10 @@ enum outflow_outcome outflow_end(struct dp_thread *self, struct outflow *out, bo
 	enum outflow_outcome outcome;
 	unsigned seen = 1; /* one at least was counted, or the role would be nobody's */
 
-	if (out->first)
+	if (can_send_waiting(out))
 		return suspend(self, out, OUTFLOW_NO_MEMORY);
 	for (;;) {
-		runs_close(self, &out->runs);
+		close_turn(self, out);
 		runs_take(&out->runs, &list);
 		seen = role_leave(&out->role, seen);
 		if (!seen)
@@ -301,14 +331,38 @@ enum outflow_outcome outflow_run(struct dp_thread *self, struct outflow *out, bo
 	return outcome == OUTFLOW_DONE ? outflow_end(self, out, more) : outcome;
 }
 
+/* ---- the end ---- */
+
 void outflow_abandon(struct dp_thread *self, struct outflow *out)
 {
+	assert(!out->is_held); /* or the peer would be there */
 	for (unsigned seen = 1; seen; seen = role_leave(&out->role, seen)) {
 		struct read_buffer *read;
 
 		while ((read = next_read(out))) {
 			dp_drop(self, DROP_NO_PEER, super_packet_left(&read->cut));
-			done_with_read(self, out);
+			read_buffer_put(read, self->reads);
 		}
 	}
+}
+
+static void clear(struct outflow *out)
+{
+	struct read_buffer *read;
+	struct batch *late;
+
+	while ((late = next_late(out)))
+		batch_free(late);
+	while ((read = next_read(out)))
+		read_buffer_put(read, NULL);
+	while (backlog_drop(&out->backlog, NULL))
+		;
+	if (out->is_held)
+		let_go_of_peer(out);
+}
+
+void outflow_clear(struct outflow *out)
+{
+	for (unsigned seen = 1; seen; seen = role_leave(&out->role, seen))
+		clear(out);
 }

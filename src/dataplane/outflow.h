@@ -10,11 +10,13 @@
  * goes from where it was read into the open run. If not, what it reads is kept, and put in as a
  * chain of read buffers for whoever has it. Frames that share the lanes of data are put in too.
  *
- * A packet that no path can take now, because there is no session or none of them works, waits
- * (waiting.h) until control asks for the role again; it goes before what was read later.
+ * What no path can take now, because there is no session or none of them works, waits uncut in the
+ * queue of the sender (backlog.h) until control asks for the role again; it goes before what was
+ * read later. So does what there is no memory for. What waits for too long is dropped: whoever has
+ * the role looks, and when nobody does an alarm rings. While something waits the peer is held.
  *
  * Only dispatchers have memory for runs. Who else gets the role does what needs none, and passes it
- * to the peer's dispatcher if that is not all.
+ * to the peer's dispatcher if that is not all (kick.h).
  *
  *   [A] any thread   [E] whoever has the role
  *
@@ -30,10 +32,12 @@
 #include <urcu/wfcqueue.h>
 
 #include "base/align.h"
+#include "base/counter.h"
+#include "dataplane/alarms.h"
+#include "dataplane/backlog.h"
 #include "dataplane/read_buffer.h"
 #include "dataplane/role.h"
 #include "dataplane/runs.h"
-#include "dataplane/staging.h"
 
 struct batch;
 struct dp_peer;
@@ -46,7 +50,6 @@ struct intake {
 	struct read_buffer *first, *last;             /* [T] reads of the round, without the role */
 	bool is_in_round;                             /* [T] */
 	bool has_role;                                /* [T] of the outflow, for the round */
-	struct staged_queue staged;                   /* [E] see waiting.h */
 };
 
 struct outflow {
@@ -57,9 +60,12 @@ struct outflow {
 
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head read_head; /* [E] */
 	struct __cds_wfcq_head late_head;                      /* [E] */
-	struct read_buffer *first;       /* [E] the chain in hand, its first buffer partly cut */
-	bool has_waiting;                /* [E] some of the intakes may have packets staged */
+	struct read_buffer *first;                             /* [E] the chain in hand */
 	struct runs runs;                /* [E] */
+	struct backlog backlog;          /* [E] what waits in the queue of their sender */
+	bool is_held;                    /* [E] a reference to the peer, since something waits */
+	counter_t waiting;               /* [E] packets; any thread reads */
+	struct alarm expiry;             /* [E] sets it: the oldest of them is too old */
 	struct cds_wfcq_node given_node; /* [E] of the role, on its way to a dispatcher */
 
 	struct dp_peer *peer; /* [I] */
@@ -67,16 +73,22 @@ struct outflow {
 	struct intake intake[];
 };
 
-/* That of @peer, NULL without memory. One piece, to be freed with the peer. */
-struct outflow *outflow_create(struct dp_peer *peer, unsigned queues);
+/* That of @peer, NULL without memory; @expiry is what its alarm does. One piece, to be freed with
+ * the peer.
+ */
+struct outflow *outflow_create(struct dp_peer *peer, unsigned queues,
+                               const struct alarm_kind *expiry);
 
-/* Nobody has the role, or it is on a way that nobody goes on: drops what is left, uncounted. Reads
- * of dispatchers that are gone are forgotten.
+/* Drops all there is, uncounted, and gives up the role. Who has the role, also where it was on a
+ * way that nobody goes on.
  */
 void outflow_clear(struct outflow *out);
 
 /* Packets that wait for a session or a path. Any thread. */
-uint64_t outflow_waiting(const struct outflow *out);
+static inline uint64_t outflow_waiting(const struct outflow *out)
+{
+	return counter_read(&out->waiting);
+}
 
 /* A chain of buffers to be sent, linked by next. True: the role is the caller's, as of
  * outflow_ask(). Passes the buffers on. RCU online; what keeps the peer there is the caller's.
@@ -106,11 +118,11 @@ enum outflow_outcome {
  */
 enum outflow_outcome outflow_begin(struct dp_thread *self, struct outflow *out);
 
-/* Cuts what the dispatcher @self read into runs. False: memory is used up; the rest of it, still
- * uncut, is to be kept by outflow_keep(), and the turn to be ended.
+/* Cuts what the dispatcher @self read, @len bytes into its next read buffer, into runs; what cannot
+ * be sent is kept. False: for want of memory, and the turn is to be ended.
  */
-bool outflow_send(struct dp_thread *self, struct outflow *out, struct super_packet *cut);
-void outflow_keep(struct outflow *out, struct read_buffer *read);
+bool outflow_send(struct dp_thread *self, struct outflow *out, struct read_buffer *read,
+                  size_t len);
 
 /* Ends it with what was put in meanwhile, and gives up the role. @more: other work waits for the
  * caller, so batches are better given to workers.

@@ -9,6 +9,7 @@
 #include "crypto/keypair.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/engine_private.h"
+#include "dataplane/kick.h"
 #include "dataplane/outflow.h"
 #include "dataplane/overdue.h"
 #include "dataplane/peer.h"
@@ -25,7 +26,7 @@ struct dp_peer *engine_create_peer(struct engine *engine, void *control)
 
 	if (!peer)
 		return NULL;
-	peer->outflow = outflow_create(peer, peer->queues);
+	peer->outflow = outflow_create(peer, peer->queues, &expiry_kind);
 	if (peer->outflow)
 		return peer;
 	dp_peer_put(peer);

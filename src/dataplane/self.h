@@ -25,7 +25,6 @@ struct index_table;
 struct mailbox;
 struct read_pool;
 struct tun;
-struct waiting;
 struct work;
 
 /* What all of them look up. */
@@ -40,7 +39,6 @@ struct dp_thread {
 	const struct dp_tables *tables; /* [I] */
 	const struct tun *tun;          /* [I] the device */
 	uint32_t mtu;                   /* [I] of it, bytes */
-	struct waiting *waiting;        /* [I] packets that nobody can take now */
 	struct read_pool *reads;        /* [I] of a dispatcher; NULL: it is none */
 	unsigned id;                    /* [I] among its role */
 	struct cipher *cipher;          /* [O] */

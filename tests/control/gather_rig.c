@@ -152,7 +152,7 @@ void fill_peer(void)
 	gather.peer.answered.stale = 2;
 	gather.peer.answered.stale_by_s = 86400;
 	gather.peer.session.made_wall_s = 1700000000;
-	atomic_store(&gather.peer.dp->outflow->intake[0].staged.len, 6);
+	atomic_store(&gather.peer.dp->outflow->waiting, 6);
 
 	fill_path(1, 0, "192.0.2.1:1");
 	cr_assert(eq(int,

@@ -57,7 +57,7 @@ Test(dispatcher, packets_of_several_peers_are_kept_apart)
 	rig_put_peer(both[1]);
 }
 
-/* ---- staging ---- */
+/* ---- packets that wait ---- */
 
 /* Much more than the memory holds: what gives way must be given back as well. */
 Test(dispatcher, packets_wait_for_a_session_the_oldest_give_way)
@@ -212,7 +212,7 @@ Test(dispatcher, packets_that_waited_too_long_are_dropped)
 		write_seq(i);
 	rig_until(staged() == 3);
 	rig_until(drops(DROP_STAGED_EXPIRED) == 3);
-	cr_expect(le(u64, begin_ns + STAGED_AGE_NS, clock_boot_ns()));
+	cr_expect(le(u64, begin_ns + SENDER_AGE_NS, clock_boot_ns()));
 	cr_expect(eq(u64, staged(), 0));
 	write_seq(3);
 	rig_until(staged() == 1);

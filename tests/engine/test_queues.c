@@ -132,6 +132,11 @@ Test(queues, packets_of_a_queue_stay_in_order_and_no_number_is_used_twice)
 	rig_expect_drops(&end, DROP_REASON_COUNT, 0);
 }
 
+static unsigned reads_waiting(unsigned queue)
+{
+	return atomic_load(&end.engine->dispatcher[queue].reads.waiting[0]);
+}
+
 Test(queues, kick_reaches_what_is_staged_for_every_queue)
 {
 	uint32_t next[QUEUES] = {0};
@@ -143,8 +148,7 @@ Test(queues, kick_reaches_what_is_staged_for_every_queue)
 				write_to(q, round * 10 + i);
 		rig_until(engine_staged(peer[0]) == QUEUES * 10);
 		for (unsigned q = 0; q < QUEUES; q++)
-			cr_expect(
-				eq(u64, counter_read(&peer[0]->outflow->intake[q].staged.len), 10));
+			cr_expect(eq(uint, reads_waiting(q), 10));
 		begin_session(0);
 		engine_kick(peer[0]);
 		expect_from_all(10, next, 0);
@@ -156,21 +160,36 @@ Test(queues, kick_reaches_what_is_staged_for_every_queue)
 	}
 }
 
-/* On every queue as many as the peer may have on one: each dispatcher stages for itself. */
-Test(queues, each_queue_keeps_the_newest_packets)
+/* Whichever queues they came from: the newest of each up to the last one, in their order. */
+Test(queues, newest_packets_are_kept_of_all_queues_together)
 {
-	uint32_t next[QUEUES];
+	unsigned count[QUEUES];
 
 	rig_start(&end);
 	for (uint32_t i = 0; i < STAGED_MAX + 50; i++)
 		for (unsigned q = 0; q < QUEUES; q++)
 			write_to(q, i);
-	rig_until(engine_drops(end.engine, DROP_STAGED_FULL) == QUEUES * 50);
+	rig_until(engine_drops(end.engine, DROP_STAGED_FULL) ==
+	          QUEUES * (STAGED_MAX + 50) - STAGED_MAX);
+	cr_expect(eq(u64, engine_staged(peer[0]), STAGED_MAX));
 	for (unsigned q = 0; q < QUEUES; q++)
-		next[q] = 50;
+		count[q] = reads_waiting(q);
 	begin_session(0);
 	engine_kick(peer[0]);
-	expect_from_all(STAGED_MAX, next, 0);
+	for (unsigned i = 0; i < STAGED_MAX; i++) {
+		uint8_t got[RIG_DATAGRAM];
+		uint64_t counter;
+		unsigned queue;
+
+		rig_unseal(far, INDEX_THERE, &counter, got);
+		cr_expect(eq(u64, counter, i));
+		queue = got[20];
+		cr_assert(lt(uint, queue, QUEUES));
+		cr_expect(eq(u32, load_be32(got + 20) & 0xffffff, STAGED_MAX + 50 - count[queue]));
+		count[queue]--;
+	}
+	for (unsigned q = 0; q < QUEUES; q++)
+		cr_expect(eq(uint, count[q], 0));
 }
 
 static void send_seq(unsigned who, uint64_t counter)
