@@ -141,7 +141,7 @@ static uint32_t peers_wanted(const struct node *node)
 {
 	uint32_t wanted = 0;
 
-	for (unsigned i = 0; i < node->config.peer_count; i++)
+	for (unsigned i = 0; i < NODE_PEERS_MAX; i++)
 		wanted |= (uint32_t)node->config.peer[i].is_wanted << i;
 	return wanted;
 }
