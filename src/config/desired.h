@@ -113,10 +113,6 @@ int desired_set_run_dir(struct desired *desired, const char *run_dir);
 const char *desired_endpoint_link(const struct desired *desired,
                                   const struct desired_endpoint *endpoint);
 
-/* A copy of @peer, without its preshared key. NULL without memory. */
-struct desired_peer *desired_peer_copy(const struct desired_peer *peer);
-void desired_peer_free(struct desired_peer *copy);
-
 /* Wipes the keys. NULL is allowed. */
 void desired_free(struct desired *desired);
 

@@ -119,16 +119,16 @@ static int publish_allowedips(struct changes *changes, const struct desired *wan
 	size_t len = 0, n = 0;
 
 	for (size_t i = 0; i < changes->peers->count; i++)
-		len += changes->peers->at[i]->config->allowed_ip_count;
+		len += changes->peers->at[i]->set.allowed_ips.count;
 	entries = calloc(len + LINK_SCOPE_ENTRIES_MAX, sizeof *entries);
 	if (!entries)
 		return -ENOMEM;
 	for (size_t i = 0; i < changes->peers->count; i++) {
 		const struct peer *peer = changes->peers->at[i];
 
-		for (size_t k = 0; k < peer->config->allowed_ip_count; k++)
+		for (size_t k = 0; k < peer->set.allowed_ips.count; k++)
 			entries[n++] = (struct allowedips_entry){
-				.prefix = peer->config->allowed_ips[k], .peer = peer->dp};
+				.prefix = peer->set.allowed_ips.at[k], .peer = peer->dp};
 	}
 	n += link_scope_exclude(wanted, entries + n);
 	table = allowedips_build(entries, n);

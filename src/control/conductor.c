@@ -108,21 +108,6 @@ static void set_health(struct peer *peer, const struct desired *config)
 	};
 }
 
-static void copy_settings(struct peer_settings *set, const struct desired *config,
-                          const struct desired_peer *peer)
-{
-	*set = (struct peer_settings){.mode = peer->mode,
-	                              .has_bonding = config->bonding != BONDING_POLICY_OFF,
-	                              .requires_bonding = config->bonding == BONDING_POLICY_REQUIRE,
-	                              .persistent_keepalive_ns =
-	                                      peer->persistent_keepalive * NS_PER_S,
-	                              .error_backoff_ns = config->error_backoff_ns,
-	                              .endpoint_count = (unsigned)peer->endpoint_count};
-	memcpy(set->public_key, peer->public_key, KEY_LEN);
-	if (peer->endpoint_count)
-		snprintf(set->endpoint, sizeof set->endpoint, "%s", peer->endpoints[0].address);
-}
-
 int peer_create(struct peer_shared *shared, const struct desired *wanted,
                 const struct desired_peer *config, struct peer **ret)
 {
@@ -134,10 +119,8 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 	peer->id = shared->next_id++;
 	peer->fx = shared->fx;
 	peer->uplinks = shared->uplinks;
-	peer->config = desired_peer_copy(config);
 	peer->identity = shared->identity;
 	peer->stamps = shared->stamps;
-	copy_settings(&peer->set, wanted, config);
 	snprintf(peer->name, sizeof peer->name, "%s", config->name);
 	peer->deadline.expired = expired;
 	peer->log_limit = (struct log_limit){.interval_ns = PEER_LOG_NS, .burst = PEER_LOG_LINES};
@@ -152,7 +135,7 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 	frames_init(&peer->frames, peer->fx, peer->dp, shared->boot_id);
 	peer->remote = secret_alloc(sizeof *peer->remote);
 	if (handshake_init(&peer->handshake, peer->fx, peer) || !peer->dp || !peer->remote ||
-	    !peer->config ||
+	    peer_settings_init(&peer->set, wanted, config) ||
 	    endpoints_init(&peer->endpoints, config->endpoints, config->endpoint_count)) {
 		peer_destroy(peer);
 		return -ENOMEM;
@@ -200,7 +183,7 @@ void peer_destroy(struct peer *peer)
 	handshake_fini(&peer->handshake);
 	secret_free(peer->remote);
 	endpoints_fini(&peer->endpoints);
-	desired_peer_free(peer->config);
+	peer_settings_fini(&peer->set);
 	free(peer);
 }
 

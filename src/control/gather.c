@@ -214,15 +214,15 @@ static void gather_peer_traffic(struct facts_peer *facts, const struct dp_peer *
 
 static bool gather_peer(struct facts *all, const struct peer *peer, uint64_t now_ns)
 {
-	const struct desired_peer *config = peer->config;
+	const struct peer_settings *set = &peer->set;
 	const struct path *path = main_path(peer);
 	struct facts_peer *facts = facts_add_peer(all);
 
-	if (!facts || !facts_set_allowed_ips(facts, config->allowed_ips, config->allowed_ip_count))
+	if (!facts || !facts_set_allowed_ips(facts, set->allowed_ips.at, set->allowed_ips.count))
 		return false;
 	snprintf(facts->name, sizeof facts->name, "%s", peer->name);
-	memcpy(facts->public_key, config->public_key, KEY_LEN);
-	facts->mode = bonding_mode_name(config->mode);
+	memcpy(facts->public_key, set->public_key, KEY_LEN);
+	facts->mode = bonding_mode_name(set->mode);
 	facts->bonding = verdict_name(peer->verdict.is);
 	gather_session(facts, peer, now_ns);
 	if (path)
@@ -300,7 +300,7 @@ static unsigned step(void *arg, size_t i, uint64_t now_ns)
 		return 1; /* to the end, which says so */
 	if (!gather_peer(gathering->facts, peer, now_ns))
 		give_up(gathering);
-	return 1 + (unsigned)(peer->config->allowed_ip_count / PREFIXES_PER_COST);
+	return 1 + (unsigned)(peer->set.allowed_ips.count / PREFIXES_PER_COST);
 }
 
 static void done(void *arg, uint64_t now_ns)

@@ -15,13 +15,13 @@
 #include "base/bucket.h"
 #include "base/deadline.h"
 #include "base/log.h"
-#include "config/desired.h"
 #include "control/answered.h"
 #include "control/effects.h"
 #include "control/endpoints.h"
 #include "control/frames.h"
 #include "control/handshake.h"
 #include "control/paths.h"
+#include "control/peer_settings.h"
 #include "control/session.h"
 #include "control/uplink.h"
 #include "control/verdict.h"
@@ -94,26 +94,11 @@ struct news {
 	int error; /* a positive errno */
 };
 
-#define PEER_ENDPOINT_LEN 264u /* of a configured endpoint, "HOST:PORT", with its zero */
-
-/* What a peer uses of the configuration: copies. */
-struct peer_settings {
-	uint8_t public_key[KEY_LEN];
-	enum bonding_mode mode;
-	bool has_bonding;                 /* we show the marker, and look for it */
-	bool requires_bonding;            /* no data to and from a plain peer */
-	uint64_t persistent_keepalive_ns; /* 0: off */
-	uint64_t error_backoff_ns;        /* how long a path rests that the system refuses */
-	unsigned endpoint_count;          /* 0: the peer has to come to us */
-	char endpoint[PEER_ENDPOINT_LEN]; /* the first, for people */
-};
-
 struct peer {
 	/* What news lead to: the conductor's. */
 	void (*conduct)(struct peer *peer, enum peer_news news, const struct news *n);
 	struct effects *fx;
-	struct uplinks *uplinks;     /* ours */
-	struct desired_peer *config; /* a copy of our own; its links are ids of uplinks */
+	struct uplinks *uplinks; /* ours */
 	struct peer_settings set;
 	const struct noise_identity *identity; /* ours */
 	struct stamps *stamps;                 /* where its newest is kept when it goes */
@@ -140,7 +125,7 @@ struct peer {
 
 	struct paths paths;
 	bool is_unreachable; /* told so in the log */
-	struct endpoints endpoints;
+	struct endpoints endpoints; /* none: the peer has to come to us */
 	struct health_settings health_settings;
 	uint64_t sampled_ns; /* when its rates were worked out */
 };

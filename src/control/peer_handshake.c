@@ -331,7 +331,7 @@ STEP(look_there)
 
 STEP(expect_return)
 {
-	if (peer->set.endpoint_count)
+	if (peer->endpoints.count)
 		handshake_expect_return(&peer->handshake, n->now_ns);
 }
 

@@ -97,7 +97,7 @@ static uint64_t forget_dead(struct peer *peer, uint64_t now_ns)
 /* All paths of a bonded peer are dead: it may have lost the session, as after a restart. */
 static void look_for_peer(struct peer *peer, uint64_t now_ns)
 {
-	bool waits_for_it = peer->is_unreachable && !peer->set.endpoint_count;
+	bool waits_for_it = peer->is_unreachable && !peer->endpoints.count;
 
 	if (waits_for_it || peer->paths.published_mask || peer->handshake.is_pending ||
 	    peer->handshake.retry_ns != NEVER_NS || !paths_is_any_known(&peer->paths))

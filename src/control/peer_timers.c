@@ -110,7 +110,7 @@ STEP(drop_what_waits)
 
 STEP(try_later)
 {
-	if (peer->set.endpoint_count)
+	if (peer->endpoints.count)
 		peer->handshake.retry_ns = n->now_ns + SERIES_PAUSE_NS;
 }
 

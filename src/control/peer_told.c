@@ -101,7 +101,7 @@ STEP(tell_restarted)
 STEP(tell_goodbye)
 {
 	peer_log(peer, n->now_ns, "peer=%s: says goodbye, %s", peer->name,
-	         peer->set.endpoint_count ? "trying to reach it again" : "waiting for it");
+	         peer->endpoints.count ? "trying to reach it again" : "waiting for it");
 }
 
 /* ---- handshakes ---- */
@@ -168,7 +168,7 @@ static const char *clock_text(struct effects *fx, char buf[static CLOCK_TEXT_LEN
 /* Nobody tells us what is wrong at the other end, so all that can be compared is said here. */
 STEP(tell_unanswered)
 {
-	const char *at = peer->set.endpoint_count ? peer->set.endpoint : "its last address";
+	const char *at = peer->endpoints.count ? peer->endpoints.known[0].text : "its last address";
 	char ours[KEY_TEXT_LEN], theirs[KEY_TEXT_LEN], now[CLOCK_TEXT_LEN];
 
 	(void)n;
@@ -189,7 +189,7 @@ STEP(tell_unanswered)
 	     "prints it there), UDP has to reach it at %s%s, and this clock (%s) must not "
 	     "be behind a time at which the key was used before",
 	     peer->name, peer->handshake.attempts, ours, theirs, at,
-	     peer->set.endpoint_count > 1 ? " or its other endpoints" : "", now);
+	     peer->endpoints.count > 1 ? " or its other endpoints" : "", now);
 }
 
 STEP(tell_gave_up)
@@ -198,8 +198,8 @@ STEP(tell_gave_up)
 	if (!peer->is_unreachable)
 		WARN(peer, "peer=%s: no answer to %u handshake initiations, %s", peer->name,
 		     peer->handshake.attempts,
-		     peer->set.endpoint_count ? "trying again every 30 s"
-		                              : "waiting for data or the peer");
+		     peer->endpoints.count ? "trying again every 30 s"
+		                           : "waiting for data or the peer");
 }
 
 /* ---- endpoints ---- */

@@ -71,8 +71,7 @@ void gather_rig_start(void)
 	            &gather.control);
 	make_links(&gather.control, &gather.config);
 	strcpy(gather.peer.name, "office");
-	memset(gather.config_peer.public_key, 2, KEY_LEN);
-	gather.peer.config = &gather.config_peer;
+	memset(gather.peer.set.public_key, 2, KEY_LEN);
 	gather.peer.paths.followed = PATH_NONE;
 	gather.peer.fx = gather.control.fx;
 	gather.peer.uplinks = &gather.control.uplinks;
@@ -142,9 +141,8 @@ void fill_peer(void)
 {
 	cr_assert(eq(int, prefix_parse("192.168.7.0/24", &gather.allowed[0]), 0));
 	cr_assert(eq(int, prefix_parse("fd07::/64", &gather.allowed[1]), 0));
-	gather.config_peer.allowed_ips = gather.allowed;
-	gather.config_peer.allowed_ip_count = 2;
-	gather.config_peer.mode = BONDING_FAILOVER;
+	gather.peer.set.allowed_ips = (struct peer_allowed_ips){.at = gather.allowed, .count = 2};
+	gather.peer.set.mode = BONDING_FAILOVER;
 	gather.peer.verdict.is = VERDICT_BONDED;
 	gather.peer.session.current = keypair_create(false, 1, 2, NOW - 3 * NS_PER_S / 4);
 	gather.peer.session.count = 4;

@@ -19,7 +19,6 @@ extern struct gather_rig {
 	struct control control;
 	struct desired config;
 	struct desired_link config_link[2];
-	struct desired_peer config_peer;
 	struct prefix allowed[2];
 	struct peer peer, *peers[1];
 	struct noise_identity identity;

@@ -38,7 +38,7 @@ Test(conductor, goodbye_ends_all_that_there_was_and_expects_it_back)
 Test(conductor, one_that_comes_to_us_is_waited_for)
 {
 	bonded();
-	rig.peer->set.endpoint_count = 0;
+	endpoints_fini(&rig.peer->endpoints);
 	hear(NEWS_GOODBYE);
 	cr_expect(eq(u64, rig.peer->handshake.retry_ns, NEVER_NS));
 	hear(NEWS_GAVE_UP);

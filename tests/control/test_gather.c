@@ -46,7 +46,7 @@ static void assert_status(const char *expected)
 	cr_assert(ne(ptr, want, NULL), "%s, line %d", error.text, error.line);
 	cr_assert(ne(ptr, status, NULL));
 	key_to_base64(keys[0], gather.identity.public_key);
-	key_to_base64(keys[1], gather.config_peer.public_key);
+	key_to_base64(keys[1], gather.peer.set.public_key);
 	json_object_set_new(want, "version", json_string(VTRUNKD_VERSION));
 	json_object_set_new(want, "public_key", json_string(keys[0]));
 	json_object_set_new(want, "pid", json_integer(getpid()));

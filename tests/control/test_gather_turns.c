@@ -122,15 +122,15 @@ Test(gather_turns, a_turn_looks_at_few_peers)
 
 Test(gather_turns, long_list_of_prefixes_counts_as_many_peers)
 {
-	gather.config_peer.allowed_ip_count = 16 * 1024;
-	gather.config_peer.allowed_ips =
-		calloc(gather.config_peer.allowed_ip_count, sizeof(struct prefix));
+	gather.peer.set.allowed_ips.count = 16 * 1024;
+	gather.peer.set.allowed_ips.at =
+		calloc(gather.peer.set.allowed_ips.count, sizeof(struct prefix));
 	fill_many();
 	gather.control.peers.count = 20;
 	begin_gathering();
 	cr_assert(eq(uint, turn_until_gathered(), 20));
 	facts_free(gather.facts);
-	free(gather.config_peer.allowed_ips);
+	free(gather.peer.set.allowed_ips.at);
 }
 
 Test(gather_turns, one_that_is_stopped_leaves_nothing)

@@ -19,7 +19,6 @@ enum {
 
 static struct rig_end end;
 static struct control control;
-static struct desired_peer config_peer[PEERS];
 static struct peer peer[PEERS], *peers[PEERS];
 static struct endpoint far_at[PATHS_MAX];
 static int far[PATHS_MAX];
@@ -41,11 +40,9 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	struct peer *p = &peer[i];
 
 	peers[i] = p;
-	store_le32(config_peer[i].public_key, i * 0x9e3779b1u + 1);
 	*p = (struct peer){
 		.conduct = peer_conduct,
 		.fx = control.fx,
-		.config = &config_peer[i],
 		.name = "office",
 		.uplinks = &control.uplinks,
 		.verdict = {.is = VERDICT_BONDED, .hello_ns = NEVER_NS, .due_ns = NEVER_NS},
@@ -54,7 +51,7 @@ static void init_peer(unsigned i, uint64_t now_ns)
 	                            .busy_ns = 100 * NS_PER_MS,
 	                            .slack_ns = 150 * NS_PER_MS},
 		.log_limit = {.interval_ns = NS_PER_S, .burst = 10}};
-	memcpy(p->set.public_key, config_peer[i].public_key, KEY_LEN);
+	store_le32(p->set.public_key, i * 0x9e3779b1u + 1);
 	p->dp = engine_create_peer(end.engine, p);
 	frames_init(&p->frames, p->fx, p->dp, control.boot_id);
 	p->session.current = rig_keypair(&end, p->dp, true, 0x100 + i, 0x200 + i, now_ns);
