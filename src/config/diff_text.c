@@ -164,17 +164,20 @@ static void write_peer(FILE *out, const struct change_list *list, const struct c
 	}
 }
 
+void change_write(const struct change_list *list, const struct change *change, FILE *out)
+{
+	if (change->setting)
+		write_setting(out, list, change->setting);
+	else if (change->old_link || change->new_link)
+		write_link(out, change);
+	else
+		write_peer(out, list, change);
+}
+
 void change_list_write(const struct change_list *list, FILE *out)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct change *change = &list->changes[i];
-
-		if (change->setting)
-			write_setting(out, list, change->setting);
-		else if (change->old_link || change->new_link)
-			write_link(out, change);
-		else
-			write_peer(out, list, change);
+		change_write(list, &list->changes[i], out);
 		fputc('\n', out);
 	}
 }

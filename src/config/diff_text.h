@@ -13,4 +13,7 @@
 
 void change_list_write(const struct change_list *list, FILE *out);
 
+/* One operation of @list, without the end of its line. */
+void change_write(const struct change_list *list, const struct change *change, FILE *out);
+
 #endif

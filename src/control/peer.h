@@ -104,7 +104,7 @@ struct peer {
 	struct stamps *stamps;                 /* where its newest is kept when it goes */
 	char name[NAME_LEN];
 	uint32_t id; /* in questions to the resolver: no two have one */
-	struct peer *next_leaving;
+	struct peer *next_changing; /* of those that come or go together */
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
 	struct cookie_keys cookie_keys;

@@ -3,24 +3,50 @@
 
 #include <errno.h>
 
-static int check(const struct reconciler *by, const struct change_list *list)
+static int check(struct reconciler *by, const struct change_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (!by->step[list->changes[i].kind])
-			return -ENOTSUP;
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (by->step[list->changes[i].kind])
+			continue;
+		r = -ENOTSUP;
+		if (by->refuse)
+			by->refuse(by, list, &list->changes[i]);
+	}
+	return r;
 }
 
-static int walk(struct reconciler *by, const struct change_list *list)
+/* The first @count of the list. */
+static void walk(struct reconciler *by, const reconcile_step step[static CHANGE_KINDS],
+                 const struct change_list *list, size_t count)
 {
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct change *change = &list->changes[i];
-		int r = by->step[change->kind](by, list, change);
 
-		if (r)
-			return r;
+		if (step[change->kind])
+			step[change->kind](by, list, change);
 	}
-	return 0;
+}
+
+static int make_ready(struct reconciler *by, const struct change_list *list)
+{
+	size_t count = 0;
+	int r = 0;
+
+	for (; count < list->count; count++) {
+		const struct change *change = &list->changes[count];
+
+		if (by->ready[change->kind])
+			r = by->ready[change->kind](by, list, change);
+		if (r)
+			break;
+	}
+	if (!r && by->ready_all)
+		r = by->ready_all(by, list);
+	if (r)
+		walk(by, by->drop, list, count);
+	return r;
 }
 
 int reconcile(struct reconciler *by, const struct desired *from, const struct desired *to)
@@ -31,7 +57,9 @@ int reconcile(struct reconciler *by, const struct desired *from, const struct de
 	if (!r)
 		r = check(by, &list);
 	if (!r)
-		r = walk(by, &list);
+		r = make_ready(by, &list);
+	if (!r)
+		walk(by, by->step, &list, list.count);
 	change_list_fini(&list);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "control/gate.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 #define LTE "{name: lte, bind: \"127.0.0.1:0\"}"
 #define A   "{name: a, public_key: \"" KEY_A "\", allowed_ips: [10.0.0.1/32]%s}"
 #define B   "{name: b, public_key: \"" KEY_B "\", allowed_ips: [10.0.0.2/32]}"
+#define C   "{name: c, public_key: \"" KEY_C "\", allowed_ips: [10.0.0.3/32]}"
 
 static struct control control;
 static int tun[2];
@@ -25,7 +27,16 @@ static char at_far[256]; /* peer a, which is at @far over every link */
 
 /* ---- no memory ---- */
 
-static _Atomic bool is_out_of_memory;
+/* So often this thread gets some more; the others always do. */
+static _Thread_local unsigned memory_left = UINT_MAX;
+
+static bool has_memory(void)
+{
+	if (memory_left == UINT_MAX)
+		return true;
+	memory_left -= memory_left > 0;
+	return memory_left > 0;
+}
 
 void *__real_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes);
@@ -38,22 +49,22 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes);
 
 void *__wrap_malloc(size_t bytes)
 {
-	return is_out_of_memory ? NULL : __real_malloc(bytes);
+	return !has_memory() ? NULL : __real_malloc(bytes);
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-	return is_out_of_memory ? NULL : __real_calloc(count, bytes);
+	return !has_memory() ? NULL : __real_calloc(count, bytes);
 }
 
 void *__wrap_reallocarray(void *at, size_t count, size_t bytes)
 {
-	return is_out_of_memory ? NULL : __real_reallocarray(at, count, bytes);
+	return !has_memory() ? NULL : __real_reallocarray(at, count, bytes);
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t bytes)
 {
-	return is_out_of_memory ? NULL : __real_aligned_alloc(align, bytes);
+	return !has_memory() ? NULL : __real_aligned_alloc(align, bytes);
 }
 
 /* ---- the daemon ---- */
@@ -144,9 +155,11 @@ static void teardown(void)
 
 TestSuite(changes, .init = setup, .fini = teardown, .timeout = 60);
 
+static char why[CHANGES_WHY_LEN];
+
 static int lead_to(const char *links, const char *peers)
 {
-	return changes_apply(&control.changes, desired_of(links, peers));
+	return changes_apply(&control.changes, desired_of(links, peers), why);
 }
 
 static struct peer *peer_called(const char *name)
@@ -322,25 +335,59 @@ Test(changes, weight_of_a_link_is_changed_in_place)
 
 /* ---- all or nothing ---- */
 
+/* What runs before a list that is not followed. */
+static struct {
+	const struct desired *running;
+	const struct allowedips *allowedips;
+	const struct peer *a;
+	struct link *dsl;
+} before;
+
+static void remember(void)
+{
+	before.running = control.changes.running;
+	before.allowedips = rcu_dereference(control.engine->tables.allowedips);
+	before.a = peer_called("a");
+	before.dsl = uplinks_find(&control.uplinks, "dsl")->pair[0].link;
+}
+
+static void expect_as_before(void)
+{
+	cr_expect(eq(ptr, control.changes.running, (void *)before.running));
+	cr_expect(eq(ptr, rcu_dereference(control.engine->tables.allowedips),
+	             (void *)before.allowedips));
+	cr_assert(eq(sz, control.peers.count, 1));
+	cr_expect(eq(ptr, peer_called("a"), (void *)before.a));
+	cr_expect(eq(ptr, owner_of(1), before.a->dp));
+	cr_expect(eq(uint, control.uplinks.in_use, 1));
+	cr_expect(before.dsl->is_open && before.dsl->thread.running);
+	cr_expect(eq(uint, paths_over(before.a, "dsl"), 1));
+	cr_expect(eq(ptr, control.changes.arriving, NULL));
+	cr_expect(eq(ptr, control.changes.leaving, NULL));
+	cr_expect(eq(ptr, control.changes.allowedips, NULL));
+}
+
 Test(changes, what_needs_a_restart_is_refused_as_a_whole)
 {
-	struct desired *before = control.changes.running, *wanted = desired_of(LTE, B);
+	struct desired *wanted = desired_of(LTE, B);
 
+	remember();
 	wanted->mtu = 1280;
-	cr_expect(eq(int, changes_apply(&control.changes, wanted), -ENOTSUP));
-	cr_expect(eq(ptr, control.changes.running, before));
-	cr_expect(ne(ptr, peer_called("a"), NULL));
-	cr_expect(ne(ptr, uplinks_find(&control.uplinks, "dsl"), NULL));
-	cr_expect(eq(ptr, uplinks_find(&control.uplinks, "lte"), NULL));
+	wanted->workers = 7;
+	cr_expect(eq(int, changes_apply(&control.changes, wanted, why), -ENOTSUP));
+	cr_expect(eq(str, why,
+	             (char *)"network.mtu: from 1420 to 1280; needs a restart\n"
+	                     "dataplane.workers: from auto to 7; needs a restart"));
+	expect_as_before();
 }
 
 Test(changes, end_needs_no_memory)
 {
 	struct link *dsl = uplinks_find(&control.uplinks, "dsl")->pair[0].link;
 
-	is_out_of_memory = true;
+	memory_left = 0;
 	changes_end(&control.changes);
-	is_out_of_memory = false;
+	memory_left = UINT_MAX;
 	cr_expect(eq(sz, control.peers.count, 0));
 	cr_expect(eq(uint, control.uplinks.in_use, 0));
 	cr_expect(not(dsl->is_open));
@@ -348,15 +395,45 @@ Test(changes, end_needs_no_memory)
 	changes_end(&control.changes); /* nothing more to end */
 }
 
-Test(changes, without_memory_what_was_done_is_taken_back)
+/* Whatever it is that cannot be had: nothing of the wanted state is left. */
+Test(changes, without_memory_all_stays_as_it_was)
 {
-	struct desired *before = control.changes.running, *wanted = desired_of(DSL "," LTE, B);
+	unsigned failures = 0;
 
-	is_out_of_memory = true;
-	cr_expect(eq(int, changes_apply(&control.changes, wanted), -ENOMEM));
-	is_out_of_memory = false;
-	cr_expect(eq(ptr, control.changes.running, before));
-	cr_expect(eq(sz, control.peers.count, 1));
-	cr_expect(ne(ptr, peer_called("a"), NULL));
-	cr_expect(eq(ptr, owner_of(1), peer_called("a")->dp));
+	remember();
+	for (;; failures++) {
+		struct desired *wanted = desired_of(LTE, B "," C);
+		int r;
+
+		memory_left = failures + 1;
+		r = changes_apply(&control.changes, wanted, why);
+		memory_left = UINT_MAX;
+		if (!r)
+			break;
+		cr_assert(eq(int, r, -ENOMEM));
+		cr_expect(eq(str, why, (char *)"Cannot allocate memory"));
+		expect_as_before();
+	}
+	cr_expect(ge(uint, failures, 10), "two peers alone need more");
+	cr_expect(eq(sz, control.peers.count, 2));
+	cr_expect(eq(ptr, owner_of(1), NULL));
+	cr_expect(eq(ptr, owner_of(2), peer_called("b")->dp));
+	cr_expect(eq(ptr, owner_of(3), peer_called("c")->dp));
+	cr_expect(ne(ptr, uplinks_find(&control.uplinks, "lte"), NULL));
+}
+
+/* Of two that are bound to one port the second waits, and so does no other behind it. */
+Test(changes, link_that_cannot_be_opened_keeps_no_other_from_it)
+{
+	const struct uplink *twin, *lte;
+	char links[512], text[ENDPOINT_TEXT_LEN];
+
+	snprintf(
+		links, sizeof links, DSL ", {name: twin, bind: \"%s\"}, " LTE,
+		endpoint_format(&uplinks_find(&control.uplinks, "dsl")->pair[0].link->bound, text));
+	cr_assert(eq(int, lead_to(links, at_far), 0));
+	twin = uplinks_find(&control.uplinks, "twin");
+	lte = uplinks_find(&control.uplinks, "lte");
+	cr_expect(eq(int, twin->pair[0].state, UPLINK_WAITING));
+	cr_expect(eq(int, lte->pair[0].state, UPLINK_UP));
 }

@@ -162,6 +162,7 @@ void node_begin(struct node *node)
 void node_apply(struct node *node)
 {
 	unsigned first_left = node->left_count;
+	char why[CHANGES_WHY_LEN];
 	struct sim_host *before;
 
 	if (!node->control)
@@ -172,7 +173,7 @@ void node_apply(struct node *node)
 			hold(node, node_peer(node, i));
 	}
 	node->spoken_to |= peers_wanted(node);
-	if (changes_apply(&node->control->changes, node_config_read(&node->config)))
+	if (changes_apply(&node->control->changes, node_config_read(&node->config), why))
 		node_blame(node, "refuses its configuration");
 	node_leave(node, before);
 	node->spoken_to = peers_wanted(node);

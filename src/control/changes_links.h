@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* changes_links.h - the operations of a list of changes that are about links (changes.h).
+ *
+ * None of them can fail: what cannot be opened waits, and is tried again. Control thread.
+ */
+#ifndef CONTROL_CHANGES_LINKS_H
+#define CONTROL_CHANGES_LINKS_H
+
+#include "control/reconcile.h"
+
+RECONCILE_STEP(change_add_link); /* nothing of it is opened yet */
+RECONCILE_STEP(change_remove_link);
+RECONCILE_STEP(change_link_weight); /* the tables of paths have it too */
+
+#endif
