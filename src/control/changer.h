@@ -19,6 +19,7 @@ struct links;
 struct loop;
 struct peer;
 struct peers;
+struct surroundings;
 
 /* All zero but for @running: nothing is there to change. */
 struct changes {
@@ -28,6 +29,7 @@ struct changes {
 	struct links *links;
 	struct peers *peers;
 	struct peer_shared shared;
+	struct surroundings *around;      /* routes follow; may not be set up yet */
 	void (*peers_changed)(void *arg); /* the list of them is another, or may be */
 	void *arg;
 

@@ -15,6 +15,7 @@
 #include "control/loop.h"
 #include "control/peer_endpoints.h"
 #include "control/peers.h"
+#include "control/surroundings.h"
 #include "dataplane/engine.h"
 #include "dataplane/publish.h"
 
@@ -78,7 +79,13 @@ static int ready_all(struct reconciler *by, const struct change_list *list)
 
 	if (!r)
 		r = peers_reserve(changes->peers, count);
-	return r ? r : ready_allowed_ips(changes, list->to);
+	if (!r)
+		r = surroundings_ready(changes->around, list->to);
+	if (!r)
+		r = ready_allowed_ips(changes, list->to);
+	if (r)
+		surroundings_drop(changes->around);
+	return r;
 }
 
 /* Nobody finds them by the allowed IPs any more. */
@@ -183,6 +190,7 @@ int changes_apply(struct changes *changes, struct desired *wanted, char why[stat
 	desired_free(changes->running);
 	changes->running = wanted;
 	work(changes);
+	surroundings_follow(changes->around);
 	return 0;
 }
 

@@ -5,9 +5,9 @@
  * Each operation of the list (config/diff.h) is one small function in changes_links.h or
  * changes_peers.h. All that can fail is readied before the first of them is done (reconcile.h), so
  * a list is followed as a whole or not at all. A peer that goes says goodbye; a link that goes
- * takes with it the paths over it. What all have in common, the allowed IPs and the room for
- * deadlines, follows when the list is done. A start is the list from nothing, the end of the daemon
- * the same backwards. Control thread.
+ * takes with it the paths over it. What all have in common follows when the list is done: allowed
+ * IPs, routes of our device, ways to endpoints beside it. A start is the list from nothing, the end
+ * of the daemon the same backwards. Control thread.
  */
 #ifndef CONTROL_CHANGES_H
 #define CONTROL_CHANGES_H

@@ -231,6 +231,7 @@ void control_make_changes(struct control *control)
 	                                       .identity = control->identity,
 	                                       .boot_id = control->boot_id,
 	                                       .stamps = &control->stamps},
+	                            .around = &control->surroundings,
 	                            .peers_changed = control_restart_walks,
 	                            .arg = control,
 	                            .running = changes->running};

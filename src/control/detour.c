@@ -12,7 +12,7 @@
 #include "control/netif.h"
 #include "dataplane/allowedips.h"
 
-/* All allowed IPs that became routes. */
+/* All allowed IPs that become routes. */
 static struct allowedips *build_ahead(const struct desired *config, struct detours *owner)
 {
 	size_t len = 0, n = 0;
@@ -39,10 +39,10 @@ int detours_init(struct detours *detours, const struct desired *config, const ch
 {
 	*detours = (struct detours){.ifindex = netif_index(interface)};
 	strncpy(detours->interface, interface, sizeof detours->interface - 1);
-	if (!config->routes_auto)
-		return 0;
-	detours->ahead = build_ahead(config, detours);
-	return detours->ahead ? 0 : -ENOMEM;
+	if (detours_ready(detours, config))
+		return -ENOMEM;
+	detours_begin(detours);
+	return 0;
 }
 
 void detours_fini(struct detours *detours)
@@ -51,6 +51,7 @@ void detours_fini(struct detours *detours)
 		if (detours->entry[i].is_set)
 			route_clear_host(&detours->entry[i].to, &detours->entry[i].hop);
 	allowedips_destroy(detours->ahead);
+	detours_drop(detours);
 	detours->ahead = NULL;
 	detours->count = 0;
 }
@@ -111,27 +112,20 @@ static void refresh(const struct detours *detours, struct detour *d)
 	         detours->interface, format_address(&d->to, text), name);
 }
 
-static bool is_known(const struct detours *detours, const struct detour *wanted)
+static struct detour *find(struct detours *detours, const struct detour *wanted)
 {
 	for (unsigned i = 0; i < detours->count; i++) {
-		const struct detour *d = &detours->entry[i];
+		struct detour *d = &detours->entry[i];
 
 		if (endpoint_equal(&d->to, &wanted->to) &&
 		    endpoint_equal(&d->from, &wanted->from) && d->mark == wanted->mark)
-			return true;
+			return d;
 	}
-	return false;
+	return NULL;
 }
 
-void detours_keep(struct detours *detours, const struct endpoint *to, const struct endpoint *from,
-                  uint32_t mark)
+static void add(struct detours *detours, const struct detour *d)
 {
-	struct detour d = {.to = *to, .from = *from, .mark = mark};
-
-	endpoint_set_port(&d.to, 0);
-	endpoint_set_port(&d.from, 0);
-	if (!detours->ahead || !is_ahead(detours, to) || is_known(detours, &d))
-		return;
 	if (detours->count == DETOURS_MAX) {
 		if (!detours->is_full)
 			log_warning("interface=%s: routes of allowed IPs hold more than %u "
@@ -140,8 +134,79 @@ void detours_keep(struct detours *detours, const struct endpoint *to, const stru
 		detours->is_full = true;
 		return;
 	}
-	detours->entry[detours->count] = d;
+	detours->entry[detours->count] = *d;
 	refresh(detours, &detours->entry[detours->count++]);
+}
+
+void detours_keep(struct detours *detours, const struct endpoint *to, const struct endpoint *from,
+                  uint32_t mark)
+{
+	struct detour d = {.to = *to, .from = *from, .mark = mark, .is_wanted = true}, *known;
+
+	endpoint_set_port(&d.to, 0);
+	endpoint_set_port(&d.from, 0);
+	if (!detours->ahead || !is_ahead(detours, to))
+		return;
+	known = find(detours, &d);
+	if (known)
+		known->is_wanted = true;
+	else
+		add(detours, &d);
+}
+
+/* ---- other allowed IPs ---- */
+
+int detours_ready(struct detours *detours, const struct desired *wanted)
+{
+	if (!wanted->routes_auto)
+		return 0;
+	detours->coming = build_ahead(wanted, detours);
+	return detours->coming ? 0 : -ENOMEM;
+}
+
+void detours_drop(struct detours *detours)
+{
+	allowedips_destroy(detours->coming);
+	detours->coming = NULL;
+}
+
+void detours_begin(struct detours *detours)
+{
+	allowedips_destroy(detours->ahead);
+	detours->ahead = detours->coming;
+	detours->coming = NULL;
+	for (unsigned i = 0; i < detours->count; i++)
+		detours->entry[i].is_wanted = false;
+}
+
+/* Whether the host route serves another, from another address of ours or with another mark. */
+static bool is_shared(const struct detours *detours, const struct detour *d)
+{
+	for (unsigned i = 0; i < detours->count; i++) {
+		const struct detour *other = &detours->entry[i];
+
+		if (other != d && other->is_wanted && endpoint_equal(&other->to, &d->to))
+			return true;
+	}
+	return false;
+}
+
+void detours_end(struct detours *detours)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < detours->count; i++) {
+		struct detour *d = &detours->entry[i];
+
+		if (!d->is_wanted && d->is_set && !is_shared(detours, d))
+			route_clear_host(&d->to, &d->hop);
+	}
+	for (unsigned i = 0; i < detours->count; i++)
+		if (detours->entry[i].is_wanted)
+			detours->entry[kept++] = detours->entry[i];
+	detours->count = kept;
+	detours->is_full = false;
+	detours_refresh(detours);
 }
 
 void detours_refresh(struct detours *detours)

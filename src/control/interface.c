@@ -9,6 +9,7 @@
 #include "config/desired.h"
 #include "control/interface_plan.h"
 #include "control/netif.h"
+#include "control/route_changes.h"
 #include "dataplane/engine.h"
 
 #define QUEUE_PKTS \
@@ -39,7 +40,7 @@ static const char *open_hint(int err)
 struct setup {
 	struct netif netif;
 	const struct interface_plan *plan;
-	bool is_first;              /* it is made; else put back */
+	bool is_first;              /* they were never there; else put back */
 	bool has_no_ipv6;           /* told so */
 	unsigned addresses, routes; /* that were not there */
 };
@@ -196,5 +197,50 @@ void interface_put_back(const struct interface_plan *plan, const char *name)
 		         setup.routes == 1 ? "" : "s");
 	if (r)
 		log_warning("interface=%s: cannot %s", name, netif_error(&setup.netif));
+	netif_fini(&setup.netif);
+}
+
+/* ---- other routes ---- */
+
+static void warn(const struct setup *s, int r)
+{
+	if (r < 0)
+		log_warning("interface=%s: cannot %s", s->netif.name, netif_error(&s->netif));
+}
+
+/* Where IPv6 is off there are none of its own. */
+static unsigned remove_route(struct setup *s, const struct prefix *prefix)
+{
+	int r = netif_remove_route(&s->netif, prefix);
+
+	warn(s, without_ipv6(s, prefix, r));
+	return r == 0;
+}
+
+static void change_routes(struct setup *s, const struct route_changes *changes)
+{
+	unsigned removed = 0;
+
+	for (size_t i = 0; i < changes->remove_count; i++)
+		removed += remove_route(s, &changes->remove[i]);
+	s->is_first = true;
+	for (size_t i = 0; i < changes->add_count; i++)
+		warn(s, add_route(s, &changes->add[i]));
+	log_info("interface=%s: %u route%s added, %u removed", s->netif.name, s->routes,
+	         s->routes == 1 ? "" : "s", removed);
+}
+
+void interface_change_routes(const struct interface_plan *plan, const struct route_changes *changes,
+                             const char *name)
+{
+	struct setup setup = {.plan = plan};
+	int r;
+
+	if (!changes->remove_count && !changes->add_count)
+		return;
+	r = netif_init(&setup.netif, name);
+	warn(&setup, r);
+	if (!r)
+		change_routes(&setup, changes);
 	netif_fini(&setup.netif);
 }

@@ -12,6 +12,7 @@
 
 struct desired;
 struct interface_plan;
+struct route_changes;
 struct tun;
 
 /* Fills @ret_tun, which the caller closes, with a queue for each dispatcher that @workers need.
@@ -24,5 +25,11 @@ int interface_open(const struct desired *config, unsigned workers, struct tun *r
  * cannot be put back. It should be up. Control.
  */
 void interface_put_back(const struct interface_plan *plan, const char *name);
+
+/* Sets and removes routes of the device called @name, which is to have @plan from now on. Those
+ * that others set stay. Logs how many, and what fails; the rest is done all the same. Control.
+ */
+void interface_change_routes(const struct interface_plan *plan, const struct route_changes *changes,
+                             const char *name);
 
 #endif

@@ -46,6 +46,24 @@ static struct endpoint_facts facts_of(const struct peer *peer, uint64_t now_ns)
 
 /* ---- paths ---- */
 
+/* Of a link that is tied to no device, routes may lead the way to @to into the tunnel. */
+static void keep_way(struct peer *peer, const struct uplink *uplink, const struct endpoint *to)
+{
+	if (!*uplink->pair[endpoint_family(to) == AF_INET6].device)
+		peer->fx->keep_way(peer->fx, to, &uplink->line);
+}
+
+void peer_keep_ways(struct peer *peer)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *path = &peer->paths.slot[i];
+
+		if (path_has_target(path) && path_is_configured(path))
+			keep_way(peer, uplink_of(peer->uplinks, path->route.link),
+			         &path->route.remote);
+	}
+}
+
 /* @path leads to @address of endpoint @e from now on; NULL: a new one. @why for people; NULL: not
  * worth a line.
  */
@@ -55,8 +73,7 @@ static void lead(struct peer *peer, struct path *path, unsigned e, struct uplink
 	struct route route = {.link = uplink_want(uplink, endpoint_family(address), now_ns),
 	                      .remote = *address};
 
-	if (!*uplink->pair[endpoint_family(address) == AF_INET6].device)
-		peer->fx->keep_way(peer->fx, address, &uplink->line);
+	keep_way(peer, uplink, address);
 	if (!path)
 		path = peer_add_path(peer, &route, (int)e, now_ns);
 	if (path)

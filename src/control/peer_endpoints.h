@@ -34,6 +34,11 @@ void peer_place_again(struct peer *peer, uint64_t now_ns);
  */
 void peer_links_came(struct peer *peer, uint64_t now_ns);
 
+/* Other allowed IPs became routes into the tunnel: says again where its configured paths lead, so
+ * that the way there is kept.
+ */
+void peer_keep_ways(struct peer *peer);
+
 /* The next initiation is about to be sent: those of @peer's paths where the one before was not
  * answered, or could not be sent, try their next addresses.
  */

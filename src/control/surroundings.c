@@ -96,6 +96,54 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 		peer_try_again(around->of.peers->at[i], now_ns);
 }
 
+/* ---- another state ---- */
+
+static int ready_routes(struct surroundings *around, const struct desired *wanted)
+{
+	int r = interface_plan_init(&around->coming, wanted);
+
+	return r ? r
+	         : route_changes_init(&around->routes, around->plan.routes,
+	                              around->plan.route_count, around->coming.routes,
+	                              around->coming.route_count);
+}
+
+int surroundings_ready(struct surroundings *around, const struct desired *wanted)
+{
+	int r;
+
+	if (!around->of.interface)
+		return 0;
+	r = ready_routes(around, wanted);
+	if (!r)
+		r = detours_ready(&around->detours, wanted);
+	if (r)
+		surroundings_drop(around);
+	return r;
+}
+
+void surroundings_drop(struct surroundings *around)
+{
+	interface_plan_fini(&around->coming);
+	route_changes_fini(&around->routes);
+	detours_drop(&around->detours);
+}
+
+void surroundings_follow(struct surroundings *around)
+{
+	if (!around->of.interface)
+		return;
+	interface_plan_fini(&around->plan);
+	around->plan = around->coming;
+	around->coming = (struct interface_plan){0};
+	interface_change_routes(&around->plan, &around->routes, around->of.interface);
+	route_changes_fini(&around->routes);
+	detours_begin(&around->detours);
+	for (size_t i = 0; i < around->of.peers->count; i++)
+		peer_keep_ways(around->of.peers->at[i]);
+	detours_end(&around->detours);
+}
+
 /* ---- for people ---- */
 
 /* For a person who sees that nothing passes and does not know where to look. */
@@ -164,6 +212,7 @@ int surroundings_init(struct surroundings *around, const struct surroundings_par
 
 void surroundings_fini(struct surroundings *around)
 {
+	surroundings_drop(around);
 	detours_fini(&around->detours);
 	interface_plan_fini(&around->plan);
 	netif_monitor_fini(&around->monitor);

@@ -18,6 +18,7 @@
 #include "control/loop.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
+#include "control/route_changes.h"
 #include "control/routing_loop.h"
 
 struct desired;
@@ -42,6 +43,8 @@ struct surroundings {
 	struct event_source source; /* the monitor's */
 	struct own_device own_device;
 	struct interface_plan plan; /* what it is to have */
+	struct interface_plan coming; /* the same, readied ... */
+	struct route_changes routes;  /* ... with what that changes */
 	struct deadline put_back;   /* what our device has lost */
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
@@ -59,6 +62,15 @@ int surroundings_init(struct surroundings *around, const struct surroundings_par
 
 /* Removes our host routes. Also after an init that failed, or none. */
 void surroundings_fini(struct surroundings *around);
+
+/* @wanted is to be followed, of which other addresses of our device are no part: readies routes and
+ * ways to endpoints. Returns 0 or -ENOMEM, with nothing kept. Nothing to do where it is not set up.
+ */
+int surroundings_ready(struct surroundings *around, const struct desired *wanted);
+void surroundings_drop(struct surroundings *around);
+
+/* Follows what surroundings_ready() had, for the peers and paths that there are now. */
+void surroundings_follow(struct surroundings *around);
 
 /* Something has changed; the monitor tells. */
 void surroundings_changed(struct surroundings *around, const struct netif_event *event,

@@ -144,6 +144,79 @@ Test(detour, host_route_that_was_left_is_taken_over)
 	cr_expect(eq(int, device_of("192.0.2.1"), index_of("vt")));
 }
 
+/* Other allowed IPs became routes, and those who send said anew where. */
+static void follow(const char *const said[])
+{
+	cr_assert(eq(int, detours_ready(&detours, &config), 0));
+	detours_begin(&detours);
+	for (unsigned i = 0; said[i]; i++)
+		keep(said[i], NULL, 0);
+	detours_end(&detours);
+}
+
+Test(detour, endpoint_that_a_peer_covers_who_came_is_kept)
+{
+	ip("route add default via 10.1.0.1");
+	begin();
+	keep("192.0.2.1", NULL, 0);
+	cr_assert(eq(uint, detours.count, 0));
+	allow("192.0.2.0/24");
+	follow((const char *const[]){"192.0.2.1", NULL});
+	cr_expect(eq(int, device_of("192.0.2.1"), index_of("wan0")));
+	cr_expect(eq(int, device_of("192.0.2.2"), index_of("vt")));
+	detours_fini(&detours);
+}
+
+Test(detour, host_routes_nobody_needs_any_more_are_removed)
+{
+	ip("route add default via 10.1.0.1");
+	ip("route add default via fd01::1");
+	allow("192.0.2.0/24");
+	allow("2001:db8::/64");
+	begin();
+	keep("192.0.2.1", NULL, 0);
+	keep("192.0.2.2", NULL, 0);
+	keep("2001:db8::1", NULL, 0);
+	cr_assert(shows_route("-6", "2001:db8::1", "proto 118"));
+	follow((const char *const[]){"192.0.2.2", NULL}); /* the peers of the others went */
+	cr_expect(eq(int, device_of("192.0.2.1"), index_of("vt")));
+	cr_expect(eq(int, device_of("192.0.2.2"), index_of("wan0")));
+	cr_expect(not(shows_route("-6", "2001:db8::1", "proto 118")));
+	ip("route del 192.0.2.0/24 dev vt proto 118");
+	config_peer.allowed_ip_count = 0; /* nothing covers it any more */
+	follow((const char *const[]){"192.0.2.2", NULL});
+	cr_expect(not(shows_route("", "192.0.2.2", "proto 118")));
+	cr_expect(eq(uint, detours.count, 0));
+	detours_fini(&detours);
+}
+
+Test(detour, host_route_that_another_link_needs_stays)
+{
+	ip("route add default via 10.1.0.1");
+	allow("192.0.2.0/24");
+	begin();
+	keep("192.0.2.1", "10.1.0.2", 0);
+	keep("192.0.2.1", NULL, 0);
+	cr_assert(eq(uint, detours.count, 2));
+	follow((const char *const[]){"192.0.2.1", NULL});
+	cr_expect(eq(uint, detours.count, 1));
+	cr_expect(eq(int, device_of("192.0.2.1"), index_of("wan0")));
+	detours_fini(&detours);
+	cr_expect(eq(int, device_of("192.0.2.1"), index_of("vt")));
+}
+
+Test(detour, what_was_readied_and_dropped_is_not_followed)
+{
+	ip("route add default via 10.1.0.1");
+	begin();
+	allow("192.0.2.0/24");
+	cr_assert(eq(int, detours_ready(&detours, &config), 0));
+	detours_drop(&detours);
+	keep("192.0.2.1", NULL, 0);
+	cr_expect(eq(uint, detours.count, 0));
+	detours_fini(&detours);
+}
+
 Test(detour, has_a_bound)
 {
 	ip("route add default via 10.1.0.1");

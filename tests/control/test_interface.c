@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <net/route.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "config/desired.h"
 #include "control/interface_plan.h"
+#include "control/route_changes.h"
 #include "dataplane/tun.h"
 
 #define NAME "vt-test"
@@ -206,6 +208,62 @@ Test(interface, what_it_lost_is_put_back)
 		cr_expect(has_address("10.98.0.2", NULL));
 	}
 	interface_plan_fini(&plan);
+	tun_close(&tun);
+}
+
+/* The device is led from the allowed IPs that it has to those of peer 0 alone. */
+static void keep_peer_0_alone(void)
+{
+	struct interface_plan before, after;
+	struct route_changes changes;
+
+	cr_assert(eq(int, interface_plan_init(&before, &config), 0));
+	config.peer_count = 1;
+	cr_assert(eq(int, interface_plan_init(&after, &config), 0));
+	cr_assert(eq(int,
+	             route_changes_init(&changes, before.routes, before.route_count, after.routes,
+	                                after.route_count),
+	             0));
+	interface_change_routes(&after, &changes, NAME);
+	route_changes_fini(&changes);
+	interface_plan_fini(&before);
+	interface_plan_fini(&after);
+}
+
+Test(interface, routes_of_a_peer_go_with_it)
+{
+	add_address("10.98.0.2/24");
+	add_address("fd98::2/64");
+	allow(0, "192.168.7.0/24");
+	allow(1, "192.168.7.0/24"); /* which both have */
+	allow(1, "192.168.8.0/24");
+	allow(1, "fd08::/64");
+	config.routes_auto = true;
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_assert(eq(uint, ip4_routes_to(NAME, "192.168.8.0"), 1));
+	keep_peer_0_alone();
+	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.7.0"), 1));
+	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.8.0"), 0));
+	cr_expect(
+		eq(uint, lines_with("ipv6_route", NAME, "fd080000000000000000000000000000 40"), 0));
+	cr_expect(eq(uint, ip4_routes_to(NAME, "10.98.0.0"), 1), "that of its address stays");
+	tun_close(&tun);
+}
+
+Test(interface, routes_that_somebody_else_set_stay)
+{
+	allow(1, "192.168.8.0/24");
+	allow(1, "fd08::/64");
+	add_address("10.98.0.2/24");
+	add_address("fd98::2/64");
+	cr_assert(eq(int, interface_open(&config, 1, &tun), 0));
+	cr_assert(eq(int, system("ip route add 192.168.8.0/24 dev " NAME), 0));
+	cr_assert(eq(int, system("ip route add fd08::/64 dev " NAME), 0));
+	config.routes_auto = true;
+	keep_peer_0_alone();
+	cr_expect(eq(uint, ip4_routes_to(NAME, "192.168.8.0"), 1));
+	cr_expect(
+		eq(uint, lines_with("ipv6_route", NAME, "fd080000000000000000000000000000 40"), 1));
 	tun_close(&tun);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "peer_rig.h"
+#include "route_rig.h"
 
 static struct peer_rig rig;
 static struct surroundings *const around = &rig.control.surroundings;
@@ -105,4 +106,100 @@ Test(surroundings, answer_is_for_the_peer_that_asked)
 	a.id = (uint64_t)rig.peer->id << 32;
 	surroundings_answered(around, &a, rig.now_ns);
 	cr_expect(endpoint_equal(&known->address[0], &a.endpoints[0]));
+}
+
+/* ---- another state ---- */
+
+/* In a namespace with uplinks and a device "vt", whose routes follow. */
+static struct desired_peer office;
+static struct prefix allowed[2];
+
+static void parse(struct prefix *ret, const char *text)
+{
+	cr_assert(eq(int, prefix_parse(text, ret), 0));
+}
+
+static void setup_routes(void)
+{
+	route_rig_start();
+	ip("route add default via 10.1.0.1");
+	log_set_level(LOG_LEVEL_ERROR);
+	rig_open(&rig);
+	const struct surroundings_parts parts = {.interface = "vt",
+	                                         .engine = rig.control.engine,
+	                                         .loop = &rig.control.loop,
+	                                         .uplinks = &rig.control.uplinks,
+	                                         .peers = &rig.control.peers};
+
+	rig.config.routes_auto = true;
+	cr_assert(eq(int, surroundings_init(around, &parts, &rig.config), 0));
+	parse(&allowed[0], "192.0.2.0/24");
+	parse(&allowed[1], "fd07::/64");
+	office = (struct desired_peer){.allowed_ips = allowed, .allowed_ip_count = 2};
+	rig.config.peers = &office;
+	rig.config.peer_count = 1;
+}
+
+static void teardown_routes(void)
+{
+	if (!rig.control.engine)
+		return;
+	surroundings_fini(around);
+	rig_close(&rig);
+}
+
+TestSuite(surroundings_follow, .init = setup_routes, .fini = teardown_routes);
+
+/* The present peer's endpoint is at 192.0.2.1. */
+static void lead_path_there(void)
+{
+	struct route route = rig_route(&rig, 0);
+
+	route.remote = address("192.0.2.1");
+	cr_assert(ne(ptr, rig_path(&rig, 0), NULL));
+	peer_move_path(rig.peer, &rig.peer->paths.slot[0], &route, NULL, rig.now_ns);
+}
+
+Test(surroundings_follow, routes_and_ways_to_endpoints_come_and_go_with_a_peer)
+{
+	lead_path_there();
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0));
+	cr_expect(not(shows_route("", "192.0.2.0/24", "vt")), "not yet");
+	surroundings_follow(around);
+	cr_expect(shows_route("", "192.0.2.0/24", "vt"));
+	cr_expect(shows_route("-6", "fd07::/64", "vt"));
+	cr_expect(shows_route("", "192.0.2.1", "wan0"));
+	rig.config.peer_count = 0;
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0));
+	surroundings_follow(around);
+	cr_expect(not(shows_route("", "192.0.2.0/24", "vt")));
+	cr_expect(not(shows_route("-6", "fd07::/64", "vt")));
+	cr_expect(not(shows_route("", "192.0.2.1", "wan0")));
+}
+
+Test(surroundings_follow, what_was_dropped_does_nothing)
+{
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0));
+	surroundings_drop(around);
+	cr_expect(not(shows_route("", "192.0.2.0/24", "vt")));
+	cr_expect(eq(sz, around->plan.route_count, 0));
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0)); /* and may come again */
+	surroundings_drop(around);
+}
+
+/* The device gets back what it has now, not what it had. */
+Test(surroundings_follow, what_went_is_not_put_back)
+{
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0));
+	surroundings_follow(around);
+	ip("route del 192.0.2.0/24 dev vt");
+	change(NETIF_RESYNC, "");
+	pass(10 * NS_PER_S);
+	cr_assert(shows_route("", "192.0.2.0/24", "vt"));
+	rig.config.peer_count = 0;
+	cr_assert(eq(int, surroundings_ready(around, &rig.config), 0));
+	surroundings_follow(around);
+	change(NETIF_RESYNC, "");
+	pass(10 * NS_PER_S);
+	cr_expect(not(shows_route("", "192.0.2.0/24", "vt")));
 }
