@@ -42,6 +42,11 @@ void answered_remember(struct answered *a, const struct message_initiation *msg,
 	a->copies = 0;
 }
 
+void answered_forget(struct answered *a)
+{
+	a->until_ns = 0;
+}
+
 const struct message_response *answered_copy(struct answered *a,
                                              const struct message_initiation *msg, uint64_t now_ns)
 {

@@ -53,6 +53,9 @@ bool answered_refuse(struct answered *a, const uint8_t timestamp[static TAI64N_L
 void answered_remember(struct answered *a, const struct message_initiation *msg,
                        const struct message_response *response, uint64_t now_ns);
 
+/* Nothing was answered, as far as copies go. */
+void answered_forget(struct answered *a);
+
 /* The response that @msg, a copy of the initiation remembered but for its MACs, is to get; NULL
  * when it is none, comes too late, or enough were answered. Valid until answered_remember().
  */

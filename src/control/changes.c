@@ -128,15 +128,29 @@ static RECONCILE_STEP(refuse)
 	why[CHANGES_WHY_LEN - 1] = '\0';
 }
 
-static const struct reconciler operations = {.step = {[CHANGE_PEER_REMOVE] = change_remove_peer,
-                                                      [CHANGE_LINK_REMOVE] = change_remove_link,
-                                                      [CHANGE_LINK_ADD] = change_add_link,
-                                                      [CHANGE_LINK_WEIGHT] = change_link_weight,
-                                                      [CHANGE_PEER_ADD] = change_add_peer},
-                                             .ready = {[CHANGE_PEER_ADD] = change_ready_peer},
-                                             .drop = {[CHANGE_PEER_ADD] = change_drop_peer},
-                                             .ready_all = ready_all,
-                                             .refuse = refuse};
+static const struct reconciler operations = {
+	.step = {[CHANGE_PEER_REMOVE] = change_remove_peer,
+                 [CHANGE_ENDPOINT_REMOVE] = change_remove_endpoint,
+                 [CHANGE_ALLOWED_IP_REMOVE] = change_take_allowed_ips,
+                 [CHANGE_LINK_REMOVE] = change_remove_link,
+                 [CHANGE_LINK_ADD] = change_add_link,
+                 [CHANGE_LINK_WEIGHT] = change_link_weight,
+                 [CHANGE_PEER_ADD] = change_add_peer,
+                 [CHANGE_PEER_NAME] = change_peer_name,
+                 [CHANGE_PEER_PRESHARED_KEY] = change_peer_preshared_key,
+                 [CHANGE_PEER_MODE] = change_peer_mode,
+                 [CHANGE_PEER_KEEPALIVE] = change_peer_keepalive,
+                 [CHANGE_ALLOWED_IP_ADD] = change_take_allowed_ips,
+                 [CHANGE_ENDPOINT_ADD] = change_add_endpoint},
+	.ready = {[CHANGE_ALLOWED_IP_REMOVE] = change_ready_allowed_ips,
+                  [CHANGE_PEER_ADD] = change_ready_peer,
+                  [CHANGE_ALLOWED_IP_ADD] = change_ready_allowed_ips,
+                  [CHANGE_ENDPOINT_ADD] = change_ready_endpoint},
+	.drop = {[CHANGE_ALLOWED_IP_REMOVE] = change_drop_allowed_ips,
+                 [CHANGE_PEER_ADD] = change_drop_peer,
+                 [CHANGE_ALLOWED_IP_ADD] = change_drop_allowed_ips},
+	.ready_all = ready_all,
+	.refuse = refuse};
 
 /* @why: NULL, or empty. */
 static int lead_to(struct changes *changes, const struct desired *from, const struct desired *to,
@@ -170,8 +184,12 @@ static void work(struct changes *changes)
 
 	open_links(changes, now_ns);
 	for (size_t i = 0; i < changes->peers->count; i++) {
-		peer_links_came(changes->peers->at[i], now_ns);
-		peer_service(changes->peers->at[i], now_ns);
+		struct peer *peer = changes->peers->at[i];
+
+		peer_links_came(peer, now_ns);
+		peer_service(peer, now_ns); /* asks for endpoints that are new */
+		if (peer_settle_endpoints(peer, now_ns))
+			peer_service(peer, now_ns);
 	}
 }
 

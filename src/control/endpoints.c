@@ -2,32 +2,72 @@
 #include "control/endpoints.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int endpoints_init(struct endpoints *endpoints, const struct desired_endpoint *wanted, size_t count)
 {
 	*endpoints = (struct endpoints){0};
-	if (!count)
-		return 0;
-	endpoints->known = calloc(count, sizeof *endpoints->known);
-	for (size_t e = 0; endpoints->known && e < count; e++) {
-		struct known_endpoint *known = &endpoints->known[endpoints->count++];
-
-		known->link = wanted[e].link;
-		known->text = strdup(wanted[e].address);
-		if (!known->text)
-			endpoints_fini(endpoints);
-	}
-	return endpoints->known ? 0 : -ENOMEM;
+	if (endpoints_reserve(endpoints, count))
+		return -ENOMEM;
+	for (size_t e = 0; e < count; e++)
+		endpoints_add(endpoints, wanted[e].address, wanted[e].link);
+	return 0;
 }
 
 void endpoints_fini(struct endpoints *endpoints)
 {
-	for (unsigned e = 0; e < endpoints->count; e++)
-		free(endpoints->known[e].text);
 	free(endpoints->known);
 	*endpoints = (struct endpoints){0};
+}
+
+int endpoints_reserve(struct endpoints *endpoints, size_t count)
+{
+	struct known_endpoint *grown;
+
+	if (count <= endpoints->room)
+		return 0;
+	grown = reallocarray(endpoints->known, count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	endpoints->known = grown;
+	endpoints->room = (unsigned)count;
+	return 0;
+}
+
+void endpoints_add(struct endpoints *endpoints, const char *text, int link)
+{
+	struct known_endpoint *known = &endpoints->known[endpoints->count++];
+
+	*known = (struct known_endpoint){.number = endpoints->next_number++, .link = link};
+	snprintf(known->text, sizeof known->text, "%s", text);
+}
+
+void endpoints_remove(struct endpoints *endpoints, unsigned e)
+{
+	endpoints->count--;
+	memmove(&endpoints->known[e], &endpoints->known[e + 1],
+	        (endpoints->count - e) * sizeof *endpoints->known);
+}
+
+int endpoints_find(const struct endpoints *endpoints, const char *text, int link)
+{
+	for (unsigned e = 0; e < endpoints->count; e++) {
+		const struct known_endpoint *known = &endpoints->known[e];
+
+		if (known->link == link && !strcmp(known->text, text))
+			return (int)e;
+	}
+	return -1;
+}
+
+int endpoints_find_number(const struct endpoints *endpoints, uint32_t number)
+{
+	for (unsigned e = 0; e < endpoints->count; e++)
+		if (endpoints->known[e].number == number)
+			return (int)e;
+	return -1;
 }
 
 unsigned endpoints_addresses(const struct endpoints *endpoints, int e)
@@ -94,6 +134,14 @@ static unsigned index_of(const struct known_endpoint *known, const struct endpoi
 	while (i < known->count && !endpoint_equal(&known->address[i], address))
 		i++;
 	return i;
+}
+
+bool endpoints_has_address(const struct endpoints *endpoints, unsigned e,
+                           const struct endpoint *address)
+{
+	const struct known_endpoint *known = &endpoints->known[e];
+
+	return index_of(known, address) < known->count;
 }
 
 /* Whether @path, NULL for a new one, may lead to @address: no other path goes the same way. */

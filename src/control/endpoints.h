@@ -29,10 +29,13 @@
 #define ENDPOINT_ASK_SOON_NS  (5 * NS_PER_S)
 #define ENDPOINT_ASK_AGAIN_NS (30 * NS_PER_S)
 
+#define ENDPOINT_WRITTEN_LEN (RESOLVE_HOST_LEN + 16u) /* "[HOST]:PORT" with its zero */
+
 /* What is known of one configured endpoint. */
 struct known_endpoint {
-	char *text;     /* "HOST:PORT" */
-	int link;       /* id of the uplink that it is meant for; -1: of each that can reach it */
+	char text[ENDPOINT_WRITTEN_LEN];
+	uint32_t number; /* in questions to the resolver: no two of a peer ever had one */
+	int link;        /* id of the uplink that it is meant for; -1: of each that can reach it */
 	unsigned count; /* addresses of the last good answer; 0: none yet */
 	struct endpoint address[RESOLVE_ENDPOINTS_MAX];
 	bool is_asked;     /* an answer is still to come */
@@ -42,8 +45,9 @@ struct known_endpoint {
 
 /* All zero: none. */
 struct endpoints {
-	struct known_endpoint *known; /* in the order of the configuration */
-	unsigned count;
+	struct known_endpoint *known; /* in the order in which they came */
+	unsigned count, room;
+	uint32_t next_number;
 };
 
 /* What stands in one of the places of the peer's paths. */
@@ -65,6 +69,23 @@ struct endpoint_facts {
 int endpoints_init(struct endpoints *endpoints, const struct desired_endpoint *wanted,
                    size_t count);
 void endpoints_fini(struct endpoints *endpoints);
+
+/* Makes room for @count in all. Returns 0 or -ENOMEM. */
+int endpoints_reserve(struct endpoints *endpoints, size_t count);
+
+/* One more, for which there is room: @text for the uplink with the id @link, or for each (-1). */
+void endpoints_add(struct endpoints *endpoints, const char *text, int link);
+
+/* Those behind it move up. */
+void endpoints_remove(struct endpoints *endpoints, unsigned e);
+
+/* By what is configured, by its number. -1: there is none. */
+int endpoints_find(const struct endpoints *endpoints, const char *text, int link);
+int endpoints_find_number(const struct endpoints *endpoints, uint32_t number);
+
+/* Whether @address is one of those known of endpoint @e. */
+bool endpoints_has_address(const struct endpoints *endpoints, unsigned e,
+                           const struct endpoint *address);
 
 /* How many addresses are known of endpoint @e, any number. */
 unsigned endpoints_addresses(const struct endpoints *endpoints, int e);

@@ -20,7 +20,7 @@ void path_take(struct path *path, const struct route *route, const struct path_c
 {
 	*path = (struct path){.proof = PATH_ADDED,
 	                      .route = *route,
-	                      .endpoint = -1,
+	                      .endpoint = PATH_LEARNT,
 	                      .answers_taken = before->answers,
 	                      .probes_taken = before->probes,
 	                      .before = *before,

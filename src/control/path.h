@@ -50,6 +50,10 @@ enum path_proof {
 	PATH_MOVING,
 };
 
+/* Of which configured endpoint a path is, where it is of none. */
+#define PATH_LEARNT   -1 /* from the peer */
+#define PATH_ORPHANED -2 /* of one that is no more; whether another leads there is to be seen */
+
 /* Counts of the data plane for one place, which go on when another path takes it. */
 struct path_counts {
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
@@ -60,7 +64,7 @@ struct path {
 	enum path_proof proof;
 	bool is_in_table; /* data may go there now */
 	struct route route;
-	int endpoint; /* index into the peer's configured endpoints: kept for ever; -1: learnt */
+	int endpoint; /* index into the peer's configured endpoints: kept for ever; or as above */
 	struct path_health health;
 	uint64_t rest_until_ns; /* the system refused to send: no data and no probes until then */
 	unsigned refusals;      /* in a row, without a datagram that the system took ... */
@@ -126,6 +130,12 @@ static inline bool path_is_asked(const struct path *path)
 static inline bool path_is_configured(const struct path *path)
 {
 	return path->endpoint >= 0;
+}
+
+/* Its endpoint is no more. */
+static inline bool path_is_orphaned(const struct path *path)
+{
+	return path_is_used(path) && path->endpoint == PATH_ORPHANED;
 }
 
 /* The place is taken for @route: ADDED. @phase as health_spread() has it. */

@@ -54,6 +54,7 @@ enum peer_news {
 	NEWS_SPOKEN_TO,  /* data was heard and nothing sent since */
 	NEWS_QUIET,      /* nothing was sent or heard for the persistent keepalive */
 	NEWS_KEY_AGED,   /* ours to renew */
+	NEWS_SECRET_NEW, /* the key that both know beforehand is another one */
 	NEWS_RETRY_DUE,  /* an initiation is unanswered */
 	NEWS_UNANSWERED, /* so many were that people are told */
 	NEWS_GAVE_UP,    /* after 90 s */
@@ -68,6 +69,7 @@ enum peer_news {
 	NEWS_PATH_RESTS,     /* refused again and again */
 	NEWS_PATH_SHARES,    /* a line with another one, it seems */
 	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
+	NEWS_ENDPOINTS_GONE, /* of paths, and no other leads there */
 	NEWS_ADDRESS_FOUND,  /* an endpoint leads to where it did not before */
 	NEWS_NO_ADDRESS,     /* of an endpoint, as its name could not be resolved */
 	NEWS_NAME_FAILED,    /* the same, of one with addresses known from before */

@@ -190,6 +190,38 @@ void peer_place_again(struct peer *peer, uint64_t now_ns)
 	}
 }
 
+/* ---- endpoints that go ---- */
+
+static int endpoint_instead(const struct peer *peer, const struct path *path, unsigned dropped)
+{
+	if (path->endpoint != (int)dropped)
+		return path->endpoint - (path->endpoint > (int)dropped);
+	return endpoints_has_address(&peer->endpoints, dropped, &path->route.remote) ? PATH_ORPHANED
+	                                                                             : PATH_LEARNT;
+}
+
+void peer_drop_endpoint(struct peer *peer, unsigned e)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (path_is_used(path))
+			path->endpoint = endpoint_instead(peer, path, e);
+	}
+	endpoints_remove(&peer->endpoints, e);
+}
+
+bool peer_settle_endpoints(struct peer *peer, uint64_t now_ns)
+{
+	bool has_orphans = false;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		has_orphans |= path_is_orphaned(&peer->paths.slot[i]);
+	if (has_orphans)
+		peer_hears(peer, NEWS_ENDPOINTS_GONE, &(struct news){.now_ns = now_ns});
+	return has_orphans;
+}
+
 /* ---- names ---- */
 
 static void place_learnt(struct peer *peer, unsigned e, uint64_t now_ns)
@@ -217,7 +249,7 @@ static void tell_failure(struct peer *peer, enum peer_news news, unsigned e, con
 /* An id that names the peer and its endpoint. */
 static uint64_t question_id(const struct peer *peer, unsigned e)
 {
-	return (uint64_t)peer->id << 32 | e;
+	return (uint64_t)peer->id << 32 | peer->endpoints.known[e].number;
 }
 
 uint32_t peer_id_of_answer(const struct resolve_answer *answer)
@@ -227,8 +259,11 @@ uint32_t peer_id_of_answer(const struct resolve_answer *answer)
 
 void peer_take_addresses(struct peer *peer, const struct resolve_answer *answer, uint64_t now_ns)
 {
-	unsigned e = (uint32_t)answer->id;
+	int found = endpoints_find_number(&peer->endpoints, (uint32_t)answer->id);
+	unsigned e = (unsigned)found;
 
+	if (found < 0)
+		return; /* it is no more */
 	switch (endpoints_take(&peer->endpoints, e, answer)) {
 	case ENDPOINTS_LEARNT:
 		place_learnt(peer, e, now_ns);

@@ -29,6 +29,15 @@ void peer_take_addresses(struct peer *peer, const struct resolve_answer *answer,
  */
 void peer_place_again(struct peer *peer, uint64_t now_ns);
 
+/* Endpoint @e is no more. Paths that lead to an address of it are to go, unless another endpoint
+ * leads there, which is seen when peer_settle_endpoints() is called; those to where the peer has
+ * roamed stay.
+ */
+void peer_drop_endpoint(struct peer *peer, unsigned e);
+
+/* Endpoints were dropped and added, and asked for. True when paths went. */
+bool peer_settle_endpoints(struct peer *peer, uint64_t now_ns);
+
 /* There may be links that were not there before: endpoints with a known address lead over them,
  * too.
  */

@@ -335,6 +335,20 @@ STEP(expect_return)
 		handshake_expect_return(&peer->handshake, n->now_ns);
 }
 
+STEP(forget_answer)
+{
+	(void)n;
+	answered_forget(&peer->answered);
+}
+
+STEP(begin_anew)
+{
+	bool is_wanted = session_has_keys(&peer->session) || peer->endpoints.count;
+
+	if (is_wanted && paths_is_any_known(&peer->paths))
+		peer_initiate(peer, false, n->now_ns);
+}
+
 /* A plain peer is looked for on the other links at once. */
 STEP(look_elsewhere)
 {

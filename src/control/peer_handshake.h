@@ -60,5 +60,7 @@ STEP(abandon_attempt);
 STEP(look_there);    /* where an address was found, unless there is a session or may be soon */
 STEP(expect_return); /* of a peer that stopped, if it is ours to reach */
 STEP(look_elsewhere);
+STEP(forget_answer); /* copies of the newest initiation get it no more */
+STEP(begin_anew);    /* a session, beside the one there may be */
 
 #endif

@@ -288,6 +288,39 @@ STEP(forget_paths_of_link)
 	}
 }
 
+STEP(forget_orphans)
+{
+	(void)n;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (path_is_orphaned(&peer->paths.slot[i]))
+			forget_path(peer, i);
+	}
+}
+
+static struct path *find_to_send_on(struct peer *peer)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (path_has_target(path) && peer_path_can_leave(peer, path))
+			return path;
+	}
+	return NULL;
+}
+
+/* As in WireGuard: it has another endpoint now, and the session goes on there. */
+STEP(follow_endpoint)
+{
+	struct path *path = find_to_send_on(peer);
+
+	if (!path || peer->verdict.is != VERDICT_STOCK || peer->paths.followed != PATH_NONE ||
+	    !session_is_alive(&peer->session, n->now_ns))
+		return;
+	peer_follow(peer, path, n->now_ns);
+	health_assume_up(&path->health, "its endpoint leads here", n->now_ns);
+	peer_publish_paths(peer, n->now_ns);
+}
+
 /* ---- the table ---- */
 
 /* What the choice of paths goes by. */

@@ -81,5 +81,7 @@ STEP(lead_anew);         /* what was known of the address before */
 STEP(follow_proved);     /* what the session uses may be of an earlier life */
 STEP(free_path);
 STEP(forget_paths_of_link);
+STEP(forget_orphans);
+STEP(follow_endpoint); /* a plain peer that is nowhere is where its endpoint leads */
 
 #endif

@@ -103,9 +103,16 @@ void noise_remote_init(struct noise_remote *remote, const struct noise_identity 
 {
 	memset(remote, 0, sizeof *remote);
 	memcpy(remote->public_key, public_key, KEY_LEN);
+	noise_remote_set_preshared_key(remote, preshared_key);
+	remote->is_usable = dh(remote->static_static, self->private_key, public_key);
+}
+
+void noise_remote_set_preshared_key(struct noise_remote *remote, const uint8_t *preshared_key)
+{
 	if (preshared_key)
 		memcpy(remote->preshared_key, preshared_key, KEY_LEN);
-	remote->is_usable = dh(remote->static_static, self->private_key, public_key);
+	else
+		memset(remote->preshared_key, 0, KEY_LEN);
 }
 
 int noise_create_initiation(struct noise_handshake *hs, const struct noise_identity *self,

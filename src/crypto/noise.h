@@ -56,6 +56,9 @@ void noise_identity_init(struct noise_identity *self, const uint8_t private_key[
 void noise_remote_init(struct noise_remote *remote, const struct noise_identity *self,
                        const uint8_t public_key[static KEY_LEN], const uint8_t *preshared_key);
 
+/* For the messages that are created and consumed from now on. @preshared_key NULL: none. */
+void noise_remote_set_preshared_key(struct noise_remote *remote, const uint8_t *preshared_key);
+
 /* Fills @msg but for its MACs. @ephemeral is a fresh random private key. Returns 0, or
  * -EKEYREJECTED when the peer's key is of low order.
  */

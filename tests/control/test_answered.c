@@ -79,6 +79,18 @@ Test(answered, a_bounded_number_of_copies_is_answered)
 	cr_expect(ne(ptr, (void *)answered_copy(&a, &copy, NOW), NULL), "a new one begins anew");
 }
 
+/* Its response was made under a key that is no more, say. */
+Test(answered, one_that_is_forgotten_has_no_copies_and_is_still_the_newest)
+{
+	struct answered a = remembered();
+	struct message_initiation copy = initiation(7);
+
+	a.accepted_ns = NOW;
+	answered_forget(&a);
+	cr_expect(eq(ptr, (void *)answered_copy(&a, &copy, NOW), NULL));
+	cr_expect(eq(u64, a.accepted_ns, NOW));
+}
+
 /* ---- new enough? ---- */
 
 static void stamp(uint8_t out[TAI64N_LEN], uint64_t s, uint32_t ns)

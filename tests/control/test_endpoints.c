@@ -337,6 +337,34 @@ Test(endpoints, name_of_a_plain_peer_is_asked_for_when_it_is_silent)
 
 /* ---- the whole ---- */
 
+Test(endpoints, some_come_and_go_while_others_stay)
+{
+	struct endpoint address;
+
+	learn(2, "127.0.0.9:9", NULL);
+	cr_assert(eq(int, endpoints_reserve(&endpoints, 5), 0));
+	endpoints_add(&endpoints, "new.test:5", 1);
+	cr_expect(eq(int, endpoints_find(&endpoints, "new.test:5", 1), 4));
+	cr_expect(eq(int, endpoints_find(&endpoints, "new.test:5", -1), -1), "another link");
+	endpoints_remove(&endpoints, 1);
+	cr_expect(eq(uint, endpoints.count, 4));
+	cr_expect(eq(int, endpoints_find(&endpoints, second, 1), -1));
+	cr_expect(eq(int, endpoints_find(&endpoints, numeric, 0), 1));
+	cr_assert(eq(int, endpoint_parse("127.0.0.9:9", 0, &address), 0));
+	cr_expect(endpoints_has_address(&endpoints, 1, &address));
+	cr_expect(not(endpoints_has_address(&endpoints, 0, &address)));
+}
+
+Test(endpoints, number_of_one_that_went_is_never_given_again)
+{
+	uint32_t number = endpoints.known[3].number;
+
+	endpoints_remove(&endpoints, 3);
+	endpoints_add(&endpoints, no_name, 0);
+	cr_expect(eq(int, endpoints_find_number(&endpoints, number), -1));
+	cr_expect(eq(int, endpoints_find_number(&endpoints, endpoints.known[3].number), 3));
+}
+
 Test(endpoints, copies_are_its_own)
 {
 	first[0] = 'F';

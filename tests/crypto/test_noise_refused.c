@@ -139,6 +139,22 @@ Test(noise_refused, wrong_preshared_key_is_noticed_by_the_initiator)
 	}
 }
 
+Test(noise_refused, preshared_key_may_be_another_before_the_response)
+{
+	struct exchange x = exchange_of(&noise_vectors[0]);
+	struct noise_remote *remote = &x.hosts.to_responder;
+	uint8_t right[KEY_LEN], other[KEY_LEN] = {1};
+
+	memcpy(right, remote->preshared_key, KEY_LEN);
+	noise_remote_set_preshared_key(remote, other);
+	cr_assert(eq(int, consume_response(&x, &x.response), -EBADMSG));
+	noise_remote_set_preshared_key(remote, right);
+	cr_assert(eq(int, consume_response(&x, &x.response), 0));
+	noise_remote_set_preshared_key(remote, NULL);
+	memset(other, 0, sizeof other);
+	ASSERT_BYTES(remote->preshared_key, other, KEY_LEN);
+}
+
 /* A third host, which knows every public key but has a private key of its own. */
 static struct noise_identity stranger(void)
 {
