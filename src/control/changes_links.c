@@ -20,6 +20,13 @@ RECONCILE_STEP(change_remove_link)
 		log_info("link=%s: removed", change->old_link->name);
 }
 
+RECONCILE_STEP(change_link_line)
+{
+	log_info("link=%s: has other settings, its sockets are opened anew",
+	         change->new_link->name);
+	links_change(changes_of(by)->links, list->to, change->new_link);
+}
+
 RECONCILE_STEP(change_link_weight)
 {
 	struct changes *changes = changes_of(by);

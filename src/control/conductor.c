@@ -73,8 +73,10 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_NO_PATH] = {tell_no_path},
 	[NEWS_TRAINS_REFUSED] = {tell_trains},
 	[NEWS_LINK_FAILED] = {fail_paths_of_link, publish_paths, look_elsewhere},
-	[NEWS_LINK_BACK] = {use_link_again},
-	[NEWS_LINK_GONE] = {forget_paths_of_link, publish_paths, look_elsewhere},
+	[NEWS_LINK_CLOSED] = {forget_cookie, fail_paths_of_link, withdraw_paths_of_link,
+                              publish_paths, look_elsewhere},
+	[NEWS_LINK_BACK] = {lead_again, use_link_again, follow_endpoint},
+	[NEWS_LINK_GONE] = {forget_cookie, forget_paths_of_link, publish_paths, look_elsewhere},
 };
 
 void peer_conduct(struct peer *peer, enum peer_news news, const struct news *n)

@@ -77,7 +77,7 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 	for (size_t i = 0; i < links->peers->count; i++) {
 		struct peer *peer = links->peers->at[i];
 
-		peer_link_back(peer, link);
+		peer_link_back(peer, link, now_ns);
 		deadline_set(&links->loop->deadlines, &peer->deadline, now_ns);
 	}
 }
@@ -134,19 +134,43 @@ int links_find(const struct links *links, const char *name)
 	return uplink ? (int)uplink->id : -1;
 }
 
+static void tell_closed(const struct links *links, const struct link *link, bool is_gone)
+{
+	for (size_t i = 0; i < links->peers->count; i++) {
+		struct peer *peer = links->peers->at[i];
+
+		if (is_gone)
+			peer_link_gone(peer, link, links->loop->now_ns);
+		else
+			peer_link_closed(peer, link, links->loop->now_ns);
+	}
+}
+
 void links_remove(struct links *links, const char *name)
 {
 	struct uplink *uplink = uplinks_find(links->uplinks, name);
 
 	if (!uplink)
 		return;
-	for (size_t i = 0; i < links->peers->count; i++) {
-		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			peer_link_gone(links->peers->at[i], uplink->pair[k].link,
-			               links->loop->now_ns);
-	}
+	for (unsigned k = 0; k < LINK_FAMILIES; k++)
+		tell_closed(links, uplink->pair[k].link, true);
 	engine_await_sent(links->engine, FAREWELL_MS);
 	uplinks_remove(links->uplinks, uplink);
+}
+
+/* The second time in a list of changes there is nothing open any more. */
+void links_change(struct links *links, const struct desired *wanted,
+                  const struct desired_link *link)
+{
+	struct uplink *uplink = uplinks_find(links->uplinks, link->name);
+	struct uplink_settings set = settings_of(wanted, link, uplink->id);
+
+	for (unsigned k = 0; uplink->is_opened && k < LINK_FAMILIES; k++) {
+		const struct uplink_pair *pair = &uplink->pair[k];
+
+		tell_closed(links, pair->link, !uplink_settings_allow(&set, pair->family));
+	}
+	uplink_set_line(uplink, &set, links->loop->now_ns);
 }
 
 /* One that no endpoint is meant for waits to be contacted, over IPv4. */

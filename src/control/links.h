@@ -42,7 +42,16 @@ int links_find(const struct links *links, const char *name);
  */
 void links_remove(struct links *links, const char *name);
 
-/* Opens what the configuration binds of those that were added since. Errors as of uplink_open(). */
+/* It is bound, tied to a device or marked otherwise in the state @wanted: its sockets are closed,
+ * and links_open() opens others. Its paths stay and are down meanwhile, so that what its peers can
+ * say over other links goes there; those of a family that it has no more are gone.
+ */
+void links_change(struct links *links, const struct desired *wanted,
+                  const struct desired_link *link);
+
+/* Opens what the configuration binds of those that were added or changed since. Errors as of
+ * uplink_open(); then it is to be called again for those behind.
+ */
 int links_open(struct links *links, uint64_t now_ns);
 
 #endif

@@ -76,6 +76,7 @@ enum peer_news {
 	NEWS_NO_PATH,        /* the last one that could carry data is gone */
 	NEWS_TRAINS_REFUSED,
 	NEWS_LINK_FAILED, /* something local made a pair of sockets useless */
+	NEWS_LINK_CLOSED, /* to be opened bound or tied otherwise */
 	NEWS_LINK_BACK,
 	NEWS_LINK_GONE, /* for good */
 	NEWS_COUNT,

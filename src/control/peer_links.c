@@ -115,15 +115,25 @@ STEP(use_link_again)
 	}
 }
 
-void peer_link_back(struct peer *peer, const struct link *link)
+void peer_link_back(struct peer *peer, const struct link *link, uint64_t now_ns)
 {
-	peer_hears(peer, NEWS_LINK_BACK, &(struct news){.link = link});
+	peer_hears(peer, NEWS_LINK_BACK, &(struct news){.now_ns = now_ns, .link = link});
 }
 
-/* A cookie was for an address of ours that may be another link's by the next time. */
+STEP(forget_cookie)
+{
+	peer->jar[n->link->id] = (struct cookie_jar){0};
+}
+
+void peer_link_closed(struct peer *peer, const struct link *link, uint64_t now_ns)
+{
+	peer_hears(peer, NEWS_LINK_CLOSED,
+	           &(struct news){.now_ns = now_ns, .link = link, .why = "its link is bound anew"});
+	peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
+}
+
 void peer_link_gone(struct peer *peer, const struct link *link, uint64_t now_ns)
 {
-	peer->jar[link->id] = (struct cookie_jar){0};
 	peer_hears(peer, NEWS_LINK_GONE, &(struct news){.now_ns = now_ns, .link = link});
 	peer->fx->wake_at(peer->fx, &peer->deadline, now_ns);
 }

@@ -25,7 +25,10 @@ void peer_try_again(struct peer *peer, uint64_t now_ns);
 /* Something local made a pair of sockets useless, or useful again. */
 void peer_link_failed(struct peer *peer, const struct link *link, const char *reason,
                       uint64_t now_ns);
-void peer_link_back(struct peer *peer, const struct link *link);
+void peer_link_back(struct peer *peer, const struct link *link, uint64_t now_ns);
+
+/* Its sockets are closed to be opened otherwise, which peer_link_back() tells. */
+void peer_link_closed(struct peer *peer, const struct link *link, uint64_t now_ns);
 
 /* It goes for good: the peer has no path over it any more. */
 void peer_link_gone(struct peer *peer, const struct link *link, uint64_t now_ns);
@@ -61,5 +64,6 @@ STEP(forget_source); /* the system chooses it again */
 STEP(rest_path);
 STEP(fail_paths_of_link);
 STEP(use_link_again);
+STEP(forget_cookie); /* it was for an address of ours that the link may not have any more */
 
 #endif

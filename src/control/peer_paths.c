@@ -288,6 +288,34 @@ STEP(forget_paths_of_link)
 	}
 }
 
+/* Our address may be another one by the time. What waits for its answer is sent again there. */
+STEP(withdraw_paths_of_link)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (!path_has_target(path) || path->route.link != n->link)
+			continue;
+		path->route.local = (struct endpoint){0};
+		peer->fx->publish_target(peer->fx, peer->dp, i, NULL);
+		handshake_forget_try(&peer->handshake, i);
+	}
+}
+
+/* One that there is no memory for is forgotten, and comes back as any other. */
+STEP(lead_again)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (!path_has_target(path) || path->route.link != n->link ||
+		    peer->dp->path[i].target)
+			continue;
+		if (peer->fx->publish_target(peer->fx, peer->dp, i, &path->route))
+			forget_path(peer, i);
+	}
+}
+
 STEP(forget_orphans)
 {
 	(void)n;

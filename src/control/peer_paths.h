@@ -81,6 +81,8 @@ STEP(lead_anew);         /* what was known of the address before */
 STEP(follow_proved);     /* what the session uses may be of an earlier life */
 STEP(free_path);
 STEP(forget_paths_of_link);
+STEP(withdraw_paths_of_link); /* the data plane knows their targets no more ... */
+STEP(lead_again);             /* ... until it does again */
 STEP(forget_orphans);
 STEP(follow_endpoint); /* a plain peer that is nowhere is where its endpoint leads */
 

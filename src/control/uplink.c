@@ -9,6 +9,7 @@
 #include "control/netif.h"
 #include "control/reach.h"
 #include "control/refusal.h"
+#include "control/uplink_trouble.h"
 
 static struct uplink_effects *fx_of(const struct uplink_pair *pair)
 {
@@ -58,32 +59,31 @@ static void tell_back(struct uplink_pair *pair, uint64_t now_ns)
 	fx_of(pair)->back(fx_of(pair), pair->link, now_ns);
 }
 
-/* Its device stays what it is: trains are tried again when it was replaced. */
-static void tell_trains(struct link *link)
-{
-	int error = train_limit_take_error(&link->trains);
-
-	if (error)
-		log_warning("link=%s: the device refuses trains of datagrams, %s; they leave one "
-		            "by one",
-		            link->name, strerror(error));
-}
-
 void uplinks_tell_trains(struct uplinks *uplinks)
 {
 	for (unsigned i = 0; i < uplinks->count; i++) {
 		for (unsigned k = 0; k < LINK_FAMILIES; k++)
-			tell_trains(uplinks->uplink[i].pair[k].link);
+			uplink_trouble_tell_trains(uplinks->uplink[i].pair[k].link);
 	}
 }
 
 /* ---- opening ---- */
 
+static bool allows(const struct line *line, bool both_families, int family)
+{
+	int bound = endpoint_family(&line->bind);
+
+	return bound == AF_UNSPEC || bound == family || both_families;
+}
+
+bool uplink_settings_allow(const struct uplink_settings *set, int family)
+{
+	return allows(&set->line, set->both_families, family);
+}
+
 bool uplink_allows(const struct uplink *uplink, int family)
 {
-	int bound = endpoint_family(&uplink->line.bind);
-
-	return bound == AF_UNSPEC || bound == family || uplink->both_families;
+	return allows(&uplink->line, uplink->both_families, family);
 }
 
 bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote)
@@ -128,42 +128,21 @@ static int reopen_pair(struct uplink_pair *pair)
 	return fx->watch(fx, pair->link) ? -ENOMEM : r;
 }
 
-/* What no waiting mends is an error of the configuration or of privileges. */
-static bool is_final(int error)
-{
-	return error == -EADDRINUSE || error == -EACCES || error == -EPERM;
-}
-
-/* The system lacks the family, as with ipv6.disable=1, and the link has another. */
-static bool does_without(const struct uplink_pair *pair, int error)
+static enum uplink_trouble trouble_of(const struct uplink_pair *pair, int error)
 {
 	int other = pair->family == AF_INET6 ? AF_INET : AF_INET6;
 
-	return error == -EAFNOSUPPORT && uplink_allows(pair->uplink, other);
+	return uplink_trouble_of(error, uplink_allows(pair->uplink, other));
 }
 
-static void log_unusable(const struct uplink_pair *pair, int error)
+static void wait_for_it(struct uplink_pair *pair, int error, uint64_t now_ns)
 {
-	const char *name = pair->uplink->name;
-	bool is_ipv6 = pair->family == AF_INET6;
-	const char *device = *pair->device ? pair->device : NULL;
-	char text[ENDPOINT_TEXT_LEN], hint[REFUSAL_HINT_LEN];
+	enum uplink_trouble trouble = trouble_of(pair, error);
 
-	if (!strcmp(pair->reason, strerror(-error)))
-		return; /* said before */
-	endpoint_format(&pair->line.bind, text);
-	refusal_hint(-error, hint);
-	if (is_final(error))
-		log_error("link=%s: cannot use %s%s%s, %s%s", name, text,
-		          device ? " on device " : "", device ? device : "", strerror(-error),
-		          hint);
-	else if (does_without(pair, error))
-		log_warning("link=%s: this system has no %s, using %s alone", name,
-		            is_ipv6 ? "IPv6" : "IPv4", is_ipv6 ? "IPv4" : "IPv6");
-	else
-		log_warning("link=%s: cannot use %s%s%s, %s; trying again in %.0f s%s", name, text,
-		            device ? " on device " : "", device ? device : "", strerror(-error),
-		            (double)pair->uplink->error_backoff_ns / NS_PER_S, hint);
+	uplink_trouble_tell(pair, error, trouble, pair->uplink->error_backoff_ns);
+	uplink_pair_set_state(pair, UPLINK_WAITING, strerror(-error), now_ns);
+	if (trouble != UPLINK_TROUBLE_NO_FAMILY)
+		try_later(pair, now_ns);
 }
 
 /* Another link that is up on the device of @pair, or NULL. */
@@ -207,10 +186,7 @@ static int try_pair(struct uplink_pair *pair, uint64_t now_ns)
 	if (!r)
 		r = pair->link->is_open ? reopen_pair(pair) : open_pair(pair);
 	if (r) {
-		log_unusable(pair, r);
-		uplink_pair_set_state(pair, UPLINK_WAITING, strerror(-r), now_ns);
-		if (!does_without(pair, r))
-			try_later(pair, now_ns);
+		wait_for_it(pair, r, now_ns);
 		return r;
 	}
 	set_up(pair, now_ns);
@@ -289,6 +265,7 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 		struct uplink_pair *pair = &uplink->pair[i];
 
 		memcpy(links[i]->name, set->name, sizeof links[i]->name);
+		link_count_anew(links[i]);
 		uplink_pair_init(pair, links[i], i ? AF_INET6 : AF_INET, &set->line,
 		                 set->has_offloads);
 		pair->uplink = uplink;
@@ -298,17 +275,37 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 	return uplink;
 }
 
-void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink)
+static void close_pair(struct uplink_pair *pair)
 {
+	struct uplink_effects *fx = fx_of(pair);
+
+	fx->wake_at(fx, &pair->deadline, NEVER_NS);
+	if (pair->link->is_open)
+		fx->stop(fx, pair->link);
+	pair->state = UPLINK_WAITING;
+	*pair->device = '\0';
+}
+
+void uplink_set_line(struct uplink *uplink, const struct uplink_settings *set, uint64_t now_ns)
+{
+	uplink->line = set->line;
+	uplink->both_families = set->both_families;
+	uplink->is_opened = false;
 	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
 		struct uplink_pair *pair = &uplink->pair[i];
 
-		uplinks->fx->wake_at(uplinks->fx, &pair->deadline, NEVER_NS);
-		if (pair->link->is_open)
-			uplinks->fx->stop(uplinks->fx, pair->link);
-		pair->is_wanted = false;
-		pair->state = UPLINK_WAITING;
-		*pair->device = '\0';
+		close_pair(pair);
+		uplink_pair_set_line(pair, &set->line);
+		uplink_pair_set_state(pair, UPLINK_WAITING, "", now_ns);
+		pair->is_wanted &= uplink_allows(uplink, pair->family);
+	}
+}
+
+void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink)
+{
+	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
+		close_pair(&uplink->pair[i]);
+		uplink->pair[i].is_wanted = false;
 	}
 	*uplink->name = '\0';
 	uplink->is_used = false;
@@ -317,19 +314,22 @@ void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink)
 
 int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES], uint64_t now_ns)
 {
+	bool is_wanted = is_named[0] || is_named[1] || uplink->pair[0].is_wanted ||
+	                 uplink->pair[1].is_wanted;
+
 	uplink->is_opened = true;
-	if (!is_named[0] && !is_named[1])
+	if (!is_wanted)
 		uplink_pair_set_state(&uplink->pair[0], UPLINK_WAITING,
 		                      "for the address of a host name", now_ns);
 	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
 		struct uplink_pair *pair = &uplink->pair[i];
 		int r;
 
-		if (!is_named[i])
+		pair->is_wanted |= is_named[i];
+		if (!pair->is_wanted)
 			continue;
-		pair->is_wanted = true;
 		r = try_pair(pair, now_ns);
-		if (is_final(r))
+		if (trouble_of(pair, r) == UPLINK_TROUBLE_STAYS)
 			return r;
 	}
 	return 0;

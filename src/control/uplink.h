@@ -34,7 +34,9 @@ struct uplink_effects {
 	 */
 	int (*start)(struct uplink_effects *fx, struct link *link, int cpu);
 
-	/* The opposite, for a link that goes: closes it, too. Nobody's path is over it any more. */
+	/* The opposite, for a link that goes or is bound anew: closes it, too. Nobody's path leads
+	 * over it any more.
+	 */
 	void (*stop)(struct uplink_effects *fx, struct link *link);
 
 	/* Its handshake socket is about to be replaced; and there is one again. The latter returns
@@ -68,7 +70,7 @@ struct uplinks;
 struct uplink {
 	struct uplinks *all;
 	bool is_used;   /* else its place is free */
-	bool is_opened; /* by uplink_open() */
+	bool is_opened; /* by uplink_open(), since its line was set */
 	unsigned id;
 	char name[NAME_LEN];
 	struct line line;
@@ -112,12 +114,19 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 /* It goes, and nobody has a path over it: closes its sockets; its place is free. */
 void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink);
 
-/* Opens the sockets of those families. Returns a negative errno only for what waiting does not
- * mend: -EADDRINUSE, -EACCES, -EPERM.
+/* It is bound or tied otherwise from now on, as @set says, all else of which is as before: closes
+ * its sockets, whose ids and paths stay. uplink_open() opens those that were wanted, as far as the
+ * families allow.
+ */
+void uplink_set_line(struct uplink *uplink, const struct uplink_settings *set, uint64_t now_ns);
+
+/* Opens the sockets of those families, and those that are wanted already. Returns a negative errno
+ * only for what waiting does not mend: -EADDRINUSE, -EACCES, -EPERM.
  */
 int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES], uint64_t now_ns);
 
-/* Whether the configuration lets the link have sockets of @family. */
+/* Whether the configuration lets the link have sockets of @family; one that is as @set says. */
+bool uplink_settings_allow(const struct uplink_settings *set, int family);
 bool uplink_allows(const struct uplink *uplink, int family);
 
 /* The sockets of @family, which it allows, for a path that needs them: opened unless they are, or

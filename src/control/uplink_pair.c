@@ -33,9 +33,15 @@ const char *uplink_state_name(enum uplink_state state)
 void uplink_pair_init(struct uplink_pair *pair, struct link *link, int family,
                       const struct line *line, bool has_offloads)
 {
-	*pair = (struct uplink_pair){
-		.link = link, .family = family, .line = *line, .has_offloads = has_offloads};
-	pair->line.bind = address_in(family, &line->bind);
+	*pair = (struct uplink_pair){.link = link, .family = family, .has_offloads = has_offloads};
+	uplink_pair_set_line(pair, line);
+}
+
+void uplink_pair_set_line(struct uplink_pair *pair, const struct line *line)
+{
+	pair->line = *line;
+	pair->line.bind = address_in(pair->family, &line->bind);
+	*pair->device = '\0';
 }
 
 void uplink_pair_set_state(struct uplink_pair *pair, enum uplink_state state, const char *reason,

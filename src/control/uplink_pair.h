@@ -46,6 +46,9 @@ struct uplink_pair {
 void uplink_pair_init(struct uplink_pair *pair, struct link *link, int family,
                       const struct line *line, bool has_offloads);
 
+/* Its line is another one, for sockets that are not open. */
+void uplink_pair_set_line(struct uplink_pair *pair, const struct line *line);
+
 void uplink_pair_set_state(struct uplink_pair *pair, enum uplink_state state, const char *reason,
                            uint64_t now_ns);
 

@@ -301,16 +301,21 @@ static void close_apart(struct link *fresh)
 	free(fresh);
 }
 
-/* Another link may have the place by now: it counts from nothing. */
-static void begin_anew(struct link *link, struct link *fresh)
+void link_count_anew(struct link *link)
 {
 	counter_t *const counters[] = {&link->tx_packets, &link->tx_bytes, &link->rx_packets,
 	                               &link->rx_bytes, &link->tx_errors};
-	eventfd_t count;
 
 	for (unsigned i = 0; i < sizeof counters / sizeof counters[0]; i++)
 		atomic_store_explicit(counters[i], 0, memory_order_relaxed);
 	link->data_drops = link->handshake_drops = (struct socket_drops){0};
+}
+
+/* It goes on to count, unless it is another link that has the place. */
+static void begin_anew(struct link *link, struct link *fresh)
+{
+	eventfd_t count;
+
 	eventfd_read(link->wake_fd, &count);
 	link->bound = fresh->bound;
 	link->is_wildcard = fresh->is_wildcard;

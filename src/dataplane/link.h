@@ -102,6 +102,9 @@ void link_read_drops(struct link *link);
  */
 void link_park(struct link *link);
 
+/* Another link has the place from now on, which is not open: it counts from nothing. Control. */
+void link_count_anew(struct link *link);
+
 /* When nobody sends or receives any more; also for one that is parked or was never open. Control.
  */
 void link_close(struct link *link);

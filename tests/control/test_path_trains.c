@@ -101,7 +101,7 @@ Test(path_trains, device_that_comes_back_gets_its_chance_again)
 {
 	train_limit_lower(limit_of(0), 1251, EMSGSIZE);
 	train_limit_lower(limit_of(1), 1251, EMSGSIZE);
-	peer_link_back(rig.peer, path[1]->route.link);
+	peer_link_back(rig.peer, path[1]->route.link, rig.now_ns);
 	cr_expect(eq(uint, train_limit_max(limit_of(0)), 1251));
 	cr_expect(eq(uint, train_limit_max(limit_of(1)), TRAIN_ANY));
 	cr_expect(eq(int, train_limit_take_error(limit_of(1)), 0));

@@ -158,6 +158,7 @@ Test(link_stop, another_one_takes_its_place_and_counts_from_nothing)
 		plain_take();
 		rig_until(counter_read(&link->rx_packets) == 1);
 		engine_link_stop(plain.end.engine, link);
+		link_count_anew(link);
 		open_again(link);
 		cr_expect(eq(u64, counter_read(&link->rx_packets), 0));
 		cr_expect(eq(int, link->data_fd, data_fd), "its own all the time");
@@ -165,6 +166,21 @@ Test(link_stop, another_one_takes_its_place_and_counts_from_nothing)
 	}
 	plain_send(link);
 	plain_take();
+}
+
+Test(link_stop, one_that_is_opened_again_counts_on)
+{
+	struct link *link = plain_link(GOES);
+
+	rig_start(&plain.end);
+	for (unsigned round = 1; round < 3; round++) {
+		plain_send(link);
+		plain_take();
+		rig_until(counter_read(&link->rx_packets) == round);
+		engine_link_stop(plain.end.engine, link);
+		open_again(link);
+	}
+	cr_expect(eq(u64, counter_read(&link->rx_packets), 2));
 }
 
 /* What still names the link when it is gone. */
