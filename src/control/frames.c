@@ -30,6 +30,12 @@ void frames_forget_owed(struct frames *f)
 	f->owes_keepalive = false;
 }
 
+void frames_forget_path(struct frames *f, unsigned id)
+{
+	f->owed_hellos &= (uint16_t) ~(1u << id);
+	f->owed_acks &= (uint16_t) ~(1u << id);
+}
+
 static bool send_payload(struct frames *f, struct keypair *kp, unsigned path_id, unsigned lane,
                          const void *payload, size_t len, const struct route *to)
 {

@@ -50,6 +50,9 @@ bool frames_owe(const struct frames *f);
 /* There is nobody to say it to any more. */
 void frames_forget_owed(struct frames *f);
 
+/* Another path may have the place of @id: nothing is owed there. */
+void frames_forget_path(struct frames *f, unsigned id);
+
 /* A packet without content; without memory it is owed. */
 void frames_send_keepalive(struct frames *f, struct keypair *kp, unsigned path_id);
 

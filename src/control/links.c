@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "config/desired.h"
 #include "control/doors.h"
 #include "control/loop.h"
@@ -156,6 +157,7 @@ void links_remove(struct links *links, const char *name)
 		tell_closed(links, uplink->pair[k].link, true);
 	engine_await_sent(links->engine, FAREWELL_MS);
 	uplinks_remove(links->uplinks, uplink);
+	uplink_left(uplink, clock_boot_ns()); /* the turn began before that */
 }
 
 /* The second time in a list of changes there is nothing open any more. */
@@ -171,6 +173,7 @@ void links_change(struct links *links, const struct desired *wanted,
 		tell_closed(links, pair->link, !uplink_settings_allow(&set, pair->family));
 	}
 	uplink_set_line(uplink, &set, links->loop->now_ns);
+	uplink_left(uplink, clock_boot_ns());
 }
 
 /* One that no endpoint is meant for waits to be contacted, over IPv4. */

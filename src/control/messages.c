@@ -55,6 +55,12 @@ static void refuse_unknown(struct messages *m, const uint8_t key[static KEY_LEN]
 		(unsigned long long)suppressed);
 }
 
+/* Over a link that went or was bound anew since; another one may have its place. */
+static bool came_too_late(const struct peer *peer, const struct visitor *visitor)
+{
+	return !uplinks_know(peer->uplinks, visitor->route.link, visitor->time_ns);
+}
+
 static void receive_initiation(struct messages *m, struct visitor *visitor, uint64_t now_ns)
 {
 	const struct message_initiation *msg = &visitor->message.initiation;
@@ -64,6 +70,8 @@ static void receive_initiation(struct messages *m, struct visitor *visitor, uint
 
 	if (!peer)
 		refuse_unknown(m, init->public_key, &visitor->route, now_ns);
+	else if (came_too_late(peer, visitor))
+		m->fx->count_drop(m->fx, DROP_HANDSHAKE_INVALID);
 	else if (!peer->remote->is_usable ||
 	         noise_accept_initiation(init, peer->remote, msg, timestamp))
 		refuse(m, "a forged handshake initiation", &visitor->route, now_ns);
@@ -97,6 +105,8 @@ static void receive_response(struct messages *m, const struct visitor *visitor, 
 
 	if (!peer || !peer->handshake.is_pending)
 		receive_again(m, msg, now_ns);
+	else if (came_too_late(peer, visitor))
+		m->fx->count_drop(m->fx, DROP_HANDSHAKE_INVALID);
 	else if (peer_take_response(peer, msg, &visitor->route, now_ns))
 		peer_service(peer, now_ns);
 	else
@@ -115,7 +125,8 @@ static void receive_cookie(struct messages *m, const struct visitor *visitor, ui
 
 		peer = kp ? ((struct dp_peer *)kp->owner)->control : NULL;
 	}
-	if (!peer || !peer_take_cookie(peer, msg, &visitor->route, now_ns))
+	if (!peer || came_too_late(peer, visitor) ||
+	    !peer_take_cookie(peer, msg, &visitor->route, now_ns))
 		m->fx->count_drop(m->fx, DROP_HANDSHAKE_INVALID);
 }
 

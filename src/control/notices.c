@@ -20,6 +20,15 @@ static void answer_want(struct peer *peer, uint64_t now_ns)
 		peer_initiate(peer, false, now_ns);
 }
 
+/* The place may be another path's by now. */
+static void take_refusal(struct peer *peer, struct path *path, struct dp_path *dp, uint64_t now_ns)
+{
+	uint32_t refusal = atomic_exchange(&dp->refusal, 0);
+
+	if (refusal && path_is_used(path) && path->route.link->id == dp_refusal_link(refusal))
+		peer_path_refused(peer, path, dp_refusal_error(refusal), now_ns);
+}
+
 static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 {
 	struct peer *peer = dp->control;
@@ -28,12 +37,8 @@ static void take_event(struct dp_peer *dp, unsigned events, uint64_t now_ns)
 		return; /* it went meanwhile */
 	if (events & PEER_EVENT_WANT_SESSION)
 		answer_want(peer, now_ns);
-	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++) {
-		int error = atomic_exchange(&dp->path[i].send_errno, 0);
-
-		if (error && path_is_used(&peer->paths.slot[i]))
-			peer_path_refused(peer, &peer->paths.slot[i], error, now_ns);
-	}
+	for (unsigned i = 0; events & PEER_EVENT_SEND_ERROR && i < PATHS_MAX; i++)
+		take_refusal(peer, &peer->paths.slot[i], &dp->path[i], now_ns);
 	peer_service(peer, now_ns); /* which takes the life signs */
 }
 
@@ -41,8 +46,8 @@ static void take_notice(const struct batch *notice, uint64_t now_ns)
 {
 	struct peer *peer = notice->peer->control;
 
-	if (!peer)
-		return;
+	if (!peer || !uplinks_know(peer->uplinks, notice->route.link, notice->time_ns))
+		return; /* it went meanwhile, or the link did over which that came */
 	peer_take_notice(peer, notice, now_ns);
 	peer_service(peer, now_ns);
 }

@@ -11,6 +11,7 @@
 /* A datagram being taken. */
 struct cause {
 	const struct batch *notice;
+	unsigned path_id;           /* where it came in; PATH_NONE: on none that there is now */
 	struct reply_budget budget; /* of what may be sent because of it */
 	unsigned ack_path; /* a HELLO_ACK leaves over it when all frames are read; or PATH_NONE */
 	bool has_response; /* and this with it */
@@ -32,8 +33,7 @@ static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type t
 static void take_hello(struct peer *peer, struct cause *cause, const struct frame *f,
                        uint64_t now_ns)
 {
-	const struct batch *r = cause->notice;
-	unsigned id = r->path_id == PATH_NONE ? peer_path_to_speak(peer) : r->path_id;
+	unsigned id = cause->path_id == PATH_NONE ? peer_path_to_speak(peer) : cause->path_id;
 	const struct frame_hello *hello = (const void *)f->body;
 
 	if (hello->version == 0)
@@ -77,13 +77,13 @@ static void take_stray_probe(struct peer *peer, struct cause *cause, const struc
 {
 	const struct frame_probe *probe = (const void *)f->body;
 	const struct batch *r = cause->notice;
-	struct path *path = r->path_id == PATH_NONE ? NULL : &peer->paths.slot[r->path_id];
+	struct path *path = cause->path_id == PATH_NONE ? NULL : &peer->paths.slot[cause->path_id];
 
 	heed_probe(peer, r->keypair->local_index, now_ns);
 	if (path && path_is_used(path) && !health_carries_data(&path->health))
 		peer_set_route(peer, path, &r->route, now_ns);
 	if (peer->verdict.is == VERDICT_BONDED && probe->path_id < PATHS_MAX &&
-	    r->path_id == PATH_NONE && paths_may_ask(&peer->paths, now_ns) &&
+	    cause->path_id == PATH_NONE && paths_may_ask(&peer->paths, now_ns) &&
 	    may_answer(peer, cause, FRAME_PROBE, CHALLENGE_BYTES, now_ns))
 		peer_heard_of(peer, &r->route, probe->path_id, r, now_ns);
 }
@@ -125,8 +125,8 @@ static void take_challenge(struct peer *peer, struct cause *cause, const struct 
                            uint64_t now_ns)
 {
 	const struct batch *r = cause->notice;
-	unsigned id = r->path_id == PATH_NONE ? lane_for(peer, &r->route) : r->path_id;
-	bool is_joined = r->path_id != PATH_NONE && cause->ack_path == id;
+	unsigned id = cause->path_id == PATH_NONE ? lane_for(peer, &r->route) : cause->path_id;
+	bool is_joined = cause->path_id != PATH_NONE && cause->ack_path == id;
 	unsigned bytes = is_joined ? GREETING_BYTES - HELLO_BYTES : CHALLENGE_BYTES;
 
 	if (id == PATH_NONE || !may_answer(peer, cause, FRAME_PATH_CHALLENGE, bytes, now_ns))
@@ -245,9 +245,21 @@ void peer_take_signs(struct peer *peer, uint64_t now_ns)
 	}
 }
 
+/* The data plane's word for it may be older than the path that has the place. */
+static unsigned path_of(const struct peer *peer, const struct batch *r)
+{
+	const struct path *path = r->path_id < PATHS_MAX ? &peer->paths.slot[r->path_id] : NULL;
+
+	return path && path_is_used(path) && path->route.link == r->route.link ? r->path_id
+	                                                                       : PATH_NONE;
+}
+
 void peer_take_notice(struct peer *peer, const struct batch *r, uint64_t now_ns)
 {
-	struct cause cause = {.notice = r, .budget.bytes = r->answer_bytes, .ack_path = PATH_NONE};
+	struct cause cause = {.notice = r,
+	                      .path_id = path_of(peer, r),
+	                      .budget.bytes = r->answer_bytes,
+	                      .ack_path = PATH_NONE};
 	const uint8_t *payload;
 	struct frame frame;
 	size_t offset = 0;

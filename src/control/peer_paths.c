@@ -22,8 +22,11 @@ static struct path_counts counts_of(const struct dp_path *dp)
 
 static void free_place(struct peer *peer, struct path *path)
 {
+	unsigned id = path_id(&peer->paths, path);
+
 	if (path_has_target(path))
-		peer->fx->publish_target(peer->fx, peer->dp, path_id(&peer->paths, path), NULL);
+		peer->fx->publish_target(peer->fx, peer->dp, id, NULL);
+	frames_forget_path(&peer->frames, id);
 	path_free(path);
 }
 
@@ -46,6 +49,7 @@ static struct path *find_or_add(struct peer *peer, const struct route *route, bo
 	if (!path)
 		return NULL;
 	free_place(peer, path);
+	atomic_store(&peer->dp->path[path_id(&peer->paths, path)].refusal, 0);
 	counts = counts_of(&peer->dp->path[path_id(&peer->paths, path)]);
 	path_take(path, route, &counts, probe_phase(peer, path), now_ns);
 	return path;

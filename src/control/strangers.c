@@ -157,6 +157,7 @@ enum stranger_verdict strangers_take(struct strangers *s, const struct route *ro
 	if (verdict == STRANGER_PASSES) {
 		ret->kind = kind;
 		ret->route = *route;
+		ret->time_ns = now_ns;
 	}
 	return verdict;
 }

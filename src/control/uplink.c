@@ -259,7 +259,8 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 	                          .both_families = set->both_families,
 	                          .weight = set->weight,
 	                          .rx_cpu = set->rx_cpu,
-	                          .error_backoff_ns = set->error_backoff_ns};
+	                          .error_backoff_ns = set->error_backoff_ns,
+	                          .left_ns = uplink->left_ns};
 	memcpy(uplink->name, set->name, sizeof uplink->name);
 	for (unsigned i = 0; i < LINK_FAMILIES; i++) {
 		struct uplink_pair *pair = &uplink->pair[i];

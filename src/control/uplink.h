@@ -78,6 +78,7 @@ struct uplink {
 	uint32_t weight;
 	int rx_cpu;
 	uint64_t error_backoff_ns;
+	uint64_t left_ns; /* when the sockets that had its place before were closed; 0 never */
 	struct uplink_pair pair[LINK_FAMILIES];
 };
 
@@ -111,8 +112,16 @@ static inline unsigned uplink_id_of(const struct link *link)
 struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings *set,
                            struct link *const links[static LINK_FAMILIES], uint64_t now_ns);
 
-/* It goes, and nobody has a path over it: closes its sockets; its place is free. */
+/* It goes, and nobody has a path over it: closes its sockets; its place is free. What came to them
+ * did so by the time that uplink_left() is told.
+ */
 void uplinks_remove(struct uplinks *uplinks, struct uplink *uplink);
+
+/* Sockets of the link were closed, @now_ns not before their threads had ended. */
+static inline void uplink_left(struct uplink *uplink, uint64_t now_ns)
+{
+	uplink->left_ns = now_ns;
+}
 
 /* It is bound or tied otherwise from now on, as @set says, all else of which is as before: closes
  * its sockets, whose ids and paths stay. uplink_open() opens those that were wanted, as far as the
@@ -141,6 +150,17 @@ bool uplink_can_reach(const struct uplink *uplink, const struct endpoint *remote
 
 /* Whose sockets @link has. */
 struct uplink *uplink_of(struct uplinks *uplinks, const struct link *link);
+
+/* Whether what came over @link at @time_ns came to sockets that are there still: late news of
+ * others, which went, say nothing about whoever has their place.
+ */
+static inline bool uplinks_know(const struct uplinks *uplinks, const struct link *link,
+                                uint64_t time_ns)
+{
+	const struct uplink *uplink = &uplinks->uplink[uplink_id_of(link)];
+
+	return uplink->is_used && time_ns > uplink->left_ns;
+}
 
 /* Whether @link, one of its pairs of sockets, is there to send on. */
 bool uplink_is_usable(const struct uplink *uplink, const struct link *link);

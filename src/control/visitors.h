@@ -31,6 +31,7 @@
 /* A handshake message that may concern a peer of ours. */
 struct visitor {
 	struct route route; /* where it came from */
+	uint64_t time_ns;   /* and when */
 	unsigned kind;      /* MESSAGE_INITIATION, MESSAGE_RESPONSE or MESSAGE_COOKIE_REPLY */
 	union {
 		struct message_initiation initiation;

@@ -31,7 +31,8 @@ static void send_on_path(struct dp_thread *self, struct batch *b, unsigned path_
 	if (sent.packets < b->len)
 		counter_add(&path->tx_errors, b->len - sent.packets);
 	if (sent.error) {
-		atomic_store_explicit(&path->send_errno, sent.error, memory_order_relaxed);
+		atomic_store_explicit(&path->refusal, dp_refusal(route->link->id, sent.error),
+		                      memory_order_relaxed);
 		mailbox_tell(b->peer, PEER_EVENT_SEND_ERROR);
 	}
 }

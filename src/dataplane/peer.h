@@ -50,7 +50,7 @@ struct dp_path {
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [E] of leaving: datagrams the system took */
 	counter_t tx_bytes;                        /* [E] UDP payload */
 	counter_t tx_errors;                       /* [E] datagrams the system refused */
-	_Atomic int send_errno;                    /* [A] newest refusal not yet told to control */
+	_Atomic uint32_t refusal; /* [A] newest of the system not yet told to control; 0 none */
 
 	_Alignas(CACHE_LINE) counter_t rx_packets; /* [E] of arriving: authentic datagrams */
 	counter_t rx_bytes;                        /* [E] UDP payload */
@@ -59,12 +59,30 @@ struct dp_path {
 	struct sign_ring probes;                   /* [E] writes, control takes: PROBE frames */
 };
 
+/* A refusal: the errno, and the id of the link that it was about, which the path may have left by
+ * the time control hears of it.
+ */
+static inline uint32_t dp_refusal(unsigned link_id, int error)
+{
+	return link_id << 16 | (uint32_t)error;
+}
+
+static inline unsigned dp_refusal_link(uint32_t refusal)
+{
+	return refusal >> 16;
+}
+
+static inline int dp_refusal_error(uint32_t refusal)
+{
+	return (int)(refusal & 0xffff);
+}
+
 /* What the data plane asks of control; bits of dp_peer.events. */
 enum peer_event {
 	PEER_EVENT_WANT_SESSION = 1 << 0, /* something to send and no keypair, or an old one */
 	PEER_EVENT_CONFIRMED = 1 << 1,    /* first packet under the responder's next keypair */
 	PEER_EVENT_ACTIVE = 1 << 2,       /* data after rest: timers have to be looked at */
-	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: send_errno */
+	PEER_EVENT_SEND_ERROR = 1 << 3,   /* the system refused to send on a path: refusal */
 	PEER_EVENT_SIGNS = 1 << 4,        /* life signs came: answers and probes of the paths */
 };
 

@@ -84,6 +84,33 @@ Test(changes_links, link_that_cannot_be_opened_keeps_no_other_from_it)
 	cr_expect(eq(int, lte->pair[0].state, UPLINK_UP));
 }
 
+/* What came to the link before is not taken for what came to the one that has its place. */
+Test(changes_links, late_news_of_a_link_are_not_those_of_the_next_in_its_place)
+{
+	struct link *sockets = uplinks_find(&control.uplinks, "dsl")->pair[0].link;
+	uint64_t before_ns = clock_boot_ns();
+
+	cr_expect(uplinks_know(&control.uplinks, sockets, before_ns));
+	cr_assert(eq(int, lead_to(LTE, at_far), 0));
+	cr_expect(not(uplinks_know(&control.uplinks, sockets, clock_boot_ns())), "nobody's");
+	for (unsigned round = 1; round < LINKS_MAX; round++)
+		cr_assert(eq(int, lead_to(round % 2 ? DSL : LTE, at_far), 0));
+	cr_assert(eq(int, lead_to("{name: next, bind: \"127.0.0.1:0\"}", at_far), 0));
+	cr_assert(eq(ptr, uplinks_find(&control.uplinks, "next")->pair[0].link, sockets));
+	cr_expect(not(uplinks_know(&control.uplinks, sockets, before_ns)));
+	cr_expect(uplinks_know(&control.uplinks, sockets, clock_boot_ns()));
+}
+
+Test(changes_links, late_news_of_sockets_are_not_those_of_others_of_the_link)
+{
+	struct link *sockets = uplinks_find(&control.uplinks, "dsl")->pair[0].link;
+	uint64_t before_ns = clock_boot_ns();
+
+	cr_assert(eq(int, lead_to("{name: dsl, bind: \"127.0.0.5:0\"}", at_far), 0));
+	cr_expect(not(uplinks_know(&control.uplinks, sockets, before_ns)));
+	cr_expect(uplinks_know(&control.uplinks, sockets, clock_boot_ns()));
+}
+
 /* ---- links that are bound otherwise ---- */
 
 static struct uplink *dsl(void)

@@ -58,6 +58,22 @@ Test(messages, initiation_of_a_peer_makes_a_session)
 	cr_expect(ne(ptr, rig.peer->session.next, NULL));
 }
 
+/* It lay in the way to control until then. */
+Test(messages, initiation_from_before_its_link_was_bound_anew_makes_nothing)
+{
+	struct message_initiation msg = initiation_from(&rig.other, &rig.us);
+
+	uplink_left(&rig.control.uplinks.uplink[0], rig.now_ns);
+	take(&msg, sizeof msg);
+	cr_expect(not(rig_sent(&rig, 0, MESSAGE_RESPONSE, NULL, 0)));
+	cr_expect(eq(ptr, rig.peer->session.next, NULL));
+	cr_expect(not(paths_is_any_known(&rig.peer->paths)));
+	cr_expect(eq(u64, dropped(DROP_HANDSHAKE_INVALID), 1));
+	rig.now_ns++;
+	take(&msg, sizeof msg);
+	cr_expect(ne(ptr, rig.peer->session.next, NULL));
+}
+
 Test(messages, initiation_of_an_unknown_key_is_dropped)
 {
 	struct noise_identity stranger;

@@ -70,7 +70,7 @@ Test(leave, refusal_of_the_system_is_told_to_control)
 	rig_start(&ours);
 	write_seq(0);
 	rig_await_event(&ours, PEER_EVENT_SEND_ERROR);
-	cr_expect(eq(int, atomic_load(&peer->path[0].send_errno), EACCES));
+	cr_expect(eq(int, dp_refusal_error(atomic_load(&peer->path[0].refusal)), EACCES));
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_errors), 1));
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 0));
 	expect_only(DROP_SEND_ERROR, 1);
@@ -193,7 +193,7 @@ Test(leave, what_is_too_long_is_an_error_of_the_path)
 	leave_on_path(self, b, 0);
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 2));
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_errors), 1));
-	cr_expect(eq(int, atomic_load(&peer->path[0].send_errno), 0));
+	cr_expect(eq(u32, atomic_load(&peer->path[0].refusal), 0));
 	rig_take_events(&ours);
 	cr_expect(eq(uint, ours.events & PEER_EVENT_SEND_ERROR, 0));
 	cr_expect(ne(u64, counter_read(&peer->sent_ns), 0));
