@@ -82,6 +82,9 @@ static void refuse_to_send(struct life *life)
 	struct net_port *port = any_port(life);
 
 	port->refusal = sim_chance(&life->random, MILLION / 2) ? EPERM : ENETUNREACH;
+	/* Which says nothing of a destination: the link rests. */
+	if (life->has_changes && sim_chance(&life->changes, MILLION / 2))
+		port->refusal = ENETDOWN;
 	tell(life, "the system refuses to send");
 }
 

@@ -90,7 +90,16 @@ static uint64_t next_event_ns(const struct world *world)
 	return next;
 }
 
-/* Whatever is due now. */
+static void serve(struct world *world)
+{
+	for (unsigned i = 0; i < world->node_count; i++) {
+		if (node_next_ns(&world->node[i]) <= sim_now_ns())
+			node_serve(&world->node[i]);
+	}
+}
+
+/* Whatever is due now; then what became so by the news that this made, as a link that rests does.
+ */
 static void turn(struct world *world)
 {
 	uint64_t now_ns = sim_now_ns();
@@ -98,10 +107,8 @@ static void turn(struct world *world)
 	net_run(&world->net, now_ns);
 	if (world->traffic.next_ns <= now_ns)
 		traffic_send(world);
-	for (unsigned i = 0; i < world->node_count; i++) {
-		if (node_next_ns(&world->node[i]) <= now_ns)
-			node_serve(&world->node[i]);
-	}
+	serve(world);
+	serve(world);
 	rules_look(world);
 	world->events++;
 }
