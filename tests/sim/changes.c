@@ -80,20 +80,6 @@ static struct node *any_host(struct life *life)
 	return draw(life, 2) ? life->client : life->gateway;
 }
 
-/* An endpoint that is meant for one link comes and goes with it: then the peer changes as well. */
-static bool has_free_links(const struct node *node)
-{
-	for (unsigned i = 0; i < node->config.peer_count; i++) {
-		const struct configured_peer *peer = &node->config.peer[i];
-
-		for (unsigned k = 0; k < peer->endpoint_count; k++) {
-			if (peer->endpoint[k].link >= 0)
-				return false;
-		}
-	}
-	return true;
-}
-
 static unsigned weigh(struct life *life)
 {
 	struct node *node = any_host(life);
@@ -104,13 +90,21 @@ static unsigned weigh(struct life *life)
 	return 1u << node->id;
 }
 
+static unsigned mark(struct life *life)
+{
+	struct node *node = any_host(life);
+	unsigned link = draw(life, node->config.link_count);
+
+	node->config.link[link].mark = draw(life, 3);
+	tell(life, "the %s marks link %u by %u", node->name, link, node->config.link[link].mark);
+	return 1u << node->id;
+}
+
 static unsigned toggle_link(struct life *life)
 {
 	struct node *node = draw(life, 3) ? life->client : life->gateway;
 	unsigned link = draw(life, node->config.link_count);
 
-	if (!has_free_links(node))
-		return weigh(life);
 	return want_link(life, node, link, !node->config.link[link].is_wanted);
 }
 
@@ -129,7 +123,7 @@ static unsigned toggle_spare_link(struct life *life)
 	unsigned link = draw(life, life->client->config.link_count);
 	bool is_wanted = life->client->config.link[link].is_wanted;
 
-	if (!has_free_links(life->client) || (is_wanted && links_wanted(life->client) == 1))
+	if (is_wanted && links_wanted(life->client) == 1)
 		return weigh(life);
 	return want_link(life, life->client, link, !is_wanted);
 }
@@ -158,28 +152,83 @@ static unsigned toggle_neighbour(struct life *life)
 	                 !life->gateway->config.peer[NEIGHBOURS_PLACE].is_wanted);
 }
 
+static unsigned toggle_endpoint(struct life *life)
+{
+	struct node *node = any_host(life);
+	struct configured_peer *peer = &node->config.peer[0];
+	struct configured_endpoint *endpoint;
+
+	if (!peer->endpoint_count)
+		return weigh(life);
+	endpoint = &peer->endpoint[draw(life, peer->endpoint_count)];
+	endpoint->is_wanted = !endpoint->is_wanted;
+	tell(life, "the %s %s an endpoint", node->name, endpoint->is_wanted ? "adds" : "removes");
+	return 1u << node->id;
+}
+
+/* What is behind the peer, its name, or how it is spoken to. */
+static unsigned set_peer(struct life *life)
+{
+	struct node *node = any_host(life);
+	struct configured_peer *peer = &node->config.peer[0];
+
+	switch (draw(life, 4)) {
+	case 0:
+		peer->has_subnet = !peer->has_subnet;
+		break;
+	case 1:
+		peer->is_renamed = !peer->is_renamed;
+		break;
+	case 2:
+		peer->mode = (enum bonding_mode)draw(life, 3);
+		break;
+	default:
+		peer->persistent_keepalive = peer->persistent_keepalive ? 0 : 25;
+	}
+	tell(life, "the %s: %s, subnet %d, mode %u, keepalive %u", node->name,
+	     peer->is_renamed ? "renamed" : "first name", peer->has_subnet, peer->mode,
+	     peer->persistent_keepalive);
+	return 1u << node->id;
+}
+
+static unsigned want_secret(struct life *life, struct node *node, uint8_t secret)
+{
+	node->config.peer[0].secret = secret;
+	tell(life, "the %s has preshared key %u", node->name, secret);
+	return 1u << node->id;
+}
+
+static unsigned change_secret(struct life *life)
+{
+	return want_secret(life, any_host(life), (uint8_t)draw(life, 3));
+}
+
 static unsigned want_all(struct life *life, struct node *node, bool is_wanted)
 {
 	tell(life, "the %s %s all", node->name, is_wanted ? "adds" : "removes");
 	for (unsigned i = 0; i < node->config.link_count; i++)
 		node->config.link[i].is_wanted = is_wanted;
-	for (unsigned i = 0; i < node->config.peer_count; i++)
-		node->config.peer[i].is_wanted = is_wanted;
+	for (unsigned i = 0; i < node->config.peer_count; i++) {
+		struct configured_peer *peer = &node->config.peer[i];
+
+		peer->is_wanted = is_wanted;
+		for (unsigned k = 0; is_wanted && k < peer->endpoint_count; k++)
+			peer->endpoint[k].is_wanted = true;
+	}
 	return 1u << node->id;
 }
 
 static unsigned remove_all(struct life *life)
 {
-	struct node *node = any_host(life);
-
-	return has_free_links(node) ? want_all(life, node, false) : toggle_peers(life);
+	return want_all(life, any_host(life), false);
 }
 
 typedef unsigned edit(struct life *life);
 
 static edit *const edits[] = {
-	weigh,       toggle_link,  toggle_link,      toggle_link, toggle_peer,
-	toggle_peer, toggle_peers, toggle_neighbour, remove_all,
+	weigh,           mark,        toggle_link,   toggle_link,      toggle_link,
+	toggle_peer,     toggle_peer, toggle_peers,  toggle_neighbour, remove_all,
+	toggle_endpoint, set_peer,    change_secret,
 };
 
 void life_change(struct life *life)
@@ -201,6 +250,15 @@ void life_change_aside(struct life *life)
 		apply_all(life, aside[draw(life, sizeof aside / sizeof *aside)](life));
 }
 
+static bool is_peer_whole(const struct configured_peer *peer)
+{
+	for (unsigned i = 0; i < peer->endpoint_count; i++) {
+		if (!peer->endpoint[i].is_wanted)
+			return false;
+	}
+	return peer->is_wanted;
+}
+
 static bool is_whole(const struct node_config *config)
 {
 	for (unsigned i = 0; i < config->link_count; i++) {
@@ -208,22 +266,26 @@ static bool is_whole(const struct node_config *config)
 			return false;
 	}
 	for (unsigned i = 0; i < config->peer_count; i++) {
-		if (!config->peer[i].is_wanted)
+		if (!is_peer_whole(&config->peer[i]))
 			return false;
 	}
 	return true;
 }
 
-static void restore(struct life *life, struct node *node)
+static unsigned restore(struct life *life, struct node *node)
 {
-	if (!is_whole(&node->config))
-		apply_all(life, want_all(life, node, true));
+	return is_whole(&node->config) ? 0 : want_all(life, node, true);
 }
 
+/* And both ends have one secret. */
 void life_restore(struct life *life)
 {
-	restore(life, life->client);
-	restore(life, life->gateway);
+	unsigned touched = restore(life, life->client) | restore(life, life->gateway);
+	uint8_t secret = life->gateway->config.peer[0].secret;
+
+	if (life->client->config.peer[0].secret != secret)
+		touched |= want_secret(life, life->client, secret);
+	apply_all(life, touched);
 }
 
 /* ---- scenes: all is well, and one thing changes ---- */
@@ -237,8 +299,7 @@ static bool has_all_paths(const struct life *life)
 
 static bool has_spare_link(const struct life *life)
 {
-	return !life->is_plain && life->client->config.link_count > 1 &&
-	       has_free_links(life->client);
+	return !life->is_plain && life->client->config.link_count > 1;
 }
 
 /* The others carry everything, and it carries again. */
@@ -279,6 +340,28 @@ static bool all_goes(struct life *life)
 	return life_passes_within(life, SILENCE_NS + 2 * NS_PER_S);
 }
 
+/* Both may begin at once, and then use different ones. */
+static bool have_newer_sessions(const struct life *life)
+{
+	return look_at(life->client, 0).newest_ns > life->noted &&
+	       look_at(life->gateway, 0).newest_ns > life->noted;
+}
+
+/* Both ends get another one: there is a session under it soon, and the one before serves until
+ * then.
+ */
+static bool secret_changes(struct life *life)
+{
+	uint8_t secret = (uint8_t)(life->gateway->config.peer[0].secret % 3 + 1);
+
+	life->noted = sim_now_ns();
+	apply_all(life, want_secret(life, life->client, secret) |
+	                        want_secret(life, life->gateway, secret));
+	return life_expect(life, have_newer_sessions, 2 * REKEY_TIMEOUT + 2 * NS_PER_S,
+	                   "there is no session under another preshared key") &&
+	       life_goes_on(life, 8 * NS_PER_S, GAP_NS);
+}
+
 static bool has_neighbour(const struct life *life)
 {
 	return life->neighbour;
@@ -311,6 +394,7 @@ static const struct {
 	{"a link goes and comes back", has_spare_link, link_goes},
 	{"others come and go", has_neighbour, others_come_and_go},
 	{"everything goes and comes back", NULL, all_goes},
+	{"another secret", NULL, secret_changes},
 };
 
 #define SCENES (sizeof scenes / sizeof *scenes)

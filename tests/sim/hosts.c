@@ -92,6 +92,7 @@ static void add_endpoint(struct node *node, int link, const struct endpoint *add
 {
 	unsigned n = node->config.peer[0].endpoint_count++;
 
+	node->config.peer[0].endpoint[n].is_wanted = true;
 	node->config.peer[0].endpoint[n].link = link;
 	node->config.peer[0].endpoint[n].address = *address;
 }

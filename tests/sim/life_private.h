@@ -33,6 +33,7 @@ struct life {
 	struct sim_random random;
 	struct sim_random changes; /* of what changes.c does: other lives stay what they are */
 	bool has_changes;
+	uint64_t noted; /* by a scene of it, for its conditions */
 	FILE *story;
 	uint64_t began_ns;
 	uint64_t settled_ns;

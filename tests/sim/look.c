@@ -111,8 +111,9 @@ static const char *wrong_path(const struct peer *peer, unsigned i)
 
 	if (path_is_used(path) && !uplink_of(peer->uplinks, path->route.link)->is_used)
 		return "has a path over a link that was removed";
-	if (path_has_target(path) != (target != NULL) ||
-	    (target && !route_is_same_way(&target->route, &path->route)))
+	/* While the sockets of its link are closed it may lead nowhere. */
+	if ((path_has_target(path) && path->route.link->is_open && !target) ||
+	    (target && !(path_has_target(path) && route_is_same_way(&target->route, &path->route))))
 		return "sends where its path does not lead";
 	return NULL;
 }
@@ -135,6 +136,8 @@ static const char *wrong_with_peer(const struct peer *peer)
 
 	for (unsigned i = 0; !wrong && i < PATHS_MAX; i++)
 		wrong = wrong_path(peer, i);
+	if (!wrong && table && table->mode != peer->set.mode)
+		wrong = "shares data in another mode";
 	for (unsigned i = 0; !wrong && table && i < table->len; i++)
 		wrong = wrong_share(peer, &table->slot[i]);
 	return wrong;

@@ -89,24 +89,39 @@ void node_let_go(struct node *node, uint64_t until_ns)
 
 /* ---- what is there ---- */
 
-/* Who gets packets for the peer in place @i. */
-static struct dp_peer *owner_of(const struct node *node, unsigned i)
+/* Who gets packets for that address. */
+static struct dp_peer *owner_of(const struct node *node, const uint8_t address[static 4])
 {
-	const uint8_t address[4] = {10, 0, 0, node->config.peer[i].inner};
 	const struct allowedips *table = rcu_dereference(node->control->engine->tables.allowedips);
 
 	return table ? allowedips_lookup4(table, address) : NULL;
 }
 
+static void check_allowed_ips(struct node *node, unsigned i)
+{
+	const struct configured_peer *wanted = &node->config.peer[i];
+	const uint8_t itself[4] = {10, 0, 0, wanted->inner}, behind[4] = {10, 1, wanted->inner, 7};
+	const struct peer *peer = node_peer(node, i);
+	struct dp_peer *dp = peer ? peer->dp : NULL;
+
+	if (owner_of(node, itself) != dp ||
+	    owner_of(node, behind) != (wanted->has_subnet ? dp : NULL))
+		node_blame(node, "sends packets to another peer than the allowed IPs say");
+}
+
 static void check_peer(struct node *node, unsigned i, bool is_wanted)
 {
+	const struct configured_peer *wanted = &node->config.peer[i];
 	const struct peer *peer = node_peer(node, i);
 
 	if (is_wanted != (peer != NULL))
 		node_blame(node, is_wanted ? "lacks a peer that was added"
 		                           : "has a peer that was removed");
-	if (owner_of(node, i) != (peer ? peer->dp : NULL))
-		node_blame(node, "sends packets to another peer than the allowed IPs say");
+	else if (peer &&
+	         (peer->set.mode != wanted->mode ||
+	          peer->set.persistent_keepalive_ns != wanted->persistent_keepalive * NS_PER_S))
+		node_blame(node, "has a peer with other settings");
+	check_allowed_ips(node, i);
 }
 
 static void check_link(struct node *node, unsigned i, bool is_wanted)

@@ -32,7 +32,10 @@ static void add_link(struct desired *desired, unsigned i, const struct configure
 	/* With any device, that is with none, nobody looks whether this system has the address. */
 	struct desired_link *wanted = &desired->links[desired->link_count++];
 
-	*wanted = (struct desired_link){.weight = link->weight, .any_device = true};
+	*wanted = (struct desired_link){.weight = link->weight,
+	                                .any_device = true,
+	                                .has_fwmark = link->mark,
+	                                .fwmark = link->mark};
 	node_link_name(i, wanted->name);
 }
 
@@ -51,7 +54,8 @@ static void add_endpoint(struct desired_peer *peer, const struct node_config *co
 {
 	char text[ENDPOINT_TEXT_LEN];
 
-	if (endpoint->link >= 0 && !config->link[endpoint->link].is_wanted)
+	if (!endpoint->is_wanted ||
+	    (endpoint->link >= 0 && !config->link[endpoint->link].is_wanted))
 		return;
 	peer->endpoints[peer->endpoint_count++] = (struct desired_endpoint){
 		.link = endpoint->link < 0 ? -1 : index_of(config, endpoint->link),
@@ -63,13 +67,21 @@ static void add_peer(struct desired *desired, const struct node_config *config,
 {
 	struct desired_peer *wanted = &desired->peers[desired->peer_count++];
 
-	snprintf(wanted->name, sizeof wanted->name, "peer-%u", peer->inner);
+	snprintf(wanted->name, sizeof wanted->name, "%s-%u", peer->is_renamed ? "other" : "peer",
+	         peer->inner);
 	memcpy(wanted->public_key, peer->public_key, KEY_LEN);
 	wanted->mode = peer->mode;
 	wanted->persistent_keepalive = peer->persistent_keepalive;
-	wanted->allowed_ips = must(malloc(sizeof *wanted->allowed_ips));
+	wanted->has_preshared_key = peer->secret;
+	wanted->preshared_key = peer->secret ? must(secret_alloc(KEY_LEN)) : NULL;
+	if (peer->secret)
+		memset(wanted->preshared_key, peer->secret, KEY_LEN);
+	wanted->allowed_ips = must(calloc(2, sizeof *wanted->allowed_ips));
 	wanted->allowed_ips[wanted->allowed_ip_count++] =
 		(struct prefix){.family = AF_INET, .len = 32, .addr = {10, 0, 0, peer->inner}};
+	if (peer->has_subnet)
+		wanted->allowed_ips[wanted->allowed_ip_count++] =
+			(struct prefix){.family = AF_INET, .len = 24, .addr = {10, 1, peer->inner}};
 	wanted->endpoints = must(calloc(NODE_ENDPOINTS_MAX, sizeof *wanted->endpoints));
 	for (unsigned i = 0; i < peer->endpoint_count; i++)
 		add_endpoint(wanted, config, &peer->endpoint[i]);

@@ -2,9 +2,10 @@
 /* node_config.h - what stands in the configuration file of a simulated daemon, and the desired
  * state that is read from it (config/desired.h).
  *
- * Links and peers keep their places here for as long as the host lives; one that is not wanted does
- * not stand in the file at present, and neither does an endpoint over such a link. So a place names
- * the same link or peer before and after a change, whatever its index in the daemon is.
+ * Links, peers and endpoints keep their places here for as long as the host lives; one that is not
+ * wanted does not stand in the file at present, and neither does an endpoint over a link that does
+ * not. So a place names the same link or peer before and after a change, whatever its index in the
+ * daemon is.
  */
 #ifndef SIM_NODE_CONFIG_H
 #define SIM_NODE_CONFIG_H
@@ -20,9 +21,11 @@ struct configured_link {
 	bool is_wanted;
 	struct net_port *port;
 	uint32_t weight;
+	uint32_t mark; /* of its datagrams; 0: none. Another has its sockets opened anew */
 };
 
 struct configured_endpoint {
+	bool is_wanted;
 	int link; /* -1: all */
 	struct endpoint address;
 };
@@ -30,7 +33,10 @@ struct configured_endpoint {
 struct configured_peer {
 	bool is_wanted;
 	uint8_t public_key[KEY_LEN];
-	uint8_t inner; /* its address in the tunnel is 10.0.0.inner */
+	bool is_renamed;
+	uint8_t secret;  /* preshared, as one of a few; 0: none */
+	uint8_t inner;   /* its address in the tunnel is 10.0.0.inner */
+	bool has_subnet; /* and 10.1.inner.0/24 is behind it */
 	enum bonding_mode mode;
 	uint16_t persistent_keepalive;
 	unsigned endpoint_count;
