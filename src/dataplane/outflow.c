@@ -103,10 +103,19 @@ bool outflow_give_up(struct outflow *out)
 
 /* ---- what waits ---- */
 
+static void note_how_many_wait(struct outflow *out)
+{
+	atomic_store_explicit(&out->waiting, out->runs.sender.waiting.packets,
+	                      memory_order_relaxed);
+}
+
+/* Who sees it counted as dropped does not see it wait any more. */
 static void drop_oldest(struct dp_thread *self, struct outflow *out, enum drop_reason reason)
 {
-	if (backlog_drop(&out->backlog, self->reads))
-		dp_drop(self, reason, 1);
+	if (!backlog_drop(&out->backlog, self->reads))
+		return;
+	note_how_many_wait(out);
+	dp_drop(self, reason, 1);
 }
 
 /* Drops what nobody should wait for any longer. Returns whether the rest could go. */
@@ -121,7 +130,7 @@ static enum sender_outcome look_after_waiting(struct dp_thread *self, struct out
 	while ((excess = backlog_excess(&out->backlog, self->now_ns)) != SENDER_KEEPS)
 		drop_oldest(self, out,
 		            excess == SENDER_TOO_OLD ? DROP_STAGED_EXPIRED : DROP_STAGED_FULL);
-	atomic_store_explicit(&out->waiting, sender->waiting.packets, memory_order_relaxed);
+	note_how_many_wait(out);
 	return outcome;
 }
 
@@ -176,8 +185,7 @@ static void note_what_waits(struct dp_thread *self, struct outflow *out)
 {
 	uint64_t due_ns = sender_alarm_ns(&out->runs.sender);
 
-	atomic_store_explicit(&out->waiting, out->runs.sender.waiting.packets,
-	                      memory_order_relaxed);
+	note_how_many_wait(out);
 	if (backlog_is_empty(&out->backlog)) {
 		let_go_of_peer(out);
 		return;
