@@ -226,6 +226,12 @@ static void fill_in_checksum(const struct super_packet *s, uint8_t *dst, size_t 
 	memcpy(dst + s->checksum_offset, &checksum, sizeof checksum);
 }
 
+static inline void pass_over(struct super_packet *s, size_t payload_len)
+{
+	s->at += payload_len;
+	s->index++;
+}
+
 void super_packet_next(struct super_packet *s, uint8_t *dst)
 {
 	size_t payload_len = next_payload_len(s), len = s->header_len + payload_len;
@@ -237,11 +243,10 @@ void super_packet_next(struct super_packet *s, uint8_t *dst)
 		set_headers(s, dst, len, s->at + payload_len == s->len);
 	if (s->checksum_offset)
 		fill_in_checksum(s, dst, len);
-	super_packet_skip(s);
+	pass_over(s, payload_len);
 }
 
 void super_packet_skip(struct super_packet *s)
 {
-	s->at += next_payload_len(s);
-	s->index++;
+	pass_over(s, next_payload_len(s));
 }
