@@ -132,7 +132,7 @@ static bool is_room(struct read_pool *pool)
 /* Sequentially consistent with wake(): either it sees that we wait, or we see what came home and
  * what waits now.
  */
-bool read_pool_has_room(struct read_pool *pool)
+bool read_pool_find_room(struct read_pool *pool)
 {
 	if (is_room(pool))
 		return true;

@@ -86,8 +86,18 @@ int read_pool_init(struct read_pool *pool, unsigned id, uint32_t short_bytes, in
 /* All must have come home. Also for one that is all zero. */
 void read_pool_fini(struct read_pool *pool);
 
-/* Whether there is room for a read. When not, wake_fd becomes readable when there may be. [T] */
-bool read_pool_has_room(struct read_pool *pool);
+/* Looks closely, for read_pool_has_room(). [T] */
+bool read_pool_find_room(struct read_pool *pool);
+
+/* Whether there is room for a read. When not, wake_fd becomes readable when there may be. As a rule
+ * nothing is kept, and then there is. [T]
+ */
+static inline bool read_pool_has_room(struct read_pool *pool)
+{
+	const struct read_stock *s = pool->stock;
+
+	return (s[0].idle && s[1].idle && !(s[0].out | s[1].out)) || read_pool_find_room(pool);
+}
 
 /* What the next read goes into, SUPER_PACKET_BYTES_MAX, while there is room. It stays with the
  * pool, and is the next one again unless it is kept. [T]
