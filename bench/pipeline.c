@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pipeline.c - `vtbench pipeline`: the whole data plane, from device to device. */
 #include "bench/rig.h"
+#include "bench/rig_losses.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +61,7 @@ static int fail(const struct pipeline *p, const char *what)
 {
 	char drops[512] = "";
 
-	rig_describe_drops(&p->rig, drops, sizeof drops);
+	rig_losses_describe(&p->rig, drops, sizeof drops);
 	report_progress(p->report, 0, 0, NULL);
 	fprintf(stderr, "vtbench: %s: %s%s%s\n", p->name, what, *drops ? "; dropped: " : "", drops);
 	return VTBENCH_FAILED;
@@ -235,7 +236,7 @@ static int check_counts(struct pipeline *p)
 
 	p->result[LOSS_PERCENT] = 100 * (double)lost / (double)sent;
 	if (lost || c.stalls) {
-		rig_describe_drops(&p->rig, text, sizeof text);
+		rig_losses_describe(&p->rig, text, sizeof text);
 		report_note(
 			p->report,
 			"%s: %ju of %ju packets were lost, %ju of them lone; nothing arrived for "

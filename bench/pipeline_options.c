@@ -141,7 +141,7 @@ int pipeline_plan_init(struct pipeline_plan *plan, int argc, char **argv)
 /* Super-packets no longer than IPv4 allows. */
 static unsigned segments_for(unsigned size, unsigned wanted)
 {
-	unsigned most = (SUPER_BYTES_MAX - TRAFFIC_HEADERS) / (size - TRAFFIC_HEADERS);
+	unsigned most = (SUPER_BYTES_MAX - FLOW_HEADERS) / (size - FLOW_HEADERS);
 
 	if (wanted == PIPELINE_AUTO)
 		wanted = size >= BULK_SIZE_MIN ? BULK_SEGMENTS : 0;

@@ -67,9 +67,6 @@ size_t rig_room_bytes(const struct rig *rig);
  */
 bool rig_serve(struct rig *rig, int done_fd, uint64_t until_ns);
 
-/* Where packets were lost: writes "sender tun_full 3, sockets 12" or "" into @text. */
-void rig_describe_drops(const struct rig *rig, char *text, size_t size);
-
 /* Ends the engines' threads. Nothing is delivered any more. */
 void rig_stop(struct rig *rig);
 

@@ -2,27 +2,21 @@
 #include "bench/traffic.h"
 
 #include <errno.h>
-#include <linux/virtio_net.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/checksum.h"
 #include "base/thread.h"
+#include "bench/flow.h"
 #include "bench/measure.h"
 #include "vtrunkd/limits.h"
 
-#define PORT_BASE      10000u /* source port of flow 0 */
-#define IPV4_LEN       20u
-#define TCP_CHECKSUM   16u /* its offset in the header */
 #define PACKET_MAX     65535u
 #define WRITE_MAX      (sizeof(struct virtio_net_hdr) + PACKET_MAX)
 #define STALL_MS       1000 /* nothing arrives for so long: what is on its way is lost */
@@ -30,16 +24,6 @@
 #define LATE_MAX_NS    (10 * NS_PER_MS)  /* ... and does not make up for more */
 #define SAMPLES_MAX    200000u
 #define PINGS_LOST_MAX 10u /* then they end */
-
-/* One flow as the source sees it. */
-struct flow {
-	struct virtio_net_hdr header;
-	uint8_t packet[TRAFFIC_HEADERS];
-	uint64_t address_sum; /* of the IPv4 header without length, identification and checksum */
-	uint32_t seq;         /* of the next byte */
-	uint16_t id;          /* of the next packet */
-	int fd;
-};
 
 /*   [I] set before the threads start   [S] source   [K] sink   [P] pings   [A] any, atomic
  *   [M] the thread that created it
@@ -100,63 +84,6 @@ static bool await_fd(int fd, int timeout_ms)
 		return false;
 	lower_fd(fd);
 	return true;
-}
-
-/* ---- packets out ---- */
-
-static void store_sum(uint8_t *at, uint16_t sum)
-{
-	memcpy(at, &sum, sizeof sum);
-}
-
-static void init_flow(const struct traffic *t, unsigned i)
-{
-	struct flow *f = &t->flow[i];
-	uint8_t *ip = f->packet, *tcp = ip + IPV4_LEN;
-
-	*f = (struct flow){.fd = t->set.source_fd[i % t->set.queues]};
-	f->header = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-	                                    .hdr_len = TRAFFIC_HEADERS,
-	                                    .csum_start = IPV4_LEN,
-	                                    .csum_offset = TCP_CHECKSUM};
-	ip[0] = 0x45;
-	ip[6] = 0x40; /* DF */
-	ip[8] = 64;
-	ip[9] = IPPROTO_TCP;
-	memcpy(ip + 12, t->set.from, sizeof t->set.from);
-	memcpy(ip + 16, t->set.to, sizeof t->set.to);
-	store_be16(tcp, (uint16_t)(PORT_BASE + i));
-	store_be16(tcp + 2, 443);
-	tcp[12] = (TRAFFIC_HEADERS - IPV4_LEN) / 4 << 4;
-	tcp[13] = 0x10; /* ACK */
-	store_be16(tcp + 14, UINT16_MAX);
-	f->address_sum = checksum_add(0, ip, IPV4_LEN);
-}
-
-/* Writes the next @segments packets of @f at once. False when the device is closed. */
-static bool send_packets(const struct traffic *t, struct flow *f, unsigned segments)
-{
-	uint8_t *ip = f->packet, *tcp = ip + IPV4_LEN;
-	size_t payload = (size_t)t->payload * segments, len = TRAFFIC_HEADERS + payload;
-	struct iovec iov[] = {
-		{&f->header, sizeof f->header}, {f->packet, TRAFFIC_HEADERS}, {t->zeros, payload}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
-	ssize_t n;
-
-	f->header.gso_type = segments > 1 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_NONE;
-	f->header.gso_size = segments > 1 ? (uint16_t)t->payload : 0;
-	store_be16(ip + 2, (uint16_t)len);
-	store_be16(ip + 4, f->id);
-	store_sum(ip + 10, (uint16_t)~checksum_fold(checksum_add(f->address_sum, ip + 2, 4)));
-	store_be32(tcp + 4, f->seq);
-	store_sum(tcp + TCP_CHECKSUM,
-	          checksum_fold(checksum_pseudo(ip, IPPROTO_TCP, len - IPV4_LEN)));
-	do
-		n = sendmsg(f->fd, &msg, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	f->seq += (uint32_t)payload;
-	f->id = (uint16_t)(f->id + segments);
-	return n > 0;
 }
 
 /* ---- source ---- */
@@ -223,7 +150,7 @@ static void source_main(void *arg)
 			await_turn(t, packets, &due_ns);
 		if (!has_credit(t, packets))
 			await_credit(t, t->set.window_pkts / 2);
-		is_open = send_packets(t, &t->flow[i], packets);
+		is_open = flow_send(&t->flow[i], packets, t->payload, t->zeros);
 		atomic_fetch_add_explicit(&t->sent, packets, memory_order_relaxed);
 	}
 	await_credit(t, 0);
@@ -260,7 +187,7 @@ static bool ping_once(struct traffic *t)
 	uint64_t sent_ns = measure_now_ns();
 
 	atomic_fetch_add(&t->ping_count, 1);
-	if (!send_packets(t, f, 1))
+	if (!flow_send(f, 1, t->payload, t->zeros))
 		return false;
 	do {
 		if (!await_fd(t->pong_fd, STALL_MS))
@@ -309,14 +236,14 @@ static unsigned count_packets(const struct traffic *t, const uint8_t *at, size_t
 	struct virtio_net_hdr header;
 	unsigned packets;
 
-	if (len < sizeof header + TRAFFIC_HEADERS)
+	if (len < sizeof header + FLOW_HEADERS)
 		return 0;
 	memcpy(&header, at, sizeof header);
 	len -= sizeof header;
-	packets = (unsigned)(len - TRAFFIC_HEADERS) / t->payload;
-	*ret_flow = load_be16(ip + IPV4_LEN) - PORT_BASE;
+	packets = (unsigned)(len - FLOW_HEADERS) / t->payload;
+	*ret_flow = load_be16(ip + FLOW_IPV4_LEN) - FLOW_PORT_BASE;
 	if (ip[0] != 0x45 || load_be16(ip + 2) != len || *ret_flow > t->set.flows ||
-	    len != TRAFFIC_HEADERS + (size_t)packets * t->payload)
+	    len != FLOW_HEADERS + (size_t)packets * t->payload)
 		return 0;
 	if (packets == 1)
 		return header.gso_type == VIRTIO_NET_HDR_GSO_NONE;
@@ -347,7 +274,7 @@ static void note_received(struct traffic *t, unsigned packets)
 
 static void take_write(struct traffic *t, size_t len)
 {
-	const uint8_t *tcp = t->landing + sizeof(struct virtio_net_hdr) + IPV4_LEN;
+	const uint8_t *tcp = t->landing + sizeof(struct virtio_net_hdr) + FLOW_IPV4_LEN;
 	unsigned flow, packets = count_packets(t, t->landing, len, &flow);
 
 	if (!packets) {
@@ -397,7 +324,8 @@ static int allocate(struct traffic *t)
 	if (!t->flow || !t->expected || !t->zeros || !t->landing || !t->sample)
 		return -ENOMEM;
 	for (unsigned i = 0; i < flows; i++)
-		init_flow(t, i);
+		flow_init(&t->flow[i], i, t->set.source_fd[i % t->set.queues], t->set.from,
+		          t->set.to);
 	return 0;
 }
 
@@ -409,7 +337,7 @@ int traffic_create(const struct traffic_settings *set, struct traffic **ret)
 	if (!t)
 		return -ENOMEM;
 	t->set = *set;
-	t->payload = set->size - TRAFFIC_HEADERS;
+	t->payload = set->size - FLOW_HEADERS;
 	t->source_done_fd = t->pings_done_fd = t->credit_fd = t->pong_fd = -1;
 	atomic_init(&t->wake_at, UINT64_MAX);
 	r = allocate(t);

@@ -20,13 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/flow.h"
+
 #define TRAFFIC_FLOWS_MAX    256u
-#define TRAFFIC_HEADERS      40u /* bytes of IPv4 and TCP, without options */
 #define TRAFFIC_SEGMENTS_MAX 1024u
 
 struct traffic_settings {
 	unsigned flows;         /* 1 .. TRAFFIC_FLOWS_MAX */
-	unsigned size;          /* of each packet in bytes, above TRAFFIC_HEADERS */
+	unsigned size;          /* of each packet in bytes, above FLOW_HEADERS */
 	unsigned segments;      /* in a super-packet; 0: one packet per write */
 	unsigned window_pkts;   /* on their way at most; above 0 */
 	unsigned queues;        /* of the sender's device */
