@@ -155,11 +155,7 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 /* Once. */
 static void keep_stamp(struct peer *peer)
 {
-	struct timespec wall = peer->fx->wall_clock(peer->fx);
-	uint8_t now[TAI64N_LEN];
-
-	noise_timestamp(now, (uint64_t)wall.tv_sec, (uint32_t)wall.tv_nsec, 0);
-	stamps_keep(peer->stamps, peer->set.public_key, peer->handshake.newest_timestamp, now);
+	stamps_keep(peer->stamps, peer->set.public_key, peer->handshake.newest_timestamp);
 	memset(peer->handshake.newest_timestamp, 0, TAI64N_LEN);
 }
 

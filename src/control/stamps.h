@@ -3,8 +3,9 @@
  *
  * A peer refuses an initiation of an older time than the newest it accepted. So the stamps to one
  * peer never go back within one run, also when the clock was set back (docs/protocol.md); but whom
- * we remove takes that memory along. What would be needed again is kept here: a stamp that is not
- * older than the clock. Others are forgotten, so there are none as a rule.
+ * we remove takes that memory along. It is kept here, whatever the clock says then: it may be set
+ * back while the peer is away. Of each peer its own, for a clock that was ahead once must not have
+ * others believe it too.
  *
  * Control thread.
  */
@@ -28,11 +29,11 @@ struct stamps {
 	size_t count, room;
 };
 
-/* The peer with @key goes, to whom @at was the newest that went; all zero: none did. @now: of the
- * clock. One more than PEERS_MAX is forgotten, and so is one that there is no memory for.
+/* The peer with @key goes, to whom @at was the newest that went; all zero: none did. Of more than
+ * PEERS_MAX the oldest is forgotten, and so is one that there is no memory for.
  */
 void stamps_keep(struct stamps *stamps, const uint8_t key[static KEY_LEN],
-                 const uint8_t at[static TAI64N_LEN], const uint8_t now[static TAI64N_LEN]);
+                 const uint8_t at[static TAI64N_LEN]);
 
 /* The peer with @key comes: @ret becomes what was kept for it, which leaves. As it is when nothing
  * was.
