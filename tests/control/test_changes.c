@@ -50,7 +50,7 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes)
 	return !has_memory() ? NULL : __real_aligned_alloc(align, bytes);
 }
 
-TestSuite(changes, .init = rig_start, .fini = rig_stop, .timeout = 60);
+TestSuite(changes, .init = changes_rig_start, .fini = changes_rig_stop, .timeout = 60);
 
 Test(changes, start_is_a_list_from_nothing)
 {

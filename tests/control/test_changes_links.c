@@ -3,7 +3,7 @@
 
 #include "changes_rig.h"
 
-TestSuite(changes_links, .init = rig_start, .fini = rig_stop, .timeout = 60);
+TestSuite(changes_links, .init = changes_rig_start, .fini = changes_rig_stop, .timeout = 60);
 
 /* ---- links that come and go ---- */
 

@@ -4,7 +4,7 @@
 #include "base/key_text.h"
 #include "changes_rig.h"
 
-TestSuite(changes_peers, .init = rig_start, .fini = rig_stop, .timeout = 60);
+TestSuite(changes_peers, .init = changes_rig_start, .fini = changes_rig_stop, .timeout = 60);
 
 /* ---- peers that come and go ---- */
 
@@ -19,7 +19,8 @@ Test(changes_peers, peer_that_comes_is_known_and_those_there_stay_as_they_are)
 	cr_expect(eq(ptr, peer_called("a"), a));
 	cr_expect(eq(ptr, owner_of(1), a->dp));
 	cr_expect(eq(ptr, owner_of(2), peer_called("b")->dp));
-	cr_expect(eq(ptr, find_peer(NULL, peer_called("b")->set.public_key), peer_called("b")));
+	cr_expect(eq(ptr, peers_find(&control.peers, peer_called("b")->set.public_key),
+	             peer_called("b")));
 	cr_expect(ne(u32, peer_called("b")->id, a->id), "answers of the resolver name it");
 }
 
@@ -32,7 +33,7 @@ Test(changes_peers, peer_that_goes_is_nobody_any_more)
 	cr_assert(eq(int, lead_to(DSL, B), 0));
 	cr_expect(eq(sz, control.peers.count, 1));
 	cr_expect(eq(ptr, peer_called("a"), NULL));
-	cr_expect(eq(ptr, find_peer(NULL, key), NULL));
+	cr_expect(eq(ptr, peers_find(&control.peers, key), NULL));
 	cr_expect(eq(ptr, owner_of(1), NULL));
 	cr_expect(ne(ptr, owner_of(2), NULL));
 	cr_expect(eq(ptr, control.changes.leaving, NULL));
@@ -94,7 +95,7 @@ Test(changes_peers, name_is_another_of_the_same_peer)
 	memcpy(strstr(peer, "name: a"), "name: z", 7);
 	cr_assert(eq(int, lead_to(DSL, peer), 0));
 	cr_expect(eq(ptr, peer_called("z"), a));
-	cr_expect(eq(ptr, find_peer(NULL, a->set.public_key), a));
+	cr_expect(eq(ptr, peers_find(&control.peers, a->set.public_key), a));
 	cr_expect(eq(sz, control.peers.count, 1));
 }
 
