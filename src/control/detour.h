@@ -41,10 +41,10 @@ struct detour {
 /* All zero: nothing is kept. One thread (control). */
 struct detours {
 	char interface[16];
-	int ifindex;              /* of our device */
-	struct allowedips *ahead; /* what became routes into the tunnel; NULL: nothing */
+	int ifindex;               /* of our device */
+	struct allowedips *ahead;  /* what became routes into the tunnel; NULL: nothing */
 	struct allowedips *coming; /* the same, readied */
-	bool is_full;             /* told so */
+	bool is_full;              /* told so */
 	unsigned count;
 	struct detour entry[DETOURS_MAX];
 };

@@ -36,7 +36,7 @@ struct known_endpoint {
 	char text[ENDPOINT_WRITTEN_LEN];
 	uint32_t number; /* in questions to the resolver: no two of a peer ever had one */
 	int link;        /* id of the uplink that it is meant for; -1: of each that can reach it */
-	unsigned count; /* addresses of the last good answer; 0: none yet */
+	unsigned count;  /* addresses of the last good answer; 0: none yet */
 	struct endpoint address[RESOLVE_ENDPOINTS_MAX];
 	bool is_asked;     /* an answer is still to come */
 	bool has_failed;   /* the last one was an error */

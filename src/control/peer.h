@@ -43,11 +43,11 @@ enum peer_news {
 	NEWS_GOODBYE,
 	NEWS_VERDICT_DUE, /* no HELLO came in time */
 
-	NEWS_SENT,          /* an initiation of ours */
-	NEWS_EXTENDED,      /* the same over another path */
-	NEWS_ANSWERED,      /* an initiation of the peer's */
-	NEWS_ANSWERED_COPY, /* a copy of it */
-	NEWS_STALE,         /* one of a time long ago came */
+	NEWS_SENT,           /* an initiation of ours */
+	NEWS_EXTENDED,       /* the same over another path */
+	NEWS_ANSWERED,       /* an initiation of the peer's */
+	NEWS_ANSWERED_COPY,  /* a copy of it */
+	NEWS_STALE,          /* one of a time long ago came */
 	NEWS_ANSWERED_TWICE, /* ours was, and the peer may know one answer only */
 
 	NEWS_SILENT,     /* data is unanswered for too long */
@@ -106,7 +106,7 @@ struct peer {
 	const struct noise_identity *identity; /* ours */
 	struct stamps *stamps;                 /* where its newest is kept when it goes */
 	char name[NAME_LEN];
-	uint32_t id; /* in questions to the resolver: no two have one */
+	uint32_t id;                /* in questions to the resolver: no two have one */
 	struct peer *next_changing; /* of those that come or go together */
 	struct dp_peer *dp;
 	struct noise_remote *remote; /* secret memory */
@@ -127,7 +127,7 @@ struct peer {
 	struct frames frames;
 
 	struct paths paths;
-	bool is_unreachable; /* told so in the log */
+	bool is_unreachable;        /* told so in the log */
 	struct endpoints endpoints; /* none: the peer has to come to us */
 	struct health_settings health_settings;
 	uint64_t sampled_ns; /* when its rates were worked out */

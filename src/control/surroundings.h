@@ -42,10 +42,10 @@ struct surroundings {
 	struct netif_monitor monitor;
 	struct event_source source; /* the monitor's */
 	struct own_device own_device;
-	struct interface_plan plan; /* what it is to have */
+	struct interface_plan plan;   /* what it is to have */
 	struct interface_plan coming; /* the same, readied ... */
 	struct route_changes routes;  /* ... with what that changes */
-	struct deadline put_back;   /* what our device has lost */
+	struct deadline put_back;     /* what our device has lost */
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
 	uint64_t looked_around_ns;

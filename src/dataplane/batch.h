@@ -44,10 +44,10 @@ struct keypair;
 #define TRAIN_BYTES 65536u /* the longest GRO train, or the longest datagram */
 
 enum batch_kind {
-	BATCH_SEAL, /* IP packets on their way out: sealed by a worker, then sent in order */
+	BATCH_SEAL,   /* IP packets on their way out: sealed by a worker, then sent in order */
 	BATCH_SEALED, /* datagrams that were sealed before, see batch_borrow(): they only leave */
 	BATCH_LATE,   /* frames or a keepalive: sealed at the moment they leave */
-	BATCH_OPEN, /* datagrams that came in: opened by a worker, then delivered in order */
+	BATCH_OPEN,   /* datagrams that came in: opened by a worker, then delivered in order */
 	BATCH_TURN, /* empty: the role of emitting, for the path or, with PATH_NONE, for arrivals */
 	BATCH_FLUSH,     /* empty: makes packets that wait for their turn be looked at again */
 	BATCH_HANDSHAKE, /* for the gate: a handshake message that came among data */

@@ -61,7 +61,7 @@ struct outflow {
 	_Alignas(CACHE_LINE) struct __cds_wfcq_head read_head; /* [E] */
 	struct __cds_wfcq_head late_head;                      /* [E] */
 	struct read_buffer *first;                             /* [E] the chain in hand */
-	struct runs runs;                /* [E] */
+	struct runs runs;                                      /* [E] */
 	struct backlog backlog;          /* [E] what waits in the queue of their sender */
 	bool is_held;                    /* [E] a reference to the peer, since something waits */
 	counter_t waiting;               /* [E] packets; any thread reads */

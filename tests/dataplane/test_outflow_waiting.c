@@ -3,9 +3,9 @@
 #include "outflow_rig.h"
 
 enum {
-	ABSENT = 60,  /* peers, with as many packets as each may have: more than the memory holds */
-	BESIDE = 4,   /* peers and threads, and ... */
-	EACH = 5000,  /* ... packets of each */
+	ABSENT = 60, /* peers, with as many packets as each may have: more than the memory holds */
+	BESIDE = 4,  /* peers and threads, and ... */
+	EACH = 5000, /* ... packets of each */
 };
 
 static const uint64_t start_ns = 1000 * NS_PER_S;

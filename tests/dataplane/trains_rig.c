@@ -10,8 +10,7 @@ void trains_setup(void)
 	rig_setup();
 	cr_assert(eq(int, mailbox_init(&trains.engine.mailbox), 0));
 	train_limit_set(&trains.path, TRAIN_ANY);
-	cr_assert(eq(int, batch_pool_init(&trains.pool, 4, BATCH_MAX * SLOT_BYTES, SLOT_BYTES),
-	             0));
+	cr_assert(eq(int, batch_pool_init(&trains.pool, 4, BATCH_MAX * SLOT_BYTES, SLOT_BYTES), 0));
 }
 
 void trains_teardown(void)
