@@ -52,6 +52,15 @@ static void free_table(struct rcu_head *head)
 	free(caa_container_of(head, struct path_table, rcu));
 }
 
+int path_table_slot(const struct path_table *table, uint8_t path_id)
+{
+	for (unsigned i = 0; i < table->len; i++) {
+		if (table->slot[i].path_id == path_id)
+			return (int)i;
+	}
+	return -1;
+}
+
 void path_table_retire(struct path_table *table)
 {
 	if (table)

@@ -44,6 +44,9 @@ struct path_table {
 struct path_table *path_table_build(enum bonding_mode mode, const struct path_candidate *candidates,
                                     unsigned len);
 
+/* Where path @path_id stands in @table; -1: nowhere. */
+int path_table_slot(const struct path_table *table, uint8_t path_id);
+
 /* Frees it after a grace period; NULL is allowed. Any registered RCU thread. */
 void path_table_retire(struct path_table *table);
 

@@ -3,13 +3,7 @@
 
 int run_slot(const struct run_state *run, const struct path_table *table)
 {
-	if (run->left == 0)
-		return -1;
-	for (unsigned i = 0; i < table->len; i++) {
-		if (table->slot[i].path_id == run->path_id)
-			return (int)i;
-	}
-	return -1;
+	return run->left ? path_table_slot(table, run->path_id) : -1;
 }
 
 /* The share of a path: of the whole rate as its weight is of all weights. */

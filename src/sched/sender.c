@@ -42,15 +42,6 @@ static bool is_striped(const struct path_table *table)
 	return table->mode == BONDING_AGGREGATE && table->len > 1;
 }
 
-static int slot_of(const struct path_table *table, uint8_t path_id)
-{
-	for (unsigned i = 0; i < table->len; i++) {
-		if (table->slot[i].path_id == path_id)
-			return (int)i;
-	}
-	return -1;
-}
-
 static uint16_t mask_of(const struct path_table *table)
 {
 	uint16_t mask = 0;
@@ -64,7 +55,7 @@ static uint16_t mask_of(const struct path_table *table)
 static unsigned whose_turn(struct sender *s, const struct path_table *table, uint32_t bytes)
 {
 	bool goes_on = s->run.left || s->prepaid_bytes;
-	int slot = goes_on ? slot_of(table, s->run.path_id) : -1;
+	int slot = goes_on ? path_table_slot(table, s->run.path_id) : -1;
 
 	if (slot < 0) {
 		s->prepaid_bytes = bytes;
@@ -116,7 +107,7 @@ enum sender_outcome sender_next_run(struct sender *s, const struct sender_facts 
 
 static void charge(struct sender *s, const struct path_table *table, const struct send_run *run)
 {
-	int slot = slot_of(table, run->path_id);
+	int slot = path_table_slot(table, run->path_id);
 	int32_t rest = (int32_t)(run->bytes - s->prepaid_bytes);
 
 	s->prepaid_bytes = 0;

@@ -56,8 +56,11 @@ Test(path_table, holds_what_the_mode_and_the_ranks_allow)
 		cr_assert(ne(ptr, table, NULL));
 		cr_expect(eq(u32, table->mode, c->mode), "%s", c->what);
 		cr_assert(eq(u32, table->len, c->ids_len), "%s", c->what);
+		cr_expect(eq(int, path_table_slot(table, 200), -1));
 		for (unsigned i = 0; i < table->len; i++) {
 			cr_expect(eq(u8, table->slot[i].path_id, c->ids[i]), "%s", c->what);
+			cr_expect(eq(int, path_table_slot(table, c->ids[i]), (int)i), "%s",
+			          c->what);
 			cr_expect(eq(u32, table->slot[i].weight, weight_of(c, c->ids[i])), "%s",
 			          c->what);
 		}
