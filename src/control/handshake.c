@@ -160,8 +160,7 @@ void handshake_put_off(struct handshake *hs, uint64_t retry_ns)
 	hs->retry_ns = retry_ns;
 }
 
-/* Begins a series before the time of the last one is over. */
-static void begin_anew(struct handshake *hs, uint64_t now_ns)
+void handshake_expect_return(struct handshake *hs, uint64_t now_ns)
 {
 	handshake_abandon(hs);
 	hs->sent_ns = 0;
@@ -169,17 +168,12 @@ static void begin_anew(struct handshake *hs, uint64_t now_ns)
 	hs->retry_ns = next_retry_ns(hs, now_ns);
 }
 
-void handshake_expect_return(struct handshake *hs, uint64_t now_ns)
-{
-	begin_anew(hs, now_ns);
-}
-
 bool handshake_doubt(struct handshake *hs, uint64_t now_ns)
 {
 	if (hs->is_pending || (hs->doubted_ns && now_ns < hs->doubted_ns + REKEY_TIMEOUT))
 		return false;
 	hs->doubted_ns = now_ns;
-	begin_anew(hs, now_ns);
+	handshake_expect_return(hs, now_ns);
 	return true;
 }
 

@@ -94,8 +94,8 @@ static void receive_again(struct messages *m, const struct message_response *msg
 	if (!is_answered)
 		return;
 	peer = ((struct dp_peer *)kp->owner)->control;
-	peer_take_other_response(peer, kp, now_ns);
-	peer_service(peer, now_ns);
+	if (peer_take_other_response(peer, kp, now_ns))
+		peer_service(peer, now_ns);
 }
 
 static void receive_response(struct messages *m, const struct visitor *visitor, uint64_t now_ns)

@@ -282,12 +282,14 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
 	return true;
 }
 
-void peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns)
+bool peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns)
 {
-	if (peer->verdict.is != VERDICT_BONDED && kp == peer->session.current &&
-	    now_ns < peer->session.made_ns + REKEY_TIMEOUT &&
-	    handshake_doubt(&peer->handshake, now_ns))
-		peer_hears(peer, NEWS_ANSWERED_TWICE, &(struct news){.now_ns = now_ns});
+	if (peer->verdict.is == VERDICT_BONDED || kp != peer->session.current ||
+	    now_ns >= peer->session.made_ns + REKEY_TIMEOUT ||
+	    !handshake_doubt(&peer->handshake, now_ns))
+		return false;
+	peer_hears(peer, NEWS_ANSWERED_TWICE, &(struct news){.now_ns = now_ns});
+	return true;
 }
 
 /* The next message carries it; none is sent because of it (whitepaper 6.6). */

@@ -43,9 +43,9 @@ bool peer_take_response(struct peer *peer, const struct message_response *msg,
                         const struct route *route, uint64_t now_ns);
 
 /* Another response to the initiation that has made @kp, MACs checked: no proof of anything, for the
- * keys that would tell are gone. Then as above.
+ * keys that would tell are gone. False when it means nothing; else as above.
  */
-void peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns);
+bool peer_take_other_response(struct peer *peer, const struct keypair *kp, uint64_t now_ns);
 
 /* False when it answers nothing that was sent. */
 bool peer_take_cookie(struct peer *peer, const struct message_cookie_reply *msg,

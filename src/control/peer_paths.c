@@ -42,6 +42,7 @@ static struct path *find_or_add(struct peer *peer, const struct route *route, bo
 {
 	struct path *path = paths_find(&peer->paths, route);
 	struct path_counts counts;
+	struct dp_path *dp;
 
 	if (path)
 		return path;
@@ -49,8 +50,9 @@ static struct path *find_or_add(struct peer *peer, const struct route *route, bo
 	if (!path)
 		return NULL;
 	free_place(peer, path);
-	atomic_store(&peer->dp->path[path_id(&peer->paths, path)].refusal, 0);
-	counts = counts_of(&peer->dp->path[path_id(&peer->paths, path)]);
+	dp = &peer->dp->path[path_id(&peer->paths, path)];
+	atomic_store(&dp->refusal, 0);
+	counts = counts_of(dp);
 	path_take(path, route, &counts, probe_phase(peer, path), now_ns);
 	return path;
 }
