@@ -197,9 +197,9 @@ static void take_message(struct gate *gate, const struct route *route, const uin
 		visitors_let_in(&gate->visitors);
 		return;
 	}
+	refuse(gate, route, verdict, now_ns); /* before the answer: who has it can count on it */
 	if (verdict == STRANGER_ASKED)
 		link_send_handshake(route->link, route, &reply, sizeof reply);
-	refuse(gate, route, verdict, now_ns);
 }
 
 static void take_identity(struct gate *gate)
