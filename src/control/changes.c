@@ -78,13 +78,17 @@ static int ready_all(struct reconciler *by, const struct change_list *list)
 	                         count + LINK_PAIRS_MAX + LINKS_MAX + 64);
 
 	if (!r)
-		r = peers_reserve(changes->peers, count);
-	if (!r)
 		r = surroundings_ready(changes->around, list->to);
 	if (!r)
 		r = ready_allowed_ips(changes, list->to);
-	if (r)
+	/* The last that can fail: questions under way look at this list, see finish(). */
+	if (!r)
+		r = peers_reserve(changes->peers, count);
+	if (r) {
 		surroundings_drop(changes->around);
+		allowedips_destroy(changes->allowedips);
+		changes->allowedips = NULL;
+	}
 	return r;
 }
 

@@ -75,7 +75,8 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
 	[NEWS_LINK_FAILED] = {fail_paths_of_link, publish_paths, look_elsewhere},
 	[NEWS_LINK_CLOSED] = {forget_cookie, fail_paths_of_link, withdraw_paths_of_link,
                               publish_paths, look_elsewhere},
-	[NEWS_LINK_BACK] = {lead_again, use_link_again, follow_endpoint},
+	[NEWS_LINK_BACK] = {keep_ways, lead_again, use_link_again, follow_endpoint,
+                            assume_up_on_link},
 	[NEWS_LINK_GONE] = {forget_cookie, forget_paths_of_link, publish_paths, look_elsewhere},
 };
 

@@ -231,16 +231,14 @@ static void change_routes(struct setup *s, const struct route_changes *changes)
 }
 
 void interface_change_routes(const struct interface_plan *plan, const struct route_changes *changes,
-                             const char *name)
+                             const struct netif *netif)
 {
-	struct setup setup = {.plan = plan};
-	int r;
+	struct setup setup = {.plan = plan, .netif = *netif};
 
 	if (!changes->remove_count && !changes->add_count)
 		return;
-	r = netif_init(&setup.netif, name);
-	warn(&setup, r);
-	if (!r)
+	if (netif->nl)
 		change_routes(&setup, changes);
-	netif_fini(&setup.netif);
+	else
+		warn(&setup, -ENODEV);
 }

@@ -12,6 +12,7 @@
 
 struct desired;
 struct interface_plan;
+struct netif;
 struct route_changes;
 struct tun;
 
@@ -26,10 +27,11 @@ int interface_open(const struct desired *config, unsigned workers, struct tun *r
  */
 void interface_put_back(const struct interface_plan *plan, const char *name);
 
-/* Sets and removes routes of the device called @name, which is to have @plan from now on. Those
- * that others set stay. Logs how many, and what fails; the rest is done all the same. Control.
+/* Sets and removes routes of the device that @netif was opened for, or could not be, and which is
+ * to have @plan from now on. Those that others set stay. Logs how many, and what fails; the rest is
+ * done all the same. Control.
  */
 void interface_change_routes(const struct interface_plan *plan, const struct route_changes *changes,
-                             const char *name);
+                             const struct netif *netif);
 
 #endif

@@ -46,6 +46,12 @@ static struct endpoint_facts facts_of(const struct peer *peer, uint64_t now_ns)
 
 /* ---- paths ---- */
 
+STEP(keep_ways)
+{
+	(void)n;
+	peer_keep_ways(peer);
+}
+
 /* Of a link that is tied to no device, routes may lead the way to @to into the tunnel. */
 static void keep_way(struct peer *peer, const struct uplink *uplink, const struct endpoint *to)
 {

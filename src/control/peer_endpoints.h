@@ -47,6 +47,7 @@ void peer_links_came(struct peer *peer, uint64_t now_ns);
  * that the way there is kept.
  */
 void peer_keep_ways(struct peer *peer);
+STEP(keep_ways);
 
 /* The next initiation is about to be sent: those of @peer's paths where the one before was not
  * answered, or could not be sent, try their next addresses.

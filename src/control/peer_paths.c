@@ -116,6 +116,16 @@ unsigned peer_path_to_speak(const struct peer *peer)
 	return paths_to_speak(&peer->paths, peer->verdict.is == VERDICT_BONDED);
 }
 
+void peer_tell_followed(struct peer *peer)
+{
+	unsigned id = peer->paths.followed;
+
+	if (peer->verdict.is == VERDICT_STOCK && id == PATH_NONE)
+		id = PATH_LOST;
+	if (peer->verdict.is != VERDICT_BONDED)
+		atomic_store(&peer->dp->followed_path, (uint8_t)id);
+}
+
 void peer_follow(struct peer *peer, struct path *path, uint64_t now_ns)
 {
 	unsigned before = peer->paths.followed;
@@ -125,8 +135,7 @@ void peer_follow(struct peer *peer, struct path *path, uint64_t now_ns)
 	if (peer->verdict.is != VERDICT_BONDED && before != PATH_NONE &&
 	    before != peer->paths.followed)
 		health_reset(&peer->paths.slot[before].health, now_ns);
-	if (peer->verdict.is != VERDICT_BONDED)
-		atomic_store(&peer->dp->followed_path, (uint8_t)peer->paths.followed);
+	peer_tell_followed(peer);
 }
 
 /* ---- proof of addresses ---- */
@@ -278,8 +287,7 @@ static void forget_path(struct peer *peer, unsigned id)
 	if (peer->paths.followed != id)
 		return;
 	peer->paths.followed = PATH_NONE;
-	if (peer->verdict.is != VERDICT_BONDED)
-		atomic_store(&peer->dp->followed_path, (uint8_t)PATH_NONE);
+	peer_tell_followed(peer);
 }
 
 STEP(forget_paths_of_link)
@@ -352,6 +360,17 @@ STEP(follow_endpoint)
 		return;
 	peer_follow(peer, path, n->now_ns);
 	health_assume_up(&path->health, "its endpoint leads here", n->now_ns);
+	peer_publish_paths(peer, n->now_ns);
+}
+
+STEP(assume_up_on_link)
+{
+	struct path *path = paths_followed(&peer->paths);
+
+	if (!path || path->route.link != n->link || peer->verdict.is != VERDICT_STOCK ||
+	    !session_is_alive(&peer->session, n->now_ns))
+		return;
+	health_assume_up(&path->health, "its link is back", n->now_ns);
 	peer_publish_paths(peer, n->now_ns);
 }
 

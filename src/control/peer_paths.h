@@ -51,6 +51,9 @@ void peer_set_route(struct peer *peer, struct path *path, const struct route *ro
 /* Everything that is not bonded goes to @path from now on. */
 void peer_follow(struct peer *peer, struct path *path, uint64_t now_ns);
 
+/* Tells the data plane where a peer is that is not bonded. */
+void peer_tell_followed(struct peer *peer);
+
 /* The token that proves @route when it comes back from there. */
 const uint8_t *peer_ask_path(struct peer *peer, struct path *path, const struct route *route);
 
@@ -84,6 +87,7 @@ STEP(forget_paths_of_link);
 STEP(withdraw_paths_of_link); /* the data plane knows their targets no more ... */
 STEP(lead_again);             /* ... until it does again */
 STEP(forget_orphans);
-STEP(follow_endpoint); /* a plain peer that is nowhere is where its endpoint leads */
+STEP(follow_endpoint);   /* a plain peer that is nowhere is where its endpoint leads */
+STEP(assume_up_on_link); /* a plain peer that was there is there again */
 
 #endif

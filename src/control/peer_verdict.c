@@ -121,7 +121,7 @@ STEP(decide_plain)
 {
 	(void)n;
 	verdict_stock(&peer->verdict);
-	atomic_store(&peer->dp->followed_path, (uint8_t)peer->paths.followed);
+	peer_tell_followed(peer);
 }
 
 STEP(assume_up)

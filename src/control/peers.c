@@ -10,14 +10,26 @@
 int peers_reserve(struct peers *peers, size_t count)
 {
 	struct peer **grown;
+	int r;
 
 	if (count <= peers->by_key.room)
 		return 0;
-	grown = reallocarray(peers->at, count, sizeof *grown);
+	/* Last of all: who walks through the list has to be told when it moves, so it may not move
+	 * in vain.
+	 */
+	grown = malloc(count * sizeof *grown);
 	if (!grown)
 		return -ENOMEM;
+	r = key_index_reserve(&peers->by_key, count);
+	if (r) {
+		free(grown);
+		return r;
+	}
+	if (peers->count)
+		memcpy(grown, peers->at, peers->count * sizeof *grown);
+	free(peers->at);
 	peers->at = grown;
-	return key_index_reserve(&peers->by_key, count);
+	return 0;
 }
 
 void peers_add(struct peers *peers, struct peer *peer)

@@ -98,14 +98,25 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 
 /* ---- another state ---- */
 
+/* A device that is not there any more is no reason not to follow the rest. */
+static int ready_netif(struct surroundings *around)
+{
+	int r = 0;
+
+	if (around->routes.remove_count || around->routes.add_count)
+		r = netif_init(&around->coming_netif, around->of.interface);
+	return r == -ENOMEM || r == -ENOBUFS || r == -EMFILE || r == -ENFILE ? r : 0;
+}
+
 static int ready_routes(struct surroundings *around, const struct desired *wanted)
 {
 	int r = interface_plan_init(&around->coming, wanted);
 
-	return r ? r
-	         : route_changes_init(&around->routes, around->plan.routes,
-	                              around->plan.route_count, around->coming.routes,
-	                              around->coming.route_count);
+	if (!r)
+		r = route_changes_init(&around->routes, around->plan.routes,
+		                       around->plan.route_count, around->coming.routes,
+		                       around->coming.route_count);
+	return r ? r : ready_netif(around);
 }
 
 int surroundings_ready(struct surroundings *around, const struct desired *wanted)
@@ -126,6 +137,7 @@ void surroundings_drop(struct surroundings *around)
 {
 	interface_plan_fini(&around->coming);
 	route_changes_fini(&around->routes);
+	netif_fini(&around->coming_netif);
 	detours_drop(&around->detours);
 }
 
@@ -136,8 +148,9 @@ void surroundings_follow(struct surroundings *around)
 	interface_plan_fini(&around->plan);
 	around->plan = around->coming;
 	around->coming = (struct interface_plan){0};
-	interface_change_routes(&around->plan, &around->routes, around->of.interface);
+	interface_change_routes(&around->plan, &around->routes, &around->coming_netif);
 	route_changes_fini(&around->routes);
+	netif_fini(&around->coming_netif);
 	detours_begin(&around->detours);
 	for (size_t i = 0; i < around->of.peers->count; i++)
 		peer_keep_ways(around->of.peers->at[i]);

@@ -16,6 +16,7 @@
 #include "control/detour.h"
 #include "control/interface_plan.h"
 #include "control/loop.h"
+#include "control/netif.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
 #include "control/route_changes.h"
@@ -44,7 +45,8 @@ struct surroundings {
 	struct own_device own_device;
 	struct interface_plan plan;   /* what it is to have */
 	struct interface_plan coming; /* the same, readied ... */
-	struct route_changes routes;  /* ... with what that changes */
+	struct route_changes routes;  /* ... with what that changes, ... */
+	struct netif coming_netif;    /* ... and the means for it */
 	struct deadline put_back;     /* what our device has lost */
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */

@@ -317,6 +317,7 @@ int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES]
 {
 	bool is_wanted = is_named[0] || is_named[1] || uplink->pair[0].is_wanted ||
 	                 uplink->pair[1].is_wanted;
+	int trouble = 0;
 
 	uplink->is_opened = true;
 	if (!is_wanted)
@@ -330,10 +331,10 @@ int uplink_open(struct uplink *uplink, const bool is_named[static LINK_FAMILIES]
 		if (!pair->is_wanted)
 			continue;
 		r = try_pair(pair, now_ns);
-		if (trouble_of(pair, r) == UPLINK_TROUBLE_STAYS)
-			return r;
+		if (trouble_of(pair, r) == UPLINK_TROUBLE_STAYS && !trouble)
+			trouble = r;
 	}
-	return 0;
+	return trouble;
 }
 
 /* ---- events ---- */

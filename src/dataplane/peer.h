@@ -96,7 +96,8 @@ struct dp_peer {
 	_Atomic bool frames_allowed;   /* [A] the peer may be vtrunkd: look at frames */
 	_Atomic bool data_refused;     /* [A] bonding is required and the peer is plain */
 	_Atomic uint8_t followed_path; /* [A] where a plain peer is: it is told when newer packets
-				        * come from elsewhere; PATH_ANY once bonded
+				        * come from elsewhere; PATH_ANY once bonded,
+				        * PATH_LOST when that path is no more
 				        */
 
 	unsigned queues;         /* [I] of the TUN device */

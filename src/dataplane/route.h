@@ -16,6 +16,7 @@ struct link;
 /* In place of a path's number. */
 #define PATH_NONE 0xffu
 #define PATH_ANY  0xfeu
+#define PATH_LOST 0xfdu /* of a plain peer that is on no path: wherever it speaks it is found */
 
 /* Where a datagram came from or goes to. */
 struct route {

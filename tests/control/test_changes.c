@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "base/key_text.h"
 #include "changes_rig.h"
 
 /* ---- no memory ---- */
@@ -178,4 +179,49 @@ Test(changes, without_memory_all_stays_as_it_was)
 	cr_expect(eq(ptr, owner_of(2), peer_called("b")->dp));
 	cr_expect(eq(ptr, owner_of(3), peer_called("c")->dp));
 	cr_expect(ne(ptr, uplinks_find(&control.uplinks, "lte"), NULL));
+}
+
+/* ---- questions under way ---- */
+
+#define MANY 24u
+
+/* Peer a and so many others that the list of peers moves when they come. */
+static void write_many(char *out, size_t len)
+{
+	int at = snprintf(out, len, "%s", at_far);
+
+	for (unsigned i = 0; i < MANY; i++) {
+		uint8_t key[KEY_LEN];
+		char text[KEY_TEXT_LEN];
+
+		memset(key, 0x40 + (int)i, sizeof key);
+		key_to_base64(text, key);
+		at += snprintf(out + at, len - (size_t)at,
+		               ", {name: p%u, public_key: \"%s\", allowed_ips: [10.1.0.%u/32]}", i,
+		               text, i);
+	}
+}
+
+/* Room for the peers that would have come is made before all of it is there. */
+Test(changes, question_goes_on_when_a_list_is_not_followed)
+{
+	static char peers[8192];
+	unsigned failures = 0;
+	int r;
+
+	write_many(peers, sizeof peers);
+	do {
+		const struct gather_from from = control_gather_from(&control);
+		struct desired *wanted = desired_of(DSL, peers);
+
+		gather_begin(&control.gathering, &from, control.loop.now_ns);
+		cr_assert(walk_is_under_way(&control.gathering.walk));
+		memory_left = ++failures;
+		r = changes_apply(&control.changes, wanted, why);
+		memory_left = UINT_MAX;
+		cr_assert(eq(ptr, (void *)control.gathering.from.peers, (void *)control.peers.at),
+		          "the question reads a list of peers that was freed, after failure %u",
+		          failures);
+		gather_stop(&control.gathering);
+	} while (r);
 }

@@ -2,6 +2,8 @@
 /* Each test runs in a network namespace of its own. */
 #include "control/interface.h"
 
+#include "control/netif.h"
+
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -216,6 +218,7 @@ static void keep_peer_0_alone(void)
 {
 	struct interface_plan before, after;
 	struct route_changes changes;
+	struct netif netif;
 
 	cr_assert(eq(int, interface_plan_init(&before, &config), 0));
 	config.peer_count = 1;
@@ -224,7 +227,9 @@ static void keep_peer_0_alone(void)
 	             route_changes_init(&changes, before.routes, before.route_count, after.routes,
 	                                after.route_count),
 	             0));
-	interface_change_routes(&after, &changes, NAME);
+	cr_assert(eq(int, netif_init(&netif, NAME), 0));
+	interface_change_routes(&after, &changes, &netif);
+	netif_fini(&netif);
 	route_changes_fini(&changes);
 	interface_plan_fini(&before);
 	interface_plan_fini(&after);

@@ -182,3 +182,42 @@ Test(peer_links, device_is_asked_of_configured_paths_alone)
 	cr_expect(eq(int, configured->device, (int)if_nametoindex("lo")));
 	cr_expect(eq(int, learnt->device, 0));
 }
+
+/* ---- a plain peer, and the link that it is on ---- */
+
+/* It came over link 0 and is there. */
+static struct path *plain_and_up(void)
+{
+	struct path *path;
+
+	rig_path(&rig, 0);
+	rig_session(&rig, false, false, 0);
+	path = origin(0);
+	rig.peer->verdict.is = VERDICT_STOCK;
+	peer_follow(rig.peer, path, rig.now_ns);
+	health_assume_up(&path->health, "it is there", rig.now_ns);
+	return path;
+}
+
+Test(peer_links, plain_peer_is_where_it_was_when_its_link_is_bound_anew)
+{
+	struct path *path = plain_and_up();
+	const struct link *link = path->route.link;
+
+	peer_link_closed(rig.peer, link, rig.now_ns);
+	cr_assert(eq(int, path->health.state, PATH_DOWN));
+	peer_link_back(rig.peer, link, rig.now_ns);
+	cr_expect(eq(int, path->health.state, PATH_UP));
+	cr_expect(eq(str, (char *)path->health.reason, "its link is back"));
+}
+
+Test(peer_links, plain_peer_whose_link_is_gone_is_found_wherever_it_speaks)
+{
+	struct path *path = plain_and_up();
+
+	cr_expect(eq(uint, atomic_load(&rig.peer->dp->followed_path),
+	             path_id(&rig.peer->paths, path)));
+	peer_link_gone(rig.peer, path->route.link, rig.now_ns);
+	cr_expect(eq(uint, rig.peer->paths.followed, PATH_NONE));
+	cr_expect(eq(uint, atomic_load(&rig.peer->dp->followed_path), PATH_LOST));
+}

@@ -203,6 +203,20 @@ Test(uplink, address_in_use_is_for_the_configuration_to_mend)
 	cr_expect(not(world.is_reading[2]));
 }
 
+/* As a link that comes while the daemon runs, which waits for its port and is tried again. */
+Test(uplink, of_both_families_opens_the_other_while_one_has_to_wait)
+{
+	struct uplink *other = add("a", "0.0.0.0:51820", false);
+	struct uplink *uplink = add("b", "[::]:51820", true);
+
+	cr_assert(eq(int, open_in(other, true, false), 0));
+	open_in(uplink, true, true);
+	link_close(&sockets[0]);
+	deadline_run(&deadlines, NOW + BACKOFF_NS);
+	cr_expect(sockets[2].is_open);
+	cr_expect(sockets[3].is_open, "IPv6 is never tried");
+}
+
 Test(uplink, that_cannot_be_read_is_closed_and_tried_again)
 {
 	struct uplink *uplink = add("dsl", NULL, false);

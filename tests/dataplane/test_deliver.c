@@ -291,6 +291,22 @@ Test(deliver, plain_peer_is_followed_by_its_newest_packet_only)
 	expect_no_notice();
 }
 
+/* Its paths went with their link: nobody knows where it is, until it speaks. */
+Test(deliver, plain_peer_that_is_nowhere_is_found_where_it_speaks)
+{
+	struct batch *r;
+
+	atomic_store(&peer->followed_path, PATH_LOST);
+	cr_assert(eq(int, engine_publish_target(peer, 1, NULL), 0));
+	send_seq(1, 11, 1);
+	expect_seq(1);
+	r = rig_await_notice(&ours);
+	cr_expect(eq(uint, r->len, 0));
+	cr_expect(eq(uint, r->path_id, PATH_NONE));
+	cr_expect(endpoint_equal(&r->route.remote, &far_at[1]));
+	batch_free(r);
+}
+
 Test(deliver, bonded_peer_is_not_followed)
 {
 	send_seq(0, 10, 1);
