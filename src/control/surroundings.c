@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/surroundings.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <string.h>
 #include <sys/epoll.h>
