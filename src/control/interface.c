@@ -235,7 +235,7 @@ void interface_change_routes(const struct interface_plan *plan, const struct rou
 {
 	struct setup setup = {.plan = plan, .netif = *netif};
 
-	if (!changes->remove_count && !changes->add_count)
+	if (route_changes_is_empty(changes))
 		return;
 	if (netif->nl)
 		change_routes(&setup, changes);

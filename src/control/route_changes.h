@@ -7,6 +7,7 @@
 #ifndef CONTROL_ROUTE_CHANGES_H
 #define CONTROL_ROUTE_CHANGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/prefix.h"
@@ -20,6 +21,11 @@ struct route_changes {
 /* Returns 0 or -ENOMEM, with nothing kept. */
 int route_changes_init(struct route_changes *changes, const struct prefix *from, size_t from_count,
                        const struct prefix *to, size_t to_count);
+
+static inline bool route_changes_is_empty(const struct route_changes *changes)
+{
+	return !changes->remove_count && !changes->add_count;
+}
 
 /* Leaves nothing. Also for one of all zero. */
 void route_changes_fini(struct route_changes *changes);

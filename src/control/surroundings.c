@@ -99,13 +99,18 @@ static void on_look_around(struct deadline *d, uint64_t now_ns)
 
 /* ---- another state ---- */
 
-/* A device that is not there any more is no reason not to follow the rest. */
+/* A device that is not there any more is no reason not to follow the rest: what is closed is told
+ * when its turn comes.
+ */
 static int ready_netif(struct surroundings *around)
 {
-	int r = 0;
+	int r;
 
-	if (around->routes.remove_count || around->routes.add_count)
-		r = netif_init(&around->coming_netif, around->of.interface);
+	if (route_changes_is_empty(&around->routes))
+		return 0;
+	r = netif_init(&around->coming_netif, around->of.interface);
+	if (r)
+		netif_fini(&around->coming_netif);
 	return r == -ENOMEM || r == -ENOBUFS || r == -EMFILE || r == -ENFILE ? r : 0;
 }
 
