@@ -6,6 +6,7 @@
 
 #include "bench/measure.h"
 #include "bench/options.h"
+#include "bench/sched_learned.h"
 #include "bench/vtbench.h"
 #include "sched/path_table.h"
 #include "sched/pick.h"
@@ -174,6 +175,18 @@ static int measure_send(struct report *r, unsigned paths, double time_s)
 	return status;
 }
 
+static int measure_learned(struct report *r, unsigned paths, double time_s)
+{
+	struct spread ns;
+	char text[16];
+
+	if (!sched_measure_learned(paths, time_s, &ns))
+		return VTBENCH_FAILED;
+	snprintf(text, sizeof text, "%u", paths);
+	report_add(r, (const char *[]){"learned", text}, (double[]){ns.median, ns.p10, ns.p90});
+	return VTBENCH_OK;
+}
+
 /* ---- order ---- */
 
 struct reseq_work {
@@ -267,15 +280,19 @@ static int measure_all(struct report *r, double time_s)
 	int status = VTBENCH_OK;
 
 	for (unsigned i = 0; i < count && !status; i++) {
-		report_progress(r, i + 1, 2 * count + 2, "pick");
+		report_progress(r, i + 1, 3 * count + 2, "pick");
 		status = measure_pick(r, paths[i], time_s);
 	}
 	for (unsigned i = 0; i < count && !status; i++) {
-		report_progress(r, count + i + 1, 2 * count + 2, "send");
+		report_progress(r, count + i + 1, 3 * count + 2, "send");
 		status = measure_send(r, paths[i], time_s);
 	}
+	for (unsigned i = 0; i < count && !status; i++) {
+		report_progress(r, 2 * count + i + 1, 3 * count + 2, "learned");
+		status = measure_learned(r, paths[i], time_s);
+	}
 	for (unsigned striped = 0; striped < 2 && !status; striped++) {
-		report_progress(r, 2 * count + striped + 1, 2 * count + 2, "reseq");
+		report_progress(r, 3 * count + striped + 1, 3 * count + 2, "reseq");
 		status = measure_reseq(r, striped, time_s);
 	}
 	return status;
@@ -285,6 +302,7 @@ static const char about[] =
 	"pick: the time to choose the path of the next run, among paths of different\n"
 	"weight. send: the time per packet of the sending half of a peer - which path,\n"
 	"taken from what waits, recorded - in runs of 22 packets over paths of one weight.\n"
+	"learned: the same of one that goes by what it has learned of unequal paths.\n"
 	"reseq: the time per packet to restore the order, when all packets come in\n"
 	"order over one path, and when they are striped over two of different delay.\n";
 

@@ -12,6 +12,7 @@ static const struct vtbench_command commands[] = {
 	{"crypto", crypto_main, "seal and open, per library and packet size"},
 	{"queue", queue_main, "batches handed from thread to thread"},
 	{"sched", sched_main, "choice of the path, packets put in order again"},
+	{"reseq", reseq_main, "the receiving half of a peer, which puts packets in order"},
 	{"replay", replay_main, "the replay window"},
 	{"allowedips", allowedips_main, "from address to peer: build and lookup"},
 	{"handshake", handshake_main, "handshakes per second and core, in both roles"},

@@ -22,6 +22,7 @@ struct vtbench_command {
 
 int crypto_main(int argc, char **argv);
 int queue_main(int argc, char **argv);
+int reseq_main(int argc, char **argv);
 int sched_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int allowedips_main(int argc, char **argv);

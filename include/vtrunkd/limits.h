@@ -46,6 +46,8 @@
 #define STAGED_MAX      128u    /* packets kept per peer until a session exists, as in the kernel */
 #define NAME_LEN        32u     /* of a link or a peer, with the terminating zero */
 #define INNER_MTU_MAX   65535u
+#define CLASSES_MAX     64u /* of traffic, in one configuration */
+#define CLASS_PORTS_MAX 16u /* of one of them */
 #define UDP_PAYLOAD_MAX 65507u
 
 #endif

@@ -54,6 +54,7 @@ enum status_unit {
 	X(links, LIST, NONE, "in the order of the configuration")                                \
 	X(peers, LIST, NONE, "in the order of the configuration")                                \
 	X(drops, COUNTS, PACKETS, "given up, by reason; those never met may be left out")        \
+	X(ecn, OBJECT, NONE, "marks of congestion in the IP headers of what is carried")         \
 	X(pool, OBJECT, NONE, "packet buffers")                                                  \
 	X(log_lines_lost, COUNT, NONE,                                                           \
 	  "lines of the log that nobody took in time, or that could not be written")
@@ -82,6 +83,9 @@ enum status_unit {
 	X(device, TEXT, NONE, "the device the link is bound to")                                   \
 	X(fwmark, NUMBER, MARK, "on what it sends")                                                \
 	X(weight, NUMBER, NONE, "as configured")                                                   \
+	X(role, WORD, NONE, "as configured: primary, overflow or backup")                          \
+	X(tx_limit_bps, NUMBER, BPS, "as configured, of what we send")                             \
+	X(rx_limit_bps, NUMBER, BPS, "as configured, of what peers send")                          \
 	X(train_max_bytes, NUMBER, BYTES,                                                          \
 	  "longest datagram that its device takes in trains, in any family; 0: each leaves alone") \
 	STATUS_TRAFFIC_MEMBERS(X)                                                                  \
@@ -94,7 +98,7 @@ enum status_unit {
 #define STATUS_PEER_MEMBERS(X)                                                                 \
 	X(name, TEXT, NONE, "as configured")                                                   \
 	X(public_key, KEY, NONE, "the peer's")                                                 \
-	X(mode, WORD, NONE, "aggregate, redundant or failover")                                \
+	X(mode, WORD, NONE, "aggregate, redundant, failover, lowlat or balance")               \
 	X(bonding, WORD, NONE, "bonded; stock WireGuard; unknown before a session has told")   \
 	X(session, WORD, NONE, "established; handshake under way; none")                       \
 	X(session_age_s, REAL, SECONDS, "since the current keypair was made")                  \
@@ -115,6 +119,15 @@ enum status_unit {
 	X(staged_packets, NUMBER, PACKETS, "waiting for a session")                            \
 	X(paths, LIST, NONE, "by their id")
 
+/* Of a path away from us, learned from what the peer reports of our data and probes. */
+#define STATUS_LEARNED_MEMBERS(X)                                                           \
+	X(way_ms, REAL, MILLISECONDS, "one way there, more than over the shortest path")    \
+	X(way_jitter_ms, REAL, MILLISECONDS, "of that, smoothed")                           \
+	X(queue_ms, REAL, MILLISECONDS, "one way there, more than lately at the least")     \
+	X(arrived_bps, NUMBER, BPS, "of what we sent last, with IP headers, as it arrived") \
+	X(capacity_bps, NUMBER, BPS, "what it is believed to carry, with IP headers")       \
+	X(data_loss_percent, REAL, PERCENT, "of our data, smoothed")
+
 #define STATUS_PATH_MEMBERS(X)                                                          \
 	X(id, NUMBER, NONE, "0 .. PATHS_MAX - 1, ours")                                 \
 	X(link, TEXT, NONE, "name of the link")                                         \
@@ -125,7 +138,11 @@ enum status_unit {
 	X(note, WORD, NONE,                                                             \
 	  "what it seems to share with another path: a device, the peer's address")     \
 	X(in_use, FLAG, NONE, "whether it carries data now, by mode, state and weight") \
-	X(weight, NUMBER, NONE, "share of traffic")                                     \
+	X(weight, NUMBER, NONE, "preference: the greater of the two ends'")             \
+	X(role, WORD, NONE, "primary, overflow or backup: the more reluctant of both")  \
+	X(tx_limit_bps, NUMBER, BPS, "of what we send: the lower of the two ends'")     \
+	X(mtu, NUMBER, PACKET_BYTES,                                                    \
+	  "longest packet inside the tunnel that it is known to carry in one piece")    \
 	X(train_max_bytes, NUMBER, BYTES,                                               \
 	  "longest datagram that leaves there in trains; 0: each leaves alone")         \
 	X(rtt_ms, REAL, MILLISECONDS, "round trip, smoothed")                           \
@@ -133,9 +150,21 @@ enum status_unit {
 	X(loss_tx_percent, REAL, PERCENT, "away from us")                               \
 	X(loss_rx_percent, REAL, PERCENT, "towards us")                                 \
 	X(last_heard_s, REAL, SECONDS, "since anything authentic came on it")           \
+	X(doubts, COUNT, NONE,                                                          \
+	  "ICMP errors and refused sends that made it suspect until it answered")       \
 	STATUS_TRAFFIC_MEMBERS(X)                                                       \
 	X(tx_bps, NUMBER, BPS, "sent, over about the last second")                      \
-	X(rx_bps, NUMBER, BPS, "received, over about the last second")
+	X(rx_bps, NUMBER, BPS, "received, over about the last second")                  \
+	X(share_percent, REAL, PERCENT,                                                 \
+	  "of what was sent to the peer in the last second, copies included")           \
+	X(why, WORD, NONE, "why it got what it got in the last second, in a sentence")  \
+	STATUS_LEARNED_MEMBERS(X)
+
+#define STATUS_ECN_MEMBERS(X)                                                                 \
+	X(marked, COUNT, PACKETS, "marked by us, where others are dropped as congested")      \
+	X(carried, COUNT, PACKETS, "marked on the way: the mark was carried into the packet") \
+	X(unexpected, COUNT, PACKETS,                                                         \
+	  "that came with a field which nobody sends: somebody on the way changes it wrongly")
 
 #define STATUS_POOL_MEMBERS(X)                        \
 	X(batches, NUMBER, NONE, "batches there are") \

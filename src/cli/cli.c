@@ -8,6 +8,7 @@
 #include "cli/check.h"
 #include "cli/config.h"
 #include "cli/exit.h"
+#include "cli/explain.h"
 #include "cli/keys.h"
 #include "cli/status.h"
 #include "cli/usage.h"
@@ -22,9 +23,9 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
-	{"check", check_main},   {"config", config_main}, {"help", help_main},
-	{"genkey", genkey_main}, {"genpsk", genpsk_main}, {"pubkey", pubkey_main},
-	{"show", show_main},     {"status", status_main},
+	{"check", check_main},   {"config", config_main}, {"explain", explain_main},
+	{"help", help_main},     {"genkey", genkey_main}, {"genpsk", genpsk_main},
+	{"pubkey", pubkey_main}, {"show", show_main},     {"status", status_main},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])

@@ -9,7 +9,7 @@
 #include "cli/status_value.h"
 #include "cli/text_table.h"
 
-#define COLUMNS_MAX 17u
+#define COLUMNS_MAX 21u
 
 /* Of a table with a row for each object of a list. */
 struct column {
@@ -93,6 +93,9 @@ static void print_links(FILE *out, const json_t *links)
 		{"DEVICE", LINK_device},
 		{"FWMARK", LINK_fwmark},
 		{"WEIGHT", LINK_weight},
+		{"ROLE", LINK_role},
+		{"LIMIT OUT", LINK_tx_limit_bps},
+		{"LIMIT IN", LINK_rx_limit_bps},
 		{"SENT", LINK_tx_bytes},
 		{"RECEIVED", LINK_rx_bytes},
 		{"ERRORS", LINK_tx_errors},
@@ -114,12 +117,16 @@ static void print_paths(FILE *out, const json_t *paths)
 		{"SINCE", PATH_since_s},
 		{"IN USE", PATH_in_use},
 		{"WEIGHT", PATH_weight},
+		{"ROLE", PATH_role},
+		{"LIMIT", PATH_tx_limit_bps},
+		{"MTU", PATH_mtu},
 		{"RTT", PATH_rtt_ms},
 		{"JITTER", PATH_jitter_ms},
 		{"LOSS OUT", PATH_loss_tx_percent},
 		{"LOSS IN", PATH_loss_rx_percent},
 		{"HEARD", PATH_last_heard_s},
 		{"RATE OUT", PATH_tx_bps},
+		{"SHARE", PATH_share_percent},
 		{"RATE IN", PATH_rx_bps},
 		{"SENT", PATH_tx_bytes},
 		{"RECEIVED", PATH_rx_bytes},
@@ -128,6 +135,30 @@ static void print_paths(FILE *out, const json_t *paths)
 
 	_Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "the widest table");
 	fputs("  paths:\n", out);
+	print_table(out, columns, sizeof columns / sizeof *columns, 4, paths);
+}
+
+/* Of paths whose peer reports. */
+static void print_learned(FILE *out, const json_t *paths)
+{
+	static const struct column columns[] = {
+		{"ID", PATH_id},
+		{"WAY", PATH_way_ms},
+		{"JITTER", PATH_way_jitter_ms},
+		{"QUEUE", PATH_queue_ms},
+		{"ARRIVED", PATH_arrived_bps},
+		{"CAPACITY", PATH_capacity_bps},
+		{"LOSS", PATH_data_loss_percent},
+	};
+	bool has_any = false;
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach(paths, i, path) has_any |=
+		json_is_number(status_get(path, PATH_capacity_bps));
+	if (!has_any)
+		return;
+	fputs("  learned of the way there:\n", out);
 	print_table(out, columns, sizeof columns / sizeof *columns, 4, paths);
 }
 
@@ -196,10 +227,11 @@ static void print_peer(FILE *out, const json_t *peer, time_t now)
 	fprintf(out, "  transfer: %s received, %s sent\n", STATUS_VALUE(peer, PEER_rx_bytes),
 	        STATUS_VALUE(peer, PEER_tx_bytes));
 	if (status_integer(peer, PEER_staged_packets) > 0)
-		fprintf(out, "  waiting for a session: %s packets\n",
+		fprintf(out, "  waiting to be sent: %s packets\n",
 		        STATUS_VALUE(peer, PEER_staged_packets));
 	if (json_array_size(paths))
 		print_paths(out, paths);
+	print_learned(out, paths);
 	print_notes(out, paths);
 }
 
@@ -231,6 +263,21 @@ static void print_drops(FILE *out, json_t *drops)
 	text_table_destroy(table);
 }
 
+/* Only when there is something to tell. */
+static void print_marks(FILE *out, const json_t *ecn)
+{
+	int64_t made = status_integer(ecn, ECN_marked), carried = status_integer(ecn, ECN_carried);
+	int64_t unexpected = status_integer(ecn, ECN_unexpected);
+
+	if (made <= 0 && carried <= 0 && unexpected <= 0)
+		return;
+	fprintf(out, "\necn: %lld packets marked, marks of %lld carried on", (long long)made,
+	        (long long)carried);
+	if (unexpected > 0)
+		fprintf(out, ", %lld came with a field that nobody sends", (long long)unexpected);
+	fputs("\n", out);
+}
+
 static void print_lost_lines(FILE *out, const json_t *status)
 {
 	json_int_t lost = status_integer(status, STATUS_log_lines_lost);
@@ -250,5 +297,6 @@ void status_print(FILE *out, const json_t *status, time_t now)
 		print_links(out, links);
 	json_array_foreach(status_get(status, STATUS_peers), i, peer) print_peer(out, peer, now);
 	print_drops(out, status_get(status, STATUS_drops));
+	print_marks(out, status_get(status, STATUS_ecn));
 	print_lost_lines(out, status);
 }

@@ -16,7 +16,8 @@ struct member {
 /* clang-format off: a list a line */
 static const struct member members[] = {STATUS_MEMBERS(MEMBER) STATUS_TUN_MEMBERS(
 	MEMBER) STATUS_LINK_MEMBERS(MEMBER) STATUS_PEER_MEMBERS(MEMBER) STATUS_PATH_MEMBERS(MEMBER)
-                                                STATUS_POOL_MEMBERS(MEMBER)};
+                                                STATUS_ECN_MEMBERS(MEMBER)
+                                                        STATUS_POOL_MEMBERS(MEMBER)};
 /* clang-format on */
 
 static const char unknown[] = "-";

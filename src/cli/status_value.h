@@ -20,6 +20,7 @@
 #define STATUS_ID_OF_LINK(name, ...)   LINK_##name,
 #define STATUS_ID_OF_PEER(name, ...)   PEER_##name,
 #define STATUS_ID_OF_PATH(name, ...)   PATH_##name,
+#define STATUS_ID_OF_ECN(name, ...)    ECN_##name,
 #define STATUS_ID_OF_POOL(name, ...)   POOL_##name,
 
 /* All members of all lists: STATUS_version, TUN_queues, LINK_name ... */
@@ -28,7 +29,8 @@ enum status_member {
 	STATUS_MEMBERS(STATUS_ID_OF_STATUS)
 	STATUS_TUN_MEMBERS(STATUS_ID_OF_TUN) STATUS_LINK_MEMBERS(STATUS_ID_OF_LINK)
 		STATUS_PEER_MEMBERS(STATUS_ID_OF_PEER) STATUS_PATH_MEMBERS(STATUS_ID_OF_PATH)
-			STATUS_POOL_MEMBERS(STATUS_ID_OF_POOL)
+			STATUS_ECN_MEMBERS(STATUS_ID_OF_ECN)
+				STATUS_POOL_MEMBERS(STATUS_ID_OF_POOL)
 };
 /* clang-format on */
 

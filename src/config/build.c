@@ -9,12 +9,14 @@
 
 #include "base/clock.h"
 #include "base/key_text.h"
+#include "config/build_classes.h"
 #include "config/value.h"
 #include "crypto/aead.h"
 
 #define ERROR_BACKOFF_DEFAULT_S    5u
 #define HEALTH_INTERVAL_DEFAULT_MS 1000u
 #define HEALTH_TIMEOUT_DEFAULT_MS  5000u
+#define KBPS_PER_MBPS              1000u
 #define INTERVALS_PER_TIMEOUT      5u /* the defaults' proportion */
 
 static void use_default_u64(uint64_t *value, uint64_t by_default)
@@ -67,6 +69,9 @@ static int build_link(struct desired_link *link, const struct raw_link *raw, siz
 	else
 		snprintf(link->name, sizeof link->name, "link-%zu", index);
 	link->weight = raw->weight ? raw->weight : 1;
+	link->role = raw->role ? (enum link_role)(raw->role - 1) : LINK_ROLE_PRIMARY;
+	link->limits.up_kbps = raw->rate_limit_mbps.up * KBPS_PER_MBPS;
+	link->limits.down_kbps = raw->rate_limit_mbps.down * KBPS_PER_MBPS;
 	link->has_fwmark = raw->fwmark;
 	link->fwmark = raw->fwmark ? *raw->fwmark : 0;
 	if (raw->bind && config_bind_parse(raw->bind, &link->bind))
@@ -275,6 +280,8 @@ static int build_wireguard(struct desired *config, const struct raw_wireguard *r
 	dh_clamp(config->private_key);
 
 	int err = build_links(config, raw);
+	if (!err)
+		err = desired_build_classes(config, raw);
 	return err ? err : build_peers(config, raw, secrets);
 }
 

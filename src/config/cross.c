@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 
+#include "config/cross_classes.h"
 #include "config/cross_endpoints.h"
 #include "config/cross_key.h"
 #include "config/cross_links.h"
@@ -49,6 +50,9 @@ static int check_wireguard(const struct config_sections *s, bool is_world_readab
 		return err;
 	if ((err = config_cross_names(s, s->peers, "peer", 1)))
 		return err;
+	config_cross_classes(s);
+	if ((err = config_cross_names(s, s->classes, "class", 1)))
+		return err;
 	if ((err = config_cross_peers(s, private_key)))
 		return err;
 	return config_routes_check(s);
@@ -64,6 +68,7 @@ int config_cross_check(struct config_node *root, bool is_world_readable,
 		.wireguard = wireguard,
 		.links = config_node_good(wireguard, "links"),
 		.peers = config_node_good(wireguard, "peers"),
+		.classes = config_node_good(wireguard, "classes"),
 	};
 	int err = s.network ? config_cross_network(&s) : 0;
 

@@ -47,8 +47,7 @@ static void refuse_family(const struct config_sections *s, struct config_node *e
 	             is_ipv6 ? "IPv4" : "IPv6", is_ipv6 ? "IPv6" : "IPv4");
 }
 
-/* The link called @name, which may be a default name. */
-static const struct config_node *find_link(const struct config_sections *s, const char *name)
+const struct config_node *config_cross_find_link(const struct config_sections *s, const char *name)
 {
 	for (const struct config_node *link = s->links->first; link; link = link->next) {
 		const struct config_node *given = config_node_good(link, "name");
@@ -65,7 +64,7 @@ static void check_linked_endpoint(const struct config_sections *s, struct config
 {
 	struct config_node *name = config_node_good(entry, "link"),
 			   *address = config_node_good(entry, "address");
-	const struct config_node *link = name ? find_link(s, name->text) : NULL;
+	const struct config_node *link = name ? config_cross_find_link(s, name->text) : NULL;
 
 	if (name && !link)
 		config_error(s->report, name, "must be the name of one of wireguard.links");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "crypto/secret.h"
 
@@ -20,6 +21,15 @@ const char *desired_endpoint_link(const struct desired *desired,
                                   const struct desired_endpoint *endpoint)
 {
 	return endpoint->link < 0 ? "" : desired->links[endpoint->link].name;
+}
+
+enum traffic_treatment desired_treatment_of(const char *text)
+{
+	if (!strcasecmp(text, "fastest"))
+		return TREAT_FASTEST;
+	if (!strcasecmp(text, "duplicate"))
+		return TREAT_DUPLICATE;
+	return strcasecmp(text, "balanced") ? TREAT_LINK : TREAT_BALANCED;
 }
 
 int desired_set_run_dir(struct desired *config, const char *run_dir)
@@ -45,6 +55,7 @@ void desired_free(struct desired *config)
 		peer_fini(&config->peers[i]);
 	free(config->links);
 	free(config->peers);
+	free(config->classes);
 	free(config->addresses);
 	secret_free(config->private_key);
 	free(config->run_dir);

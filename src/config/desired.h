@@ -17,7 +17,9 @@
 #include "base/prefix.h"
 #include "config/bounds.h"
 #include "crypto/cipher.h"
+#include "sched/link_wishes.h"
 #include "sched/path_table.h"
+#include "sched/traffic_rules.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
@@ -39,7 +41,9 @@ struct desired_link {
 	struct endpoint bind; /* family AF_UNSPEC: by the families of what is contacted */
 	bool both_families;   /* bind is any IPv6 address, and any IPv4 one as well */
 	char *endpoint;       /* "HOST:PORT" as written, checked for form; NULL: none */
-	uint32_t weight;      /* 1 .. 1,000,000 */
+	uint32_t weight;      /* 1 .. LINK_WEIGHT_MAX */
+	enum link_role role;
+	struct link_limits limits;
 	char *device;         /* SO_BINDTODEVICE; NULL: that of the bound address, if any */
 	bool any_device;      /* "any": rules for the source decide, not a device */
 	uint32_t fwmark;      /* SO_MARK; 0: none */
@@ -62,6 +66,13 @@ struct desired_peer {
 	struct desired_endpoint *endpoints; /* the single-peer keys: one per link with endpoint */
 	size_t endpoint_count;
 	uint8_t *preshared_key; /* KEY_LEN bytes of secret memory, or NULL */
+};
+
+/* A class of traffic. */
+struct desired_class {
+	char name[NAME_LEN];      /* as given; "class-N" from 1 */
+	struct traffic_rule rule; /* but for the id of its link */
+	char link[NAME_LEN];      /* of TREAT_LINK */
 };
 
 /* A list of processors for the threads of one role, taken in turn; empty: not pinned. */
@@ -90,6 +101,8 @@ struct desired {
 	size_t link_count; /* 1 .. LINKS_MAX */
 	struct desired_peer *peers;
 	size_t peer_count;      /* 1 .. PEERS_MAX */
+	struct desired_class *classes;
+	size_t class_count;     /* 0 .. CLASSES_MAX */
 	bool allows_everything; /* the keys of a single peer, which name no allowed IPs */
 
 	unsigned workers; /* 0: auto */
@@ -103,6 +116,9 @@ struct desired {
 	enum log_level log_level;
 	enum log_format log_format;
 };
+
+/* What @text says of a class; whatever is no word for it is a link. */
+enum traffic_treatment desired_treatment_of(const char *text);
 
 /* Takes the place of what the file says; @run_dir has passed config_check_run_dir(). Returns 0 or
  * -ENOMEM.

@@ -113,6 +113,9 @@ static void compare_link(struct diff *d, const struct desired_link *from,
 		!has_same_device(from, to),
 		from->has_fwmark != to->has_fwmark || from->fwmark != to->fwmark,
 		from->weight != to->weight,
+		from->role != to->role,
+		from->limits.up_kbps != to->limits.up_kbps ||
+			from->limits.down_kbps != to->limits.down_kbps,
 	};
 
 	for (unsigned i = 0; i < sizeof differs / sizeof differs[0]; i++) {

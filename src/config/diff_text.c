@@ -7,6 +7,7 @@
 
 #include "base/key_text.h"
 #include "config/settings.h"
+#include "sched/link_wishes.h"
 
 static void write_setting(FILE *out, const struct change_list *list,
                           const struct desired_setting *setting)
@@ -57,6 +58,25 @@ static void write_weight(FILE *out, const struct desired_link *link)
 	fprintf(out, "%" PRIu32, link->weight);
 }
 
+static void write_role(FILE *out, const struct desired_link *link)
+{
+	fputs(link_role_name(link->role), out);
+}
+
+static void write_limit(FILE *out, const char *way, uint32_t kbps)
+{
+	if (kbps)
+		fprintf(out, "%s %" PRIu32 " Mbit/s", way, kbps / 1000);
+	else
+		fprintf(out, "%s none", way);
+}
+
+static void write_limits(FILE *out, const struct desired_link *link)
+{
+	write_limit(out, "up", link->limits.up_kbps);
+	write_limit(out, ", down", link->limits.down_kbps);
+}
+
 static void write_from_to(FILE *out, const struct change *change, const char *what,
                           void (*write)(FILE *out, const struct desired_link *link))
 {
@@ -87,8 +107,14 @@ static void write_link(FILE *out, const struct change *change)
 	case CHANGE_LINK_FWMARK:
 		write_from_to(out, change, "fwmark", write_fwmark);
 		break;
-	default:
+	case CHANGE_LINK_WEIGHT:
 		write_from_to(out, change, "weight", write_weight);
+		break;
+	case CHANGE_LINK_ROLE:
+		write_from_to(out, change, "role", write_role);
+		break;
+	default:
+		write_from_to(out, change, "rate limit", write_limits);
 		break;
 	}
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "config/bounds.h"
+#include "config/dscp.h"
 #include "config/raw.h"
 #include "vtrunkd/limits.h"
 
@@ -21,6 +22,7 @@
 #define A_PREFIX    "an address and prefix length such as 10.10.0.2/24 or fd00::2/64"
 #define A_KEY       "a key, base64 of 32 bytes (44 characters)"
 #define A_BIND      "IP, IP:PORT or [IPv6]:PORT"
+#define A_TREATMENT "fastest, duplicate, balanced or the name of one of wireguard.links"
 #define AN_ENDPOINT "HOST:PORT, IP:PORT or [IPv6]:PORT"
 #define A_PATH      "an absolute path"
 #define A_RUN_DIR   "an absolute path of at most 86 bytes, or none"
@@ -39,7 +41,8 @@
 #define TEXT(which, text) .kind = CONFIG_TEXT, .form = CONFIG_FORM_##which, .allowed = text
 #define PUBLIC_KEY        TEXT(KEY, A_KEY), .cure = THEIR_KEY
 #define MODES                                                                                  \
-	.kind = CONFIG_WORD, WORDS("aggregate", "bonding", "bonded", "redundant", "failover"), \
+	.kind = CONFIG_WORD,                                                                   \
+	WORDS("aggregate", "bonding", "bonded", "redundant", "failover", "lowlat", "balance"), \
 	.meanings = mode_meanings
 #define KEY       .kind = CONFIG_TEXT | CONFIG_SECRET, .form = CONFIG_FORM_KEY, .allowed = A_KEY
 #define KEEPALIVE .kind = CONFIG_INTEGER, .min = 0, .max = 65535
@@ -50,8 +53,8 @@
 #define LIST(type, member) \
 	.at = offsetof(struct type, member), .count_at = offsetof(struct type, member##_count)
 
-/* The words above stand for three modes (enum bonding_mode). */
-static const uint8_t mode_meanings[] = {0, 0, 0, 1, 2};
+/* The modes that the words above stand for (enum bonding_mode). */
+static const uint8_t mode_meanings[] = {0, 0, 0, 1, 2, 3, 4};
 
 static const struct config_rule one_prefix = {TEXT(PREFIX, A_PREFIX), .size = sizeof(char *)};
 static const struct config_rule one_cpu = {
@@ -60,8 +63,9 @@ static const struct config_rule one_cpu = {
 static const struct config_rule network_keys[] = {
 	{"mtu", CONFIG_INTEGER, .min = 1, .max = INNER_MTU_MAX, AT(raw_network, mtu),
          .unit = "bytes", .by_default = "1420", .brief = "MTU of the tunnel's device.",
-         .more = "1420 fits into links of 1500 bytes in any case. Below 576, below 1280 with "
-                 "an IPv6 address, and above 65455 there is a warning."},
+         .more = "1420 fits into links of 1500 bytes in any case. Links of less need no lower "
+                 "one: what each carries to another vtrunkd is found out. Below 576, below 1280 "
+                 "with an IPv6 address, and above 65455 there is a warning."},
 	{"buffer_size", CONFIG_INTEGER, .min = 1, .max = UINT32_MAX, AT(raw_network, buffer_size),
          .value = "bytes, *mtu*..4294967295", .without = "what a packet of *mtu* needs",
          .brief = "Bound of the memory of one packet buffer.",
@@ -145,6 +149,17 @@ static const struct config_rule peer_keys[] = {
 	{0},
 };
 
+#define A_RATE       .kind = CONFIG_INTEGER, .min = 1, .max = 1000000
+#define A_RATE_LIMIT "a whole number, 1..1000000, or a mapping with up and down"
+
+static const struct config_rule rate_limit_keys[] = {
+	{"up", A_RATE, AT(raw_rate_limit, up), .unit = "Mbit/s", .without = "none",
+         .brief = "Of what we send."},
+	{"down", A_RATE, AT(raw_rate_limit, down), .unit = "Mbit/s", .without = "none",
+         .brief = "Of what the peer sends."},
+	{0},
+};
+
 static const struct config_rule link_keys[] = {
 	{"name", TEXT(NAME, A_NAME), AT(raw_link, name),
          .value = "1..31 bytes of printable text without blanks around it",
@@ -173,8 +188,27 @@ static const struct config_rule link_keys[] = {
                  "is down, at most every 30 seconds; until there is a new answer the last one "
                  "stays. With *peers*, set *endpoints* for each peer."},
 	{"weight", CONFIG_INTEGER, .min = 1, .max = 1000000, AT(raw_link, weight),
-         .by_default = "1",
-         .brief = "Share of traffic with *aggregate*, preference with *failover*."},
+         .by_default = "1", .brief = "Preference between links.",
+         .more = "With *aggregate* a wish beside what is learned of the links: for each halving "
+                 "against the heaviest a link counts as 2 ms longer than it is; of a peer that "
+                 "does not report what arrives, the share of traffic. With *failover* the "
+                 "heaviest link that works is used. Of both ends' weights the greater holds."},
+	{"role", CONFIG_WORD, WORDS("primary", "overflow", "backup"), AT(raw_link, role),
+         .by_default = "primary", .brief = "When the link carries data.",
+         .more = "*primary*: always. *overflow*: also while bulk has waited for the primary "
+                 "links for a while, with *aggregate* and a peer that reports what arrives. "
+                 "*backup*: not at all. While no primary link works, those for the overflow take "
+                 "their place, and then the backups. The peer is told: of the roles of both ends "
+                 "the more reluctant holds, both ways, so one end is enough."},
+	{"rate_limit_mbps", .kind = CONFIG_INTEGER | CONFIG_MAPPING, .min = 1, .max = 1000000,
+         .allowed = A_RATE_LIMIT, .inner = rate_limit_keys, AT(raw_link, rate_limit_mbps),
+         .value = "Mbit/s, 1 to 1000000, or a mapping of *up* and *down* with such numbers",
+         .without = "none", .brief = "Upper bound of what goes over the link, both ways or each.",
+         .more = "Counted with the headers of IP, of each peer by itself, all its paths over the "
+                 "link together. *up* holds back what we send, in a queue of ours that stays "
+                 "short; *down* is told to the peer, which does the same if it is a vtrunkd. "
+                 "Where both ends have one the lower holds. What is in a hurry is not held back, "
+                 "but bulk makes room for it. Rates need not be set: they are learned."},
 	{"device", TEXT(DEVICE, A_DEVICE), .cure = OUR_DEVICE, AT(raw_link, device),
          .value = "name as in *interface*, or *any*",
          .without = "the device that has the address of *bind*, else any",
@@ -197,6 +231,53 @@ static const struct config_rule one_peer = {
 	.kind = CONFIG_MAPPING, .inner = peer_keys, .size = sizeof(struct raw_peer)};
 static const struct config_rule one_link = {
 	.kind = CONFIG_MAPPING, .inner = link_keys, .size = sizeof(struct raw_link)};
+
+#define DSCP                                                                                   \
+	.kind = CONFIG_WORD | CONFIG_INTEGER, .min = 0, .max = 63, .words = config_dscp_names, \
+	.allowed = "a code point: 0..63, or a name such as ef, cs5 or af41"
+
+static const struct config_rule one_dscp = {DSCP, .size = sizeof(char *)};
+static const struct config_rule one_port = {
+	.kind = CONFIG_INTEGER, .min = 1, .max = 65535, .size = sizeof(uint16_t)};
+
+static const struct config_rule match_keys[] = {
+	{"dscp", CONFIG_LIST, .min = 1, .max = 64, .inner = &one_dscp, LIST(raw_match, dscp),
+         .value = "list of names such as *ef*, *cs5*, *af41*, or numbers", .without = "any",
+         .brief = "Code points, of which the packet has one."},
+	{"max_size", CONFIG_INTEGER, .min = 1, .max = INNER_MTU_MAX, AT(raw_match, max_size),
+         .unit = "bytes", .without = "any", .brief = "The packet, with its headers, is no longer."},
+	{"protocol", CONFIG_WORD, WORDS("tcp", "udp", "icmp"), AT(raw_match, protocol),
+         .without = "any", .brief = "*icmp* is that of both families."},
+	{"ports", CONFIG_LIST, .min = 1, .max = CLASS_PORTS_MAX, .inner = &one_port,
+         LIST(raw_match, ports), .value = "list of 1..16 numbers", .without = "any",
+         .brief = "Ports of TCP or UDP, at either end. Later fragments have none."},
+	{"source", TEXT(PREFIX, A_PREFIX), AT(raw_match, source), .value = "_PREFIX_",
+         .without = "any", .brief = "Where the packet comes from.",
+         .more = "Host bits are ignored."},
+	{"destination", TEXT(PREFIX, A_PREFIX), AT(raw_match, destination), .value = "_PREFIX_",
+         .without = "any", .brief = "Where it goes."},
+	{0},
+};
+
+static const struct config_rule class_keys[] = {
+	{"name", TEXT(NAME, A_NAME), AT(raw_class, name), .value = "as of a link",
+         .without = "*class-*_N_, counting from 1", .brief = "Must be unique."},
+	{"match", CONFIG_MAPPING, .inner = match_keys, AT(raw_class, match), .value = "mapping",
+         .without = "every packet", .brief = "What a packet has to be: all of it.",
+         .more = "See below."},
+	{"treat", TEXT(NAME, A_TREATMENT), .is_required = true, AT(raw_class, treat),
+         .value = "*fastest*, *duplicate*, *balanced* or the name of a link",
+         .brief = "What happens to it.",
+         .more = "*fastest*: it goes before all else over the quickest link. *duplicate*: the "
+                 "same, and always over the two quickest links, as far as the budget for that "
+                 "goes: a twentieth of a link, and 128 kbit/s of each flow. *balanced*: it waits "
+                 "its turn and is spread over the links. The name of a link: over that link, "
+                 "while it carries data; else as without the class."},
+	{0},
+};
+
+static const struct config_rule one_class = {
+	.kind = CONFIG_MAPPING, .inner = class_keys, .size = sizeof(struct raw_class)};
 
 static const struct config_rule wireguard_keys[] = {
 	{"private_key", KEY, .cure = OUR_KEY, AT(raw_wireguard, private_key), .value = "_KEY_",
@@ -225,11 +306,15 @@ static const struct config_rule wireguard_keys[] = {
                   "between remembers us.",
          .more = "With *peers*, set it for each peer."},
 	{"bonding_mode", MODES, AT(raw_wireguard, bonding_mode),
-         .value = "*aggregate*, *redundant* or *failover*", .by_default = "aggregate",
-         .brief = "How data is spread over the links.",
-         .more = "*aggregate* (also spelled *bonding* or *bonded*): shares by weight, "
-                 "bandwidth adds up. *redundant*: every packet on every link. *failover*: the "
-                 "heaviest link that works. With *peers*, the default for each peer."},
+         .value = "*aggregate*, *redundant*, *failover*, *lowlat* or *balance*",
+         .by_default = "aggregate", .brief = "How data is spread over the links.",
+         .more = "*aggregate* (also spelled *bonding* or *bonded*): bandwidth adds up, each "
+                 "packet goes where it arrives first. "
+                 "*redundant*: every packet on every link; where one carries less than is "
+                 "sent, as many as it has room for, calls and the like always. *failover*: the "
+                 "heaviest link that works. *lowlat*: the quickest link, and small flows "
+                 "twice while it loses some. *balance*: each connection keeps to one link. "
+                 "With *peers*, the default for each peer."},
 	{"bonding", CONFIG_WORD, WORDS("auto", "require", "off"), AT(raw_wireguard, bonding),
          .by_default = "auto", .brief = "What to do with a peer that speaks plain WireGuard.",
          .more = "*auto*: speak plain WireGuard with it. *require*: no data to it. *off*: "
@@ -258,6 +343,13 @@ static const struct config_rule wireguard_keys[] = {
 	{"links", CONFIG_LIST, .is_required = true, .min = 1, .max = LINKS_MAX, .inner = &one_link,
          .cure = SOME_LINKS, LIST(raw_wireguard, links), .value = "list of 1..16 mappings",
          .brief = "Our uplinks.", .more = "See below."},
+	{"classes", CONFIG_LIST, .min = 1, .max = CLASSES_MAX, .inner = &one_class,
+         LIST(raw_wireguard, classes), .value = "list of 1..64 mappings", .without = "none",
+         .brief = "How traffic of some kinds is treated; the first that matches counts.",
+         .more = "What matches none, and all without this key, is told apart by itself: in a "
+                 "hurry are EF, VA, CS4 to CS7, ICMP, DNS, TCP without payload and UDP flows of "
+                 "small packets below 1 Mbit/s; the rest is not. Classes matter to peers that "
+                 "report what arrives. See below."},
 	{0},
 };
 

@@ -37,14 +37,27 @@ static void write_scalar(FILE *out, const struct config_node *node, const struct
 		fprintf(out, "%" PRIu64, node->number);
 }
 
+/* A scalar in the place of a mapping: an endpoint by itself, or a number for every key. */
+static void write_whole(FILE *out, const struct config_node *node, const struct config_rule *rule)
+{
+	if (rule->kind & CONFIG_TEXT) {
+		fputs("{\"address\": ", out);
+		write_string(out, node->text);
+		fputc('}', out);
+		return;
+	}
+	for (const struct config_rule *key = rule->inner; key->key; key++)
+		fprintf(out, "%s\"%s\": %" PRIu64, key == rule->inner ? "{" : ",\n", key->key,
+		        node->number);
+	fputc('}', out);
+}
+
 static void write_node(FILE *out, const struct config_node *node, const struct config_rule *rule)
 {
 	bool is_first = true;
 
 	if (node->kind == CONFIG_NODE_SCALAR && rule->kind & CONFIG_MAPPING) {
-		fputs("{\"address\": ", out); /* an endpoint by itself */
-		write_string(out, node->text);
-		fputc('}', out);
+		write_whole(out, node, rule);
 		return;
 	}
 	if (node->kind == CONFIG_NODE_SCALAR) {

@@ -33,10 +33,31 @@ struct raw_peer {
 	unsigned endpoints_count;
 };
 
+struct raw_rate_limit {
+	uint32_t up, down; /* Mbit/s */
+};
+
 struct raw_link {
 	char *name, *bind, *endpoint, *device;
 	uint32_t weight;
+	int role;
+	struct raw_rate_limit rate_limit_mbps;
 	uint32_t *fwmark; /* 0 is a value */
+};
+
+struct raw_match {
+	char **dscp;
+	unsigned dscp_count;
+	uint32_t max_size;
+	int protocol;
+	uint16_t *ports;
+	unsigned ports_count;
+	char *source, *destination;
+};
+
+struct raw_class {
+	char *name, *treat;
+	struct raw_match match;
 };
 
 struct raw_wireguard {
@@ -50,6 +71,8 @@ struct raw_wireguard {
 	unsigned peers_count;
 	struct raw_link *links;
 	unsigned links_count;
+	struct raw_class *classes;
+	unsigned classes_count;
 };
 
 struct raw_cpus {

@@ -13,7 +13,7 @@ struct config_report;
 struct config_sections {
 	struct config_report *report;
 	struct config_node *network, *wireguard; /* NULL: refused */
-	struct config_node *links, *peers;       /* NULL: absent or refused */
+	struct config_node *links, *peers, *classes; /* NULL: absent or refused */
 };
 
 #endif

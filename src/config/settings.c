@@ -149,6 +149,35 @@ CPUS(tun)
 CPUS(rx)
 CPUS(workers)
 
+static bool same_rule(const struct traffic_rule *a, const struct traffic_rule *b)
+{
+	return a->dscp == b->dscp && a->max_bytes == b->max_bytes &&
+	       !memcmp(a->protocol, b->protocol, sizeof a->protocol) && a->ports == b->ports &&
+	       !memcmp(a->port, b->port, sizeof a->port) && a->treatment == b->treatment &&
+	       !memcmp(&a->source, &b->source, sizeof a->source) &&
+	       !memcmp(&a->destination, &b->destination, sizeof a->destination);
+}
+
+static bool same_classes(const struct desired *a, const struct desired *b)
+{
+	for (size_t i = 0; i < a->class_count && i < b->class_count; i++) {
+		const struct desired_class *x = &a->classes[i], *y = &b->classes[i];
+
+		if (!same_rule(&x->rule, &y->rule) || strcmp(x->link, y->link) ||
+		    strcmp(x->name, y->name))
+			return false;
+	}
+	return a->class_count == b->class_count;
+}
+
+static void write_classes(FILE *out, const struct desired *d)
+{
+	if (!d->class_count)
+		fputs("none", out);
+	for (size_t i = 0; i < d->class_count; i++)
+		fprintf(out, "%s%s", i ? ", " : "", d->classes[i].name);
+}
+
 const struct desired_setting desired_settings[] = {
 	{"network.mtu", same_mtu, write_mtu},
 	{"network.buffer_size", same_buffer_size, write_buffer_size},
@@ -162,6 +191,7 @@ const struct desired_setting desired_settings[] = {
 	{"wireguard.error_backoff_secs", same_error_backoff, write_error_backoff},
 	{"wireguard.health_check_interval_ms", same_health_interval, write_health_interval},
 	{"wireguard.health_check_timeout_ms", same_health_timeout, write_health_timeout},
+	{"wireguard.classes", same_classes, write_classes},
 	{"dataplane.workers", same_workers, write_workers},
 	{"dataplane.cpus.control", same_cpus_control, write_cpus_control},
 	{"dataplane.cpus.tun", same_cpus_tun, write_cpus_tun},

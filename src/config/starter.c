@@ -54,6 +54,7 @@ static const char pair_template[] =
 	"      # device: wwan0\n"
 	"      endpoint: vpn.example.com:51820\n"
 	"      weight: @#=wireguard.links.weight\n"
+	"      role: @#=wireguard.links.role\n"
 	"\n"
 	"# For the other end: a pair of keys that fits this file. Move these lines there and\n"
 	"# delete them here, or put the public key of a pair made there into peer_public_key.\n"
@@ -178,6 +179,7 @@ static void write_template(char text[static STARTER_BYTES_MAX],
 		break;
 	}
 	assert(len > 0 && (size_t)len < STARTER_BYTES_MAX);
+	(void)len; /* for builds without assert */
 	(void)key_from_base64(ret_public, ours[1]);
 	secret_wipe(ours, sizeof ours);
 }
@@ -190,7 +192,7 @@ static void write_plain(FILE *out, const char *text)
 			fputc(*text, out);
 }
 
-/* "bonding_mode: aggregate   # aggregate, redundant or failover. How data is spread ..." */
+/* "bonding_mode: aggregate   # aggregate, redundant, ... How data is spread ..." */
 static void write_marked_line(FILE *out, const char *line, const char *mark)
 {
 	char place[64], before[64];

@@ -13,6 +13,7 @@
 #include "control/reconcile.h"
 
 struct allowedips;
+struct traffic_rules;
 struct desired;
 struct engine;
 struct links;
@@ -39,6 +40,7 @@ struct changes {
 	struct peer *arriving, *last_arriving; /* readied, in the order in which they come */
 	struct peer *leaving;          /* peers that went and are still named by the allowed IPs */
 	struct allowedips *allowedips; /* readied */
+	struct traffic_rules *rules;   /* the same; NULL: there are none */
 };
 
 struct changer {

@@ -10,6 +10,7 @@
 #include "control/changer.h"
 #include "control/changes_links.h"
 #include "control/changes_peers.h"
+#include "control/classes.h"
 #include "control/link_scope.h"
 #include "control/links.h"
 #include "control/loop.h"
@@ -18,6 +19,7 @@
 #include "control/surroundings.h"
 #include "dataplane/engine.h"
 #include "dataplane/publish.h"
+#include "sched/traffic_rules.h"
 
 /* ---- what all have in common ---- */
 
@@ -81,6 +83,8 @@ static int ready_all(struct reconciler *by, const struct change_list *list)
 		r = surroundings_ready(changes->around, list->to);
 	if (!r)
 		r = ready_allowed_ips(changes, list->to);
+	if (!r)
+		r = classes_ready(list->to, &changes->rules);
 	/* The last that can fail: questions under way look at this list, see finish(). */
 	if (!r)
 		r = peers_reserve(changes->peers, count);
@@ -88,6 +92,8 @@ static int ready_all(struct reconciler *by, const struct change_list *list)
 		surroundings_drop(changes->around);
 		allowedips_destroy(changes->allowedips);
 		changes->allowedips = NULL;
+		traffic_rules_retire(changes->rules);
+		changes->rules = NULL;
 	}
 	return r;
 }
@@ -104,10 +110,13 @@ static void let_go(struct changes *changes)
 }
 
 /* A list is done. */
-static void finish(struct changes *changes)
+static void finish(struct changes *changes, const struct desired *running)
 {
 	engine_publish_allowedips(changes->engine, changes->allowedips);
 	changes->allowedips = NULL;
+	classes_resolve(running, changes->links, changes->rules);
+	engine_publish_rules(changes->engine, changes->rules);
+	changes->rules = NULL;
 	let_go(changes);
 	changes->peers_changed(changes->arg);
 }
@@ -141,7 +150,9 @@ static const struct reconciler operations = {
                  [CHANGE_LINK_BIND] = change_link_line,
                  [CHANGE_LINK_DEVICE] = change_link_line,
                  [CHANGE_LINK_FWMARK] = change_link_line,
-                 [CHANGE_LINK_WEIGHT] = change_link_weight,
+                 [CHANGE_LINK_WEIGHT] = change_link_wishes,
+                 [CHANGE_LINK_ROLE] = change_link_wishes,
+                 [CHANGE_LINK_RATE_LIMIT] = change_link_wishes,
                  [CHANGE_PEER_ADD] = change_add_peer,
                  [CHANGE_PEER_NAME] = change_peer_name,
                  [CHANGE_PEER_PRESHARED_KEY] = change_peer_preshared_key,
@@ -167,7 +178,7 @@ static int lead_to(struct changes *changes, const struct desired *from, const st
 	int r = reconcile(&changer.by, from, to);
 
 	if (!r)
-		finish(changes);
+		finish(changes, to);
 	return r;
 }
 
@@ -227,5 +238,6 @@ void changes_end(struct changes *changes)
 		return;
 	reconcile_to_nothing(&changer.by, changes->running);
 	engine_publish_allowedips(changes->engine, NULL);
+	engine_publish_rules(changes->engine, NULL);
 	let_go(changes);
 }

@@ -5,7 +5,7 @@
 #include "control/changer.h"
 #include "control/links.h"
 #include "control/loop.h"
-#include "control/peer_paths.h"
+#include "control/peer_table.h"
 #include "control/peers.h"
 
 RECONCILE_STEP(change_add_link)
@@ -27,13 +27,14 @@ RECONCILE_STEP(change_link_line)
 	links_change(changes_of(by)->links, list->to, change->new_link);
 }
 
-RECONCILE_STEP(change_link_weight)
+RECONCILE_STEP(change_link_wishes)
 {
 	struct changes *changes = changes_of(by);
 	struct uplink *uplink = uplinks_find(changes->links->uplinks, change->new_link->name);
 
 	(void)list;
-	uplink->weight = change->new_link->weight;
+	uplink->wishes = links_wishes_of(change->new_link);
+	uplink->limits = change->new_link->limits;
 	for (size_t i = 0; i < changes->peers->count; i++)
 		peer_share_anew(changes->peers->at[i], changes->loop->now_ns);
 }

@@ -10,7 +10,7 @@
 
 RECONCILE_STEP(change_add_link); /* nothing of it is opened yet */
 RECONCILE_STEP(change_remove_link);
-RECONCILE_STEP(change_link_weight); /* the tables of paths have it too */
+RECONCILE_STEP(change_link_wishes); /* the tables of paths have them too, and peers are told */
 
 /* Bound, tied to a device or marked otherwise: closed, and opened again when the list is done. */
 RECONCILE_STEP(change_link_line);

@@ -8,7 +8,7 @@
 #include "control/links.h"
 #include "control/loop.h"
 #include "control/peer_endpoints.h"
-#include "control/peer_paths.h"
+#include "control/peer_table.h"
 #include "control/peer_verdict.h"
 #include "control/peers.h"
 

@@ -9,10 +9,13 @@
 #include "control/peer_endpoints.h"
 #include "control/peer_frames.h"
 #include "control/peer_handshake.h"
+#include "control/peer_link_state.h"
 #include "control/peer_links.h"
+#include "control/peer_mtu.h"
 #include "control/peer_paths.h"
 #include "control/peer_probes.h"
 #include "control/peer_session.h"
+#include "control/peer_table.h"
 #include "control/peer_timers.h"
 #include "control/peer_told.h"
 #include "control/peer_verdict.h"
@@ -32,9 +35,10 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
                                     be_reachable, weigh_marker, refuse_data, publish_paths},
 	[NEWS_SESSION_FAILED] = {tell_no_session},
 	[NEWS_KEYS_OLD] = {tell_keys_old, end_session},
-	[NEWS_PLAIN] = {send_no_lanes, settle, decide_plain, assume_up, tell_plain},
+	[NEWS_PLAIN] = {send_no_lanes, settle, decide_plain, forget_mtus, forget_link_state,
+                        assume_up, tell_plain},
 	[NEWS_BONDED] = {order_packets, follow_nobody, doubt_paths, tell_bonded},
-	[NEWS_RESTARTED] = {tell_restarted, forget_remote_ids, doubt_paths},
+	[NEWS_RESTARTED] = {tell_restarted, forget_remote_ids, forget_link_state, doubt_paths},
 	[NEWS_GOODBYE] = {tell_goodbye, leave_session, abandon_attempt, fail_paths, be_unreachable,
                           expect_return},
 	[NEWS_VERDICT_DUE] = {be_plain, refuse_data, publish_paths},
@@ -57,13 +61,15 @@ static step *const table[NEWS_COUNT][STEPS_MAX] = {
                           want_no_session, try_later},
 	[NEWS_NO_ORDER] = {tell_no_order},
 
-	[NEWS_PATH_MOVED] = {lead_anew, tell_path_moved},
+	[NEWS_PATH_MOVED] = {lead_anew, forget_mtu, tell_path_moved},
 	[NEWS_PATH_PROVED] = {tell_path_proved, follow_proved},
 	[NEWS_PATH_CHANGED] = {tell_path_state, check_source},
 	[NEWS_PATH_ANSWERS] = {tell_path_answers},
 	[NEWS_PATH_FORGOTTEN] = {tell_path_forgotten, free_path},
 	[NEWS_PATH_REFUSED] = {tell_path_refused},
 	[NEWS_PATH_RESTS] = {rest_path, tell_path_rests, publish_paths},
+	[NEWS_PATH_DOUBTED] = {suspect_path, tell_path_doubted},
+	[NEWS_PATH_MTU] = {tell_path_mtu, keep_to_mtu},
 	[NEWS_PATH_SHARES] = {tell_path_shares},
 	[NEWS_SOURCE_STALE] = {tell_source, forget_source},
 	[NEWS_ENDPOINTS_GONE] = {forget_orphans, follow_endpoint, publish_paths, look_elsewhere},
@@ -134,6 +140,7 @@ int peer_create(struct peer_shared *shared, const struct desired *wanted,
 	paths_init(&peer->paths);
 	peer->sampled_ns = shared->now_ns;
 	verdict_init(&peer->verdict);
+	link_state_out_init(&peer->link_state_out);
 	set_health(peer, wanted);
 	cookie_keys_init(&peer->cookie_keys, config->public_key);
 	peer->dp = engine_create_peer(shared->engine, peer);
@@ -185,6 +192,7 @@ void peer_destroy(struct peer *peer)
 	secret_free(peer->remote);
 	endpoints_fini(&peer->endpoints);
 	peer_settings_fini(&peer->set);
+	last_second_free(peer->second);
 	free(peer);
 }
 
@@ -203,6 +211,8 @@ void peer_service(struct peer *peer, uint64_t now_ns)
 	due = peer_verdict_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = peer_paths_service(peer, now_ns);
+	next = due < next ? due : next;
+	due = peer_link_state_service(peer, now_ns);
 	next = due < next ? due : next;
 	due = peer_timers_service(peer, now_ns);
 	next = due < next ? due : next;

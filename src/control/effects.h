@@ -83,8 +83,13 @@ struct effects {
 	int (*publish_target)(struct effects *fx, struct dp_peer *dp, unsigned path_id,
 	                      const struct route *route);
 	void (*kick)(struct effects *fx, struct dp_peer *dp);
+
+	/* engine_doubt_path(), at once. */
+	void (*doubt_path)(struct effects *fx, struct dp_peer *dp, unsigned path_id,
+	                   uint64_t at_ns);
 	void (*drop_staged)(struct effects *fx, struct dp_peer *dp);
 	int (*enable_reorder)(struct effects *fx, struct dp_peer *dp);
+	int (*exchange_reports)(struct effects *fx, struct dp_peer *dp, bool is_wanted);
 	void (*count_drop)(struct effects *fx, enum drop_reason reason);
 
 	/* ---- receiver indices, as in dataplane/index.h ---- */

@@ -49,6 +49,7 @@ typedef uint64_t as_COUNTS[DROP_REASON_COUNT];
 	_Static_assert(STATUS_##type == STATUS_OBJECT || IS_AS(in, name, as_##type), #in "." #name);
 
 #define TUN_MEMBER(...)  MEMBER(facts_tun, __VA_ARGS__)
+#define ECN_MEMBER(...)  MEMBER(facts_ecn, __VA_ARGS__)
 #define POOL_MEMBER(...) MEMBER(facts_pool, __VA_ARGS__)
 #define LINK_MEMBER(...) MEMBER(facts_link, __VA_ARGS__)
 #define PATH_MEMBER(...) MEMBER(facts_path, __VA_ARGS__)
@@ -56,6 +57,7 @@ typedef uint64_t as_COUNTS[DROP_REASON_COUNT];
 #define THE_MEMBER(...)  MEMBER(facts, __VA_ARGS__)
 
 static const struct fact_member of_tun[] = {STATUS_TUN_MEMBERS(TUN_MEMBER){0}};
+static const struct fact_member of_ecn[] = {STATUS_ECN_MEMBERS(ECN_MEMBER){0}};
 static const struct fact_member of_pool[] = {STATUS_POOL_MEMBERS(POOL_MEMBER){0}};
 static const struct fact_member of_links[] = {STATUS_LINK_MEMBERS(LINK_MEMBER){0}};
 static const struct fact_member of_paths[] = {STATUS_PATH_MEMBERS(PATH_MEMBER){0}};
@@ -64,6 +66,7 @@ const struct fact_member facts_members[] = {STATUS_MEMBERS(THE_MEMBER){0}};
 
 typedef int as_OBJECT; /* never looked at */
 #define TUN_CHECK(name, type, unit, help)  CHECK(facts_tun, name, type)
+#define ECN_CHECK(name, type, unit, help)  CHECK(facts_ecn, name, type)
 #define POOL_CHECK(name, type, unit, help) CHECK(facts_pool, name, type)
 #define LINK_CHECK(name, type, unit, help) CHECK(facts_link, name, type)
 #define PATH_CHECK(name, type, unit, help) CHECK(facts_path, name, type)
@@ -71,6 +74,7 @@ typedef int as_OBJECT; /* never looked at */
 #define THE_CHECK(name, type, unit, help)  CHECK(facts, name, type)
 
 STATUS_TUN_MEMBERS(TUN_CHECK)
+STATUS_ECN_MEMBERS(ECN_CHECK)
 STATUS_POOL_MEMBERS(POOL_CHECK)
 STATUS_LINK_MEMBERS(LINK_CHECK)
 STATUS_PATH_MEMBERS(PATH_CHECK)
@@ -127,11 +131,21 @@ bool facts_set_allowed_ips(struct facts_peer *peer, const struct prefix *prefix,
 	return true;
 }
 
+static bool set_text(const char **at, const char *text)
+{
+	free((char *)*at);
+	*at = *text ? strdup(text) : NULL;
+	return *at || !*text;
+}
+
 bool facts_set_note(struct facts_path *path, const char *note)
 {
-	free((char *)path->note);
-	path->note = *note ? strdup(note) : NULL;
-	return path->note || !*note;
+	return set_text(&path->note, note);
+}
+
+bool facts_set_why(struct facts_path *path, const char *why)
+{
+	return set_text(&path->why, why);
 }
 
 /* ---- letting go ---- */
@@ -149,6 +163,7 @@ static void free_list(struct fact_list *list, void (*fini)(struct fact_item *ite
 static void fini_path(struct fact_item *item)
 {
 	free((char *)((struct facts_path *)item)->note);
+	free((char *)((struct facts_path *)item)->why);
 }
 
 static void fini_peer(struct fact_item *item)

@@ -61,7 +61,9 @@ struct facts_link {
 	char reason[FACT_REASON_LEN];
 	struct endpoint bind[LINK_FAMILIES];
 	char device[IF_NAMESIZE];
-	int64_t fwmark, weight, train_max_bytes;
+	int64_t fwmark, weight;
+	const char *role;
+	int64_t tx_limit_bps, rx_limit_bps, train_max_bytes;
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes, tx_errors;
 	uint64_t kernel_drops, handshake_kernel_drops;
 };
@@ -76,10 +78,18 @@ struct facts_path {
 	const char *reason;
 	const char *note; /* owned */
 	bool in_use;
-	int64_t weight, train_max_bytes;
+	int64_t weight;
+	const char *role;
+	int64_t tx_limit_bps, mtu, train_max_bytes;
 	double rtt_ms, jitter_ms, loss_tx_percent, loss_rx_percent, last_heard_s;
+	uint64_t doubts;
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
 	int64_t tx_bps, rx_bps;
+	double share_percent;
+	const char *why; /* owned */
+	double way_ms, way_jitter_ms, queue_ms;
+	int64_t arrived_bps, capacity_bps;
+	double data_loss_percent;
 };
 
 struct facts_peer {
@@ -104,6 +114,10 @@ struct facts_tun {
 	int64_t kernel_drops;
 };
 
+struct facts_ecn {
+	uint64_t marked, carried, unexpected;
+};
+
 struct facts_pool {
 	int64_t batches, bytes;
 };
@@ -122,6 +136,7 @@ struct facts {
 	struct facts_tun tun;
 	struct fact_list links, peers; /* struct facts_link, struct facts_peer */
 	uint64_t drops[DROP_REASON_COUNT];
+	struct facts_ecn ecn;
 	struct facts_pool pool;
 	uint64_t log_lines_lost;
 };
@@ -144,5 +159,8 @@ bool facts_set_allowed_ips(struct facts_peer *peer, const struct prefix *prefix,
 
 /* Copies it, none for "". False without memory. */
 bool facts_set_note(struct facts_path *path, const char *note);
+
+/* The same of why it got what it got. */
+bool facts_set_why(struct facts_path *path, const char *why);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "control/link_state.h"
 #include "vtrunkd/limits.h"
 
 /* Workers that take longer to give memory back are not going to send a goodbye either. */
@@ -56,6 +57,7 @@ static size_t put_hello(const struct frames *f, enum frame_type type,
 	                            .path_limit = PATHS_MAX,
 	                            .replay_log2 = (uint8_t)__builtin_ctz(REPLAY_BITS_BONDED)};
 
+	store_le32(hello.features, FEATURE_REPORTS | FEATURE_LINK_STATE | FEATURE_MTU);
 	memcpy(hello.boot_id, f->boot_id, sizeof hello.boot_id);
 	return frame_append(payload, 0, GREETING_LEN, type, &hello, sizeof hello);
 }
@@ -109,7 +111,7 @@ bool frames_send_greeting_answer(struct frames *f, struct keypair *kp, unsigned 
 static bool send_frame(struct frames *f, struct keypair *kp, unsigned path_id, enum frame_type type,
                        const void *body, size_t body_len, const struct route *to)
 {
-	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_probe)]; /* none is longer */
+	uint8_t payload[FRAME_HEADER_LEN + LINK_STATE_LEN_MAX]; /* none is longer */
 	size_t len = frame_append(payload, 0, sizeof payload, type, body, body_len);
 
 	return send_payload(f, kp, path_id, LANE_CONTROL + path_id, payload, len, to);
@@ -125,6 +127,17 @@ bool frames_send_probe(struct frames *f, struct keypair *kp, unsigned path_id, u
 	return send_frame(f, kp, path_id, FRAME_PROBE, &body, sizeof body, to);
 }
 
+bool frames_send_whole_probe(struct frames *f, struct keypair *kp, unsigned path_id, uint16_t seq,
+                             unsigned size)
+{
+	struct frame_probe body = {.path_id = (uint8_t)path_id, .flags = PROBE_WHOLE};
+	uint8_t payload[FRAMES_LEN_MAX] = {0};
+
+	store_le16(body.seq, seq);
+	frame_append(payload, 0, sizeof payload, FRAME_PROBE, &body, sizeof body);
+	return send_payload(f, kp, path_id, LANE_CONTROL + path_id, payload, size, NULL);
+}
+
 bool frames_send_challenge(struct frames *f, struct keypair *kp, unsigned path_id,
                            const uint8_t token[static CHALLENGE_LEN], const struct route *to)
 {
@@ -137,6 +150,21 @@ bool frames_send_response(struct frames *f, struct keypair *kp, unsigned path_id
                           const struct frame_path_challenge *response, const struct route *to)
 {
 	return send_frame(f, kp, path_id, FRAME_PATH_RESPONSE, response, sizeof *response, to);
+}
+
+bool frames_send_link_state(struct frames *f, struct keypair *kp, unsigned path_id,
+                            const uint8_t *body, size_t len)
+{
+	return send_frame(f, kp, path_id, FRAME_LINK_STATE, body, len, NULL);
+}
+
+bool frames_send_link_state_ack(struct frames *f, struct keypair *kp, unsigned path_id,
+                                const uint8_t number[static 4])
+{
+	struct frame_link_state_ack body = {0};
+
+	memcpy(body.number, number, sizeof body.number);
+	return send_frame(f, kp, path_id, FRAME_LINK_STATE_ACK, &body, sizeof body, NULL);
 }
 
 /* Other threads work still, and memory comes home from them. It names where it goes: when

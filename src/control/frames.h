@@ -72,10 +72,20 @@ bool frames_send_greeting_answer(struct frames *f, struct keypair *kp, unsigned 
 /* These leave in the path's control lane; @to NULL: the path's address. */
 bool frames_send_probe(struct frames *f, struct keypair *kp, unsigned path_id, uint16_t seq,
                        bool is_standby, const struct route *to);
+/* One that is @size bytes long, as a packet of that length is, and must not be fragmented. */
+bool frames_send_whole_probe(struct frames *f, struct keypair *kp, unsigned path_id, uint16_t seq,
+                             unsigned size);
+
 bool frames_send_challenge(struct frames *f, struct keypair *kp, unsigned path_id,
                            const uint8_t token[static CHALLENGE_LEN], const struct route *to);
 bool frames_send_response(struct frames *f, struct keypair *kp, unsigned path_id,
                           const struct frame_path_challenge *response, const struct route *to);
+
+/* LINK_STATE, of which @body is made already (link_state.h); the answer to one. */
+bool frames_send_link_state(struct frames *f, struct keypair *kp, unsigned path_id,
+                            const uint8_t *body, size_t len);
+bool frames_send_link_state_ack(struct frames *f, struct keypair *kp, unsigned path_id,
+                                const uint8_t number[static 4]);
 
 /* The last that is said: waits for memory, a tenth of a second at most. */
 bool frames_send_goodbye(struct frames *f, struct keypair *kp, unsigned path_id,

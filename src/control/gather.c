@@ -7,10 +7,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/explain.h"
 #include "control/netif.h"
 #include "control/peer_session.h"
+#include "control/peer_table.h"
 #include "control/sharing.h"
+#include "control/why.h"
 #include "dataplane/statistics.h"
+#include "sched/pacers.h"
+#include "sched/path_model.h"
 #include "version.h"
 
 #define PREFIXES_PER_COST 1024u /* copied in the time that a peer takes */
@@ -29,6 +34,11 @@ static double real_if(bool is_known, double value)
 static int64_t number_if(bool is_known, int64_t value)
 {
 	return is_known ? value : FACT_UNKNOWN;
+}
+
+static int64_t limit_bps(uint64_t kbps)
+{
+	return number_if(kbps, (int64_t)kbps * 1000);
 }
 
 /* ---- links ---- */
@@ -85,7 +95,10 @@ static bool gather_link(struct facts *all, const struct uplink *uplink, uint64_t
 	snprintf(facts->device, sizeof facts->device, "%s",
 	         *best->device ? best->device : line->device);
 	facts->fwmark = number_if(line->has_fwmark, line->fwmark);
-	facts->weight = uplink->weight;
+	facts->weight = uplink->wishes.weight;
+	facts->role = link_role_name(uplink->wishes.role);
+	facts->tx_limit_bps = limit_bps(uplink->limits.up_kbps);
+	facts->rx_limit_bps = limit_bps(uplink->limits.down_kbps);
 	facts->train_max_bytes = link_train_max(uplink);
 	gather_sockets(facts, uplink);
 	return true;
@@ -124,6 +137,7 @@ static void gather_path_traffic(struct facts_path *facts, const struct path *pat
 	uint64_t heard_ns = counter_read(&dp->heard_ns);
 
 	facts->last_heard_s = real_if(heard_ns, seconds_since(heard_ns, now_ns));
+	facts->doubts = path->doubt.count;
 	facts->tx_packets = counter_read(&dp->tx_packets) - path->before.tx_packets;
 	facts->tx_bytes = counter_read(&dp->tx_bytes) - path->before.tx_bytes;
 	facts->rx_packets = counter_read(&dp->rx_packets) - path->before.rx_packets;
@@ -132,11 +146,35 @@ static void gather_path_traffic(struct facts_path *facts, const struct path *pat
 	facts->rx_bps = (int64_t)path->rx_bps;
 }
 
+/* The model's estimates, which are there when reports come. */
+static void gather_learned(struct facts_path *facts, const struct dp_peer *dp, unsigned id)
+{
+	struct path_belief belief = {0};
+	bool is_known = engine_belief(dp, id, &belief);
+
+	facts->way_ms = real_if(is_known, (double)belief.way_ns / NS_PER_MS);
+	facts->way_jitter_ms = real_if(is_known, (double)belief.jitter_ns / NS_PER_MS);
+	facts->queue_ms = real_if(is_known, (double)belief.queue_ns / NS_PER_MS);
+	facts->arrived_bps = number_if(is_known, (int64_t)belief.arrived_bytes_per_s * 8);
+	facts->capacity_bps = number_if(is_known, (int64_t)belief.capacity_bytes_per_s * 8);
+	facts->data_loss_percent = real_if(is_known, belief.loss_ppm / 1e4);
+}
+
+static int64_t path_limit_bps(const struct peer *peer, const struct path *path)
+{
+	const struct path_limit limit[LIMITS] = {peer_path_limit(peer, path, LIMIT_OURS),
+	                                         peer_path_limit(peer, path, LIMIT_THEIRS)};
+	uint64_t bytes_per_s = path_limit_of(limit);
+
+	return number_if(bytes_per_s, (int64_t)bytes_per_s * 8);
+}
+
 static bool gather_path(struct facts_peer *all, const struct peer *peer, unsigned id,
                         uint64_t now_ns)
 {
 	const struct path *path = &peer->paths.slot[id];
 	struct facts_path *facts = facts_add_path(all);
+	struct link_wishes wishes = peer_path_wishes(peer, path);
 	char shared[SHARING_TEXT_LEN];
 
 	if (!facts || !facts_set_note(facts, sharing_text(&peer->paths, path, now_ns, shared)))
@@ -145,21 +183,46 @@ static bool gather_path(struct facts_peer *all, const struct peer *peer, unsigne
 	snprintf(facts->link, sizeof facts->link, "%s", path->route.link->name);
 	facts->endpoint = path->route.remote;
 	facts->in_use = path->is_in_table;
-	facts->weight = uplink_of(peer->uplinks, path->route.link)->weight;
+	facts->weight = wishes.weight;
+	facts->role = link_role_name(wishes.role);
+	facts->tx_limit_bps = path_limit_bps(peer, path);
+	facts->mtu = number_if(pmtu_known(&path->mtu), pmtu_known(&path->mtu));
 	facts->train_max_bytes = path_train_max(path, &peer->dp->path[id]);
 	gather_health(facts, &path->health, now_ns);
 	gather_path_traffic(facts, path, &peer->dp->path[id], now_ns);
+	gather_learned(facts, peer->dp, id);
 	return true;
 }
 
+static bool gather_why(struct facts_path *facts, const struct explained *why)
+{
+	unsigned id = (unsigned)facts->id;
+	char text[EXPLAIN_LEN];
+
+	facts->share_percent = real_if(why->has_sent, why->path[id].permille / 10.0);
+	return facts_set_why(facts, explain_text(why, id, text));
+}
+
 /* A candidate is no path yet: anybody who replays a handshake can make one. */
+static bool is_told(const struct path *path)
+{
+	return path_is_used(path) && path_has_target(path);
+}
+
+/* Most of many peers have none, and then nothing has to be explained. */
 static bool gather_paths(struct facts_peer *facts, const struct peer *peer, uint64_t now_ns)
 {
-	for (unsigned id = 0; id < PATHS_MAX; id++) {
-		const struct path *path = &peer->paths.slot[id];
+	struct explained why;
+	bool is_asked = false;
 
-		if (path_is_used(path) && path_has_target(path) &&
-		    !gather_path(facts, peer, id, now_ns))
+	for (unsigned id = 0; id < PATHS_MAX; id++) {
+		if (!is_told(&peer->paths.slot[id]))
+			continue;
+		if (!is_asked)
+			why_of(&why, peer, now_ns);
+		is_asked = true;
+		if (!gather_path(facts, peer, id, now_ns) ||
+		    !gather_why((struct facts_path *)facts->paths.last, &why))
 			return false;
 	}
 	return true;
@@ -258,6 +321,9 @@ static void gather_engine(struct facts *facts, const struct engine *engine)
 	                                .udp_offload = set->tun.takes.udp4};
 	for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
 		facts->drops[reason] = engine_drops(engine, reason);
+	facts->ecn = (struct facts_ecn){.marked = engine_marks(engine, MARKS_MADE),
+	                                .carried = engine_marks(engine, MARKS_CARRIED),
+	                                .unexpected = engine_marks(engine, MARKS_UNEXPECTED)};
 	facts->pool =
 		(struct facts_pool){.batches = memory.batches, .bytes = (int64_t)memory.bytes};
 }

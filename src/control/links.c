@@ -85,6 +85,11 @@ static void back(struct uplink_effects *fx, struct link *link, uint64_t now_ns)
 
 /* ---- start ---- */
 
+struct link_wishes links_wishes_of(const struct desired_link *link)
+{
+	return (struct link_wishes){.role = link->role, .weight = link->weight};
+}
+
 static struct uplink_settings settings_of(const struct desired *config,
                                           const struct desired_link *link, unsigned id)
 {
@@ -95,7 +100,8 @@ static struct uplink_settings settings_of(const struct desired *config,
 	                                       .fwmark = link->fwmark},
 	                              .both_families = link->both_families,
 	                              .has_offloads = config->has_offloads,
-	                              .weight = link->weight,
+	                              .wishes = links_wishes_of(link),
+	                              .limits = link->limits,
 	                              .rx_cpu = cpus->count ? cpus->cpu[id % cpus->count] : -1,
 	                              .error_backoff_ns = config->error_backoff_ns};
 

@@ -34,6 +34,9 @@ void links_init(struct links *links);
 /* One more, of which nothing is opened: @link of the state @wanted. It keeps no pointer to them. */
 void links_add(struct links *links, const struct desired *wanted, const struct desired_link *link);
 
+/* What is wanted of paths over it. */
+struct link_wishes links_wishes_of(const struct desired_link *link);
+
 /* The id of the one called @name; -1: there is none, or @name is "". */
 int links_find(const struct links *links, const char *name);
 

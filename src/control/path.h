@@ -32,8 +32,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/doubt.h"
 #include "dataplane/link.h"
 #include "sched/health.h"
+#include "sched/pmtu.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
 
@@ -70,6 +72,7 @@ struct path {
 	unsigned refusals;      /* in a row, without a datagram that the system took ... */
 	uint64_t refused_at_tx; /* ... which is what the data plane's tx_packets said at the last */
 	unsigned addresses_refused; /* left for that since it rested */
+	struct doubt doubt;         /* somebody says that it leads nowhere */
 	uint32_t answers_taken;     /* of the data plane's signs.h */
 	uint32_t probes_taken;
 
@@ -92,6 +95,10 @@ struct path {
 
 	int device; /* by which a configured one leaves, as the routes stand; 0 not known */
 	bool is_sharing_told; /* that it shares a line with another one, see sharing.h */
+
+	struct pmtu mtu;
+	bool is_mtu_old; /* it did not carry data meanwhile */
+	int mtu_device;  /* by which it left when that was looked at */
 
 	/* For rates in status: counts at the last sample, and the rates since the one before. */
 	uint64_t sampled_tx_bytes, sampled_rx_bytes;

@@ -20,6 +20,9 @@
 #include "control/endpoints.h"
 #include "control/frames.h"
 #include "control/handshake.h"
+#include "control/link_state_in.h"
+#include "control/link_state_out.h"
+#include "control/last_second.h"
 #include "control/paths.h"
 #include "control/peer_settings.h"
 #include "control/session.h"
@@ -67,6 +70,8 @@ enum peer_news {
 	NEWS_PATH_FORGOTTEN, /* dead for long, or never proved */
 	NEWS_PATH_REFUSED,   /* by the system, which may mean nothing */
 	NEWS_PATH_RESTS,     /* refused again and again */
+	NEWS_PATH_DOUBTED,   /* somebody says that it leads nowhere, which may be untrue */
+	NEWS_PATH_MTU,       /* how long packets may be there has changed */
 	NEWS_PATH_SHARES,    /* a line with another one, it seems */
 	NEWS_SOURCE_STALE,   /* its source address is no longer the one to send from */
 	NEWS_ENDPOINTS_GONE, /* of paths, and no other leads there */
@@ -122,15 +127,20 @@ struct peer {
 	struct log_limit stale_limit;   /* for those that replays of old initiations cause */
 	struct log_limit refusal_limit; /* for refusals of the system that lead to nothing yet */
 	struct bucket replies;          /* frames sent because of frames it sent */
+	struct bucket greetings;        /* of which each says something else */
 
 	struct verdict verdict;
 	struct frames frames;
+	struct link_state_out link_state_out;
+	struct link_state_in link_state_in;
 
 	struct paths paths;
+	bool answers_whole;         /* probes of a path's MTU */
 	bool is_unreachable;        /* told so in the log */
 	struct endpoints endpoints; /* none: the peer has to come to us */
 	struct health_settings health_settings;
 	uint64_t sampled_ns; /* when its rates were worked out */
+	struct last_second *second; /* see there; or NULL */
 };
 
 /* Has the conductor take the steps that follow from it. */

@@ -3,10 +3,17 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+#include "control/peer_link_state.h"
+#include "control/peer_mtu.h"
 #include "control/peer_paths.h"
 #include "control/peer_session.h"
 #include "control/peer_verdict.h"
 #include "control/reply_budget.h"
+
+/* HELLO of a peer that says something else than the one before: of each life one or two do. */
+#define GREETING_NS     NS_PER_S
+#define GREETINGS_BURST 8u
 
 /* A datagram being taken. */
 struct cause {
@@ -27,6 +34,24 @@ static bool may_answer(struct peer *peer, struct cause *cause, enum frame_type t
 	return false;
 }
 
+/* Without memory for reports there are none, and data goes as to a peer that does not know them. */
+static void heed_features(struct peer *peer, uint32_t features, bool is_first, uint64_t now_ns)
+{
+	peer_heed_mtu(peer, features & FEATURE_MTU, now_ns);
+	peer->fx->exchange_reports(peer->fx, peer->dp, features & FEATURE_REPORTS);
+	peer_exchange_link_state(peer, features & FEATURE_LINK_STATE, is_first, now_ns);
+}
+
+/* What it says of the peer has everything told and searched anew, over all paths. */
+static bool may_say(struct peer *peer, const struct frame_hello *hello, uint64_t now_ns)
+{
+	if (verdict_is_known(&peer->verdict, hello->boot_id, load_le32(hello->features)) ||
+	    bucket_take(&peer->greetings, GREETING_NS, GREETINGS_BURST * GREETING_NS, now_ns))
+		return true;
+	peer->fx->count_drop(peer->fx, DROP_ANSWER_LIMITED);
+	return false;
+}
+
 /* It is answered on the path where it came in, which works in one direction at least; others of its
  * copies find those that work in the other.
  */
@@ -35,13 +60,16 @@ static void take_hello(struct peer *peer, struct cause *cause, const struct fram
 {
 	unsigned id = cause->path_id == PATH_NONE ? peer_path_to_speak(peer) : cause->path_id;
 	const struct frame_hello *hello = (const void *)f->body;
+	uint32_t features = load_le32(hello->features);
+	bool is_first = verdict_is_awaited(&peer->verdict);
 
-	if (hello->version == 0)
+	if (hello->version == 0 || !may_say(peer, hello, now_ns))
 		return;
-	if (verdict_note_boot_id(&peer->verdict, hello->boot_id))
+	if (verdict_note_hello(&peer->verdict, hello->boot_id, features))
 		peer_hears(peer, NEWS_RESTARTED, &(struct news){.now_ns = now_ns});
 	peer_be_bonded(peer, now_ns);
 	peer_refuse_data(peer);
+	heed_features(peer, features, is_first, now_ns);
 	if (f->type == FRAME_HELLO_ACK) {
 		verdict_acknowledged(&peer->verdict);
 		peer->frames.owed_hellos = 0;
@@ -103,6 +131,10 @@ static void take_probe(struct peer *peer, struct path *path, const struct life_s
 static void take_answer(struct peer *peer, struct path *path, const struct life_sign *sign,
                         uint64_t now_ns)
 {
+	if (sign->number & SIGN_WHOLE) {
+		peer_take_mtu_answer(peer, path, (uint16_t)sign->number, now_ns);
+		return;
+	}
 	estimate_loss_tx(&path->health.estimate, sign->sent, sign->heard);
 	if (health_answered(&path->health, &peer->health_settings, (uint16_t)sign->number,
 	                    sign->rtt_us * NS_PER_US, now_ns))
@@ -154,6 +186,21 @@ static void send_answers(struct peer *peer, const struct cause *cause)
 		peer->frames.owed_acks |= mask;
 }
 
+/* Without memory there is no answer, and it comes again. */
+static void take_link_state(struct peer *peer, struct cause *cause, const struct frame *f,
+                            uint64_t now_ns)
+{
+	const struct frame_link_state *said = (const void *)f->body;
+	unsigned id;
+
+	if (!peer_take_link_state(peer, f, now_ns))
+		return;
+	id = cause->path_id == PATH_NONE ? peer_path_to_speak(peer) : cause->path_id;
+	if (id != PATH_NONE && peer->session.current &&
+	    may_answer(peer, cause, FRAME_LINK_STATE, LINK_STATE_ACK_BYTES, now_ns))
+		frames_send_link_state_ack(&peer->frames, peer->session.current, id, said->number);
+}
+
 static void take_goodbye(struct peer *peer, const struct frame *f, uint64_t now_ns)
 {
 	const struct frame_goodbye *bye = (const void *)f->body;
@@ -179,6 +226,13 @@ static void take_frame(struct peer *peer, struct cause *cause, const struct fram
 		break;
 	case FRAME_PATH_RESPONSE:
 		peer_take_path_response(peer, &cause->notice->route, (const void *)f->body, now_ns);
+		break;
+	case FRAME_LINK_STATE:
+		if (session_is_newest(&peer->session, cause->notice->keypair))
+			take_link_state(peer, cause, f, now_ns);
+		break;
+	case FRAME_LINK_STATE_ACK:
+		peer_take_link_state_ack(peer, f);
 		break;
 	case FRAME_GOODBYE:
 		if (session_is_newest(&peer->session, cause->notice->keypair))
@@ -231,6 +285,7 @@ static void take_signs_of(struct peer *peer, struct path *path, uint64_t now_ns)
 		if (sign_counts(peer, &sign))
 			take_probe(peer, path, &sign);
 	}
+	peer_take_mtu_refusal(peer, path, now_ns);
 	while (signs_take(&dp->answers, &path->answers_taken, &sign)) {
 		if (sign_counts(peer, &sign))
 			take_answer(peer, path, &sign, now_ns);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <ifaddrs.h>
 
+#include "control/last_second.h"
 #include "control/peer_endpoints.h"
 #include "control/peer_paths.h"
+#include "control/peer_table.h"
 #include "control/peer_told.h"
 #include "control/refusal.h"
 #include "control/sharing.h"
@@ -25,8 +27,63 @@ static bool has_alternative(const struct peer *peer, const struct path *path, ui
 	return path_has_alternative(&choice, path_id(&peer->paths, path), now_ns);
 }
 
+/* Where there is another, and of a bonded peer: no other has probes that could refute it. */
+static void doubt_path(struct peer *peer, struct path *path, const char *why, uint64_t now_ns)
+{
+	const struct path_health *health = &path->health;
+
+	if (peer->verdict.is == VERDICT_BONDED && health_carries_data(health) &&
+	    has_alternative(peer, path, now_ns) &&
+	    doubt_take(&path->doubt, health->answered_ns, health->fell_ns, now_ns))
+		peer_hears(peer, NEWS_PATH_DOUBTED,
+		           &(struct news){.now_ns = now_ns, .path = path, .why = why});
+}
+
+STEP(suspect_path)
+{
+	health_suspect(&n->path->health, &peer->health_settings, n->why, n->now_ns);
+	peer->fx->doubt_path(peer->fx, peer->dp, path_id(&peer->paths, n->path), n->now_ns);
+}
+
+static bool is_same_address(const struct endpoint *a, const struct endpoint *b)
+{
+	struct endpoint same_port = *b;
+
+	if (endpoint_family(a) != endpoint_family(b))
+		return false;
+	endpoint_set_port(&same_port, endpoint_port(a));
+	return endpoint_equal(a, &same_port);
+}
+
+/* Whether the datagram that it is about was one of @path. Our own address may not be known yet. */
+static bool is_about_path(const struct icmp_error *error, const struct path *path)
+{
+	const struct link *link = path->route.link;
+	const struct endpoint *own = link->is_wildcard ? &path->route.local : &link->bound;
+
+	return path_has_target(path) && endpoint_equal(&error->to, &path->route.remote) &&
+	       endpoint_port(&error->from) == endpoint_port(&link->bound) &&
+	       (endpoint_family(own) == AF_UNSPEC || is_same_address(&error->from, own));
+}
+
+bool peer_hears_icmp(struct peer *peer, const struct icmp_error *error, uint64_t now_ns)
+{
+	bool is_about_peer = false;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *path = &peer->paths.slot[i];
+
+		if (!path_is_used(path) || !is_about_path(error, path))
+			continue;
+		is_about_peer = true;
+		doubt_path(peer, path, error->why, now_ns);
+	}
+	return is_about_peer;
+}
+
 /* A firewall or a full table of connections may refuse one datagram and take the next, so a single
- * refusal means nothing, and the only path there is never rests. A probe finds out how it stands.
+ * refusal is a reason to doubt the path and no more, and the only path there is never rests. A
+ * probe finds out how it stands.
  */
 void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns)
 {
@@ -41,6 +98,8 @@ void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t
 		return;
 	is_final = path_count_refusal(
 		path, counter_read(&peer->dp->path[path_id(&peer->paths, path)].tx_packets));
+	if (path->refusals == 1)
+		doubt_path(peer, path, refusal_reason(error), now_ns);
 	if (is_final && peer_leave_refused(peer, path, now_ns)) {
 		path->refusals = 0;
 		return;
@@ -174,6 +233,7 @@ void peer_sample_rates(struct peer *peer, uint64_t now_ns)
 	uint64_t elapsed_ns = now_ns - peer->sampled_ns;
 
 	peer->sampled_ns = now_ns;
+	last_second_take(&peer->second, peer->dp, elapsed_ns);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct dp_path *dp = &peer->dp->path[i];
 

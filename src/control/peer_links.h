@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_links.h - what this machine tells of the paths of a peer: refusals, links that fail and come
- * back, trains of datagrams, counters, source addresses that are no longer the ones to send from
- * (source.h).
+/* peer_links.h - what this machine tells of the paths of a peer: refusals, ICMP errors, links that
+ * fail and come back, trains of datagrams, counters, source addresses that are no longer the ones
+ * to send from (source.h).
  *
  * Control thread.
  */
 #ifndef CONTROL_PEER_LINKS_H
 #define CONTROL_PEER_LINKS_H
 
+#include "control/icmp.h"
 #include "control/peer.h"
 
 struct ifaddrs;
 
-/* The system refused to send on it, with @error: the path rests, or all paths through its sockets
- * where the error says so.
+/* The system refused to send on it, with @error: the path is doubted, rests if that goes on, or all
+ * paths through its sockets do at once where the error says so.
  */
 void peer_path_refused(struct peer *peer, struct path *path, int error, uint64_t now_ns);
+
+/* An ICMP error came, which may be a lie: paths that it is about are doubted. Returns whether there
+ * are any; then peer_service() has to see to it.
+ */
+bool peer_hears_icmp(struct peer *peer, const struct icmp_error *error, uint64_t now_ns);
 
 /* Routes, addresses or devices have changed: paths that rest are tried now, not after
  * error_backoff.
@@ -62,6 +68,7 @@ void peer_tell_sharing(struct peer *peer, uint64_t now_ns);
 STEP(check_source);  /* of a path that is down */
 STEP(forget_source); /* the system chooses it again */
 STEP(rest_path);
+STEP(suspect_path); /* others take what they can until it has answered */
 STEP(fail_paths_of_link);
 STEP(use_link_again);
 STEP(forget_cookie); /* it was for an address of ours that the link may not have any more */

@@ -2,8 +2,8 @@
 #include "control/peer_paths.h"
 
 #include "base/bytes.h"
+#include "control/peer_table.h"
 #include "dataplane/statistics.h"
-#include "sched/path_choice.h"
 
 bool peer_path_can_leave(const struct peer *peer, const struct path *path)
 {
@@ -371,65 +371,5 @@ STEP(assume_up_on_link)
 	    !session_is_alive(&peer->session, n->now_ns))
 		return;
 	health_assume_up(&path->health, "its link is back", n->now_ns);
-	peer_publish_paths(peer, n->now_ns);
-}
-
-/* ---- the table ---- */
-
-/* What the choice of paths goes by. */
-struct path_choice peer_path_choice(const struct peer *peer)
-{
-	struct path_choice choice = {.is_bonded = peer->verdict.is == VERDICT_BONDED,
-	                             .followed = peer->paths.followed};
-
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct path *path = &peer->paths.slot[i];
-
-		if (!path_is_used(path))
-			continue;
-		choice.path[i] = (struct path_facts){
-			.has_target = path_has_target(path),
-			.has_link = peer_path_can_leave(peer, path),
-			.rest_until_ns = path->rest_until_ns,
-			.heard_ns = counter_read(&peer->dp->path[i].heard_ns),
-			.weight = uplink_of(peer->uplinks, path->route.link)->weight,
-			.health = &path->health};
-	}
-	return choice;
-}
-
-void peer_publish_paths(struct peer *peer, uint64_t now_ns)
-{
-	const struct path_choice choice = peer_path_choice(peer);
-	struct path_candidate candidates[PATHS_MAX];
-	unsigned len = path_choose(&choice, candidates, now_ns);
-	struct path_table *table;
-	uint16_t mask = 0;
-
-	for (unsigned i = 0; i < len; i++)
-		mask |= (uint16_t)(1u << candidates[i].path_id);
-	if (mask != peer->paths.published_mask || !peer->paths.has_table) {
-		table = path_table_build(peer->set.mode, candidates, len);
-		if (!table)
-			return; /* no memory: the old one stays, and the next change tries again */
-		peer->fx->publish_paths(peer->fx, peer->dp, table);
-		if (!mask && peer->paths.published_mask)
-			peer_hears(peer, NEWS_NO_PATH, &(struct news){.now_ns = now_ns});
-		paths_set_table(&peer->paths, mask);
-	}
-	if (mask && session_is_alive(&peer->session, now_ns) && engine_staged(peer->dp))
-		peer->fx->kick(peer->fx, peer->dp);
-}
-
-void peer_share_anew(struct peer *peer, uint64_t now_ns)
-{
-	if (!peer->paths.has_table)
-		return;
-	peer->paths.has_table = false;
-	peer_publish_paths(peer, now_ns);
-}
-
-STEP(publish_paths)
-{
 	peer_publish_paths(peer, n->now_ns);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_paths.h - where the paths of a peer lead and which of them carry data, as the data plane is
- * told.
+/* peer_paths.h - where the paths of a peer lead, as the data plane is told.
  *
- * While the peer is not (yet) known to be vtrunkd there is one path that is followed. With a bonded
- * peer those that answer make up the table that the dispatcher shares data among. What a path is
- * and when it is proved: path.h.
+ * While the peer is not (yet) known to be vtrunkd there is one path that is followed. What a path
+ * is and when it is proved: path.h. Which of them carry data: peer_table.h.
  *
  * Control thread.
  */
@@ -12,16 +10,12 @@
 #define CONTROL_PEER_PATHS_H
 
 #include "control/peer.h"
-#include "sched/path_choice.h"
 
 /* The path over which to speak to the peer now, or PATH_NONE. */
 unsigned peer_path_to_speak(const struct peer *peer);
 
 /* Whether the sockets of its link are there to send on. */
 bool peer_path_can_leave(const struct peer *peer, const struct path *path);
-
-/* What the choice of paths that carry data goes by, as things stand. */
-struct path_choice peer_path_choice(const struct peer *peer);
 
 /* A path with @route, of the configured endpoint with that index or heard of (-1): the one that
  * exists or a new one, nearly always without target yet. NULL when all places are taken by better
@@ -67,16 +61,9 @@ void peer_heard_of(struct peer *peer, const struct route *route, uint8_t remote_
 void peer_take_path_response(struct peer *peer, const struct route *route,
                              const struct frame_path_challenge *f, uint64_t now_ns);
 
-/* Rebuilds and publishes the table if the usable paths have changed, and lets staged packets go. */
-void peer_publish_paths(struct peer *peer, uint64_t now_ns);
-
-/* The same though they have not: weights or the mode are others. */
-void peer_share_anew(struct peer *peer, uint64_t now_ns);
-
 /* ---- steps, see the table of conductor.c ---- */
 
 STEP(settle);            /* a plain peer is where its handshake came from */
-STEP(publish_paths);     /* and lets staged packets go */
 STEP(doubt_paths);       /* of a bonded peer: whether they lead to it is to be seen */
 STEP(forget_remote_ids); /* the peer numbers its paths anew */
 STEP(fail_paths);        /* all */

@@ -3,7 +3,9 @@
 
 #include "control/peer_endpoints.h"
 #include "control/peer_handshake.h"
+#include "control/peer_mtu.h"
 #include "control/peer_paths.h"
+#include "control/peer_table.h"
 
 /* Data within this time makes a peer busy, and its paths probed fast. */
 #define BUSY_NS NS_PER_S
@@ -48,6 +50,8 @@ static uint64_t service_one(struct peer *peer, struct path *path, uint64_t now_n
 	if (health_tick(&path->health, &peer->health_settings, now_ns))
 		peer_hears(peer, NEWS_PATH_CHANGED, &(struct news){.now_ns = now_ns, .path = path});
 	other_ns = peer_service_address(peer, path, now_ns);
+	due_ns = peer_mtu_service(peer, path, now_ns);
+	other_ns = due_ns < other_ns ? due_ns : other_ns;
 	if (path->health.probe_at_ns <= now_ns && !send_probe(peer, path, now_ns))
 		return now_ns + MEMORY_RETRY_NS;
 	due_ns = health_deadline_ns(&path->health, &peer->health_settings);

@@ -282,10 +282,35 @@ STEP(tell_path_rests)
 	tell_path(peer, n, strerror(n->error), "resting");
 }
 
+STEP(tell_path_doubted)
+{
+	DEBUG(peer, "peer=%s path=%u link=%s: suspect, %s", peer->name,
+	      path_id(&peer->paths, n->path), n->path->route.link->name, n->why);
+}
+
 STEP(tell_no_path)
 {
 	(void)n;
 	WARN(peer, "peer=%s: no path left, packets wait for one", peer->name);
+}
+
+STEP(tell_path_mtu)
+{
+	const struct path *path = n->path;
+	unsigned limit = pmtu_limit(&path->mtu), known = pmtu_known(&path->mtu);
+	char what[96];
+
+	if (!limit)
+		snprintf(what, sizeof what, "carries packets of %u bytes", known);
+	else if (path->mtu.state == PMTU_SEARCHING)
+		snprintf(what, sizeof what, "swallows long packets, at most %u bytes for now",
+		         limit);
+	else if (!known)
+		snprintf(what, sizeof what, "carries packets of %u bytes in fragments only", limit);
+	else
+		snprintf(what, sizeof what, "carries packets of up to %u bytes only", limit);
+	peer_log(peer, n->now_ns, "peer=%s path=%u link=%s: %s", peer->name,
+	         path_id(&peer->paths, path), path->route.link->name, what);
 }
 
 STEP(tell_path_shares)

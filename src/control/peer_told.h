@@ -46,6 +46,8 @@ STEP(tell_path_proved);
 STEP(tell_path_forgotten);
 STEP(tell_path_refused);
 STEP(tell_path_rests);
+STEP(tell_path_doubted);
+STEP(tell_path_mtu);
 STEP(tell_path_shares);
 STEP(tell_source);
 STEP(tell_trains);

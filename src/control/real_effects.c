@@ -97,6 +97,12 @@ static void kick(struct effects *fx, struct dp_peer *dp)
 	engine_kick(dp);
 }
 
+static void doubt_path(struct effects *fx, struct dp_peer *dp, unsigned path_id, uint64_t at_ns)
+{
+	engine_doubt_path(dp, path_id, at_ns);
+	fx->kick(fx, dp);
+}
+
 static void drop_staged(struct effects *fx, struct dp_peer *dp)
 {
 	(void)fx;
@@ -107,6 +113,12 @@ static int enable_reorder(struct effects *fx, struct dp_peer *dp)
 {
 	(void)fx;
 	return engine_enable_reorder(dp);
+}
+
+static int exchange_reports(struct effects *fx, struct dp_peer *dp, bool is_wanted)
+{
+	(void)fx;
+	return engine_exchange_reports(dp, is_wanted);
 }
 
 static void count_drop(struct effects *fx, enum drop_reason reason)
@@ -192,8 +204,10 @@ void real_effects_init(struct real_effects *real, const struct real_parts *parts
 	                                     .publish_paths = publish_paths,
 	                                     .publish_target = publish_target,
 	                                     .kick = kick,
+	                                     .doubt_path = doubt_path,
 	                                     .drop_staged = drop_staged,
 	                                     .enable_reorder = enable_reorder,
+	                                     .exchange_reports = exchange_reports,
 	                                     .count_drop = count_drop,
 	                                     .reserve_index = reserve_index,
 	                                     .owner_of_index = owner_of_index,

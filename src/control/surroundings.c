@@ -17,6 +17,13 @@
 
 #define LOOK_AROUND_INTERVAL_NS NS_PER_S
 
+/* ICMP errors that are looked into, each by a look at all paths: a hundred per second with few
+ * peers, ten with thousands.
+ */
+#define ICMP_WORTH_NS (10 * NS_PER_MS)
+#define ICMP_PEER_NS  (25 * NS_PER_US)
+#define ICMP_ROOM_NS  (ICMP_WORTH_NS + PEERS_MAX * ICMP_PEER_NS)
+
 static void on_put_back(struct deadline *d, uint64_t now_ns)
 {
 	struct surroundings *around = caa_container_of(d, struct surroundings, put_back);
@@ -60,6 +67,35 @@ void surroundings_changed(struct surroundings *around, const struct netif_event 
 	surroundings_place_again(around->of.peers, now_ns);
 	deadline_set(&around->of.loop->deadlines, &around->look_around,
 	             around->looked_around_ns + LOOK_AROUND_INTERVAL_NS);
+}
+
+/* Whether a link has the port that it came from. */
+static bool may_be_ours(const struct uplinks *uplinks, const struct endpoint *from)
+{
+	for (unsigned i = 0; i < uplinks->count; i++) {
+		const struct uplink *uplink = &uplinks->uplink[i];
+
+		for (unsigned k = 0; uplink->is_used && k < LINK_FAMILIES; k++) {
+			if (uplink_pair_has_port(&uplink->pair[k], from))
+				return true;
+		}
+	}
+	return false;
+}
+
+void surroundings_icmp_error(struct surroundings *around, const struct icmp_error *error,
+                             uint64_t now_ns)
+{
+	const struct peers *peers = around->of.peers;
+	uint64_t worth_ns = ICMP_WORTH_NS + peers->count * ICMP_PEER_NS;
+
+	if (!may_be_ours(around->of.uplinks, &error->from) ||
+	    !bucket_take(&around->icmp_bucket, worth_ns, ICMP_ROOM_NS, now_ns))
+		return;
+	for (size_t i = 0; i < peers->count; i++) {
+		if (peer_hears_icmp(peers->at[i], error, now_ns))
+			peer_service(peers->at[i], now_ns);
+	}
 }
 
 static void check_sources(struct surroundings *around, uint64_t now_ns)
@@ -170,12 +206,25 @@ static void tell_routing_loop(struct surroundings *around, uint64_t now_ns)
 {
 	uint64_t drops = engine_drops(around->of.engine, DROP_ROUTING_LOOP), fresh;
 
-	if (routing_loop_note(&around->routing_loop, drops, now_ns, &fresh))
+	if (rare_news_due(&around->routing_loop, drops, now_ns, &fresh))
 		log_warning("interface=%s: the route to a peer's endpoint leads into the tunnel, "
 		            "%llu datagram%s of our own came back and %s dropped; give the links "
 		            "a device, or the endpoint a route beside the tunnel",
 		            around->of.interface, (unsigned long long)fresh, fresh == 1 ? "" : "s",
 		            fresh == 1 ? "was" : "were");
+}
+
+/* RFC 6040 wants an operator to know; packets that are dropped for it are among them. */
+static void tell_unexpected_marks(struct surroundings *around, uint64_t now_ns)
+{
+	uint64_t count = engine_marks(around->of.engine, MARKS_UNEXPECTED), fresh;
+
+	if (rare_news_due(&around->unexpected_marks, count, now_ns, &fresh))
+		log_warning(
+			"interface=%s: %llu datagram%s came with an ECN field that nobody sends, "
+			"somebody on the way changes it wrongly; what is marked so that its "
+			"sender would not understand it is dropped",
+			around->of.interface, (unsigned long long)fresh, fresh == 1 ? "" : "s");
 }
 
 static void look_at_sharing(struct surroundings *around)
@@ -192,6 +241,7 @@ void surroundings_tell(struct surroundings *around, uint64_t now_ns)
 {
 	look_at_sharing(around);
 	tell_routing_loop(around, now_ns);
+	tell_unexpected_marks(around, now_ns);
 }
 
 /* ---- start and end ---- */
@@ -211,6 +261,21 @@ static void on_netif(struct event_source *source, uint32_t events, uint64_t now_
 	netif_monitor_read(&around->monitor, netif_changed, around);
 }
 
+static void icmp_told(const struct icmp_error *error, void *arg, uint64_t now_ns)
+{
+	surroundings_icmp_error(arg, error, now_ns);
+}
+
+/* Without it paths that lead nowhere are found by their silence. */
+static void hear_icmp(struct surroundings *around)
+{
+	int r = icmp_monitor_init(&around->icmp, around->of.loop, icmp_told, around);
+
+	if (r)
+		log_info("interface=%s: ICMP errors are not heard, %s%s", around->of.interface,
+		         strerror(-r), r == -EPERM ? "; this takes CAP_NET_RAW" : "");
+}
+
 int surroundings_init(struct surroundings *around, const struct surroundings_parts *parts,
                       const struct desired *wanted)
 {
@@ -225,6 +290,7 @@ int surroundings_init(struct surroundings *around, const struct surroundings_par
 		r = netif_monitor_init(&around->monitor);
 	if (r)
 		return r;
+	hear_icmp(around);
 	around->source = (struct event_source){netif_monitor_fd(&around->monitor), on_netif};
 	return loop_watch(around->of.loop, &around->source, EPOLLIN);
 }
@@ -234,5 +300,6 @@ void surroundings_fini(struct surroundings *around)
 	surroundings_drop(around);
 	detours_fini(&around->detours);
 	interface_plan_fini(&around->plan);
+	icmp_monitor_fini(&around->icmp);
 	netif_monitor_fini(&around->monitor);
 }

@@ -6,21 +6,23 @@
  * Then, at most once per second since a system with many routes changes them all the time, a look
  * around: host routes, source addresses, links and paths that rest. Our own TUN device gets back
  * what others take from it. And once per second people are told what of it makes a tunnel slow or
- * useless.
+ * useless. ICMP errors, which may be lies, make paths doubted.
  *
  * Control thread.
  */
 #ifndef CONTROL_SURROUNDINGS_H
 #define CONTROL_SURROUNDINGS_H
 
+#include "base/bucket.h"
 #include "control/detour.h"
+#include "control/icmp_monitor.h"
 #include "control/interface_plan.h"
 #include "control/loop.h"
 #include "control/netif.h"
 #include "control/netif_monitor.h"
 #include "control/own_device.h"
+#include "control/rare_news.h"
 #include "control/route_changes.h"
-#include "control/routing_loop.h"
 
 struct desired;
 struct engine;
@@ -32,7 +34,7 @@ struct uplinks;
 struct surroundings_parts {
 	const char *interface; /* the name of our TUN device */
 	struct engine *engine;
-	struct loop *loop; /* with room for two deadlines */
+	struct loop *loop; /* with room for three deadlines */
 	struct uplinks *uplinks;
 	const struct peers *peers;
 };
@@ -42,6 +44,8 @@ struct surroundings {
 	struct surroundings_parts of;
 	struct netif_monitor monitor;
 	struct event_source source; /* the monitor's */
+	struct icmp_monitor icmp;
+	struct bucket icmp_bucket; /* errors whose path was looked for */
 	struct own_device own_device;
 	struct interface_plan plan;   /* what it is to have */
 	struct interface_plan coming; /* the same, readied ... */
@@ -51,7 +55,8 @@ struct surroundings {
 	struct detours detours;
 	struct deadline look_around; /* routes, addresses or devices have changed */
 	uint64_t looked_around_ns;
-	struct routing_loop routing_loop;
+	struct rare_news routing_loop; /* datagrams of our own come back through the device */
+	struct rare_news unexpected_marks;
 	/* Paths lead elsewhere since surroundings_tell() looked. May be set before
 	 * surroundings_init(): peers are there first.
 	 */
@@ -77,6 +82,10 @@ void surroundings_follow(struct surroundings *around);
 /* Something has changed; the monitor tells. */
 void surroundings_changed(struct surroundings *around, const struct netif_event *event,
                           uint64_t now_ns);
+
+/* An ICMP error came about a datagram that may be ours; the other monitor tells. */
+void surroundings_icmp_error(struct surroundings *around, const struct icmp_error *error,
+                             uint64_t now_ns);
 
 /* The resolver answered a question of a peer, which may be gone since. */
 void surroundings_answered(struct surroundings *around, const struct resolve_answer *answer,

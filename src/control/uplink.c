@@ -21,11 +21,6 @@ struct uplink *uplink_of(struct uplinks *uplinks, const struct link *link)
 	return &uplinks->uplink[uplink_id_of(link)];
 }
 
-bool uplink_is_usable(const struct uplink *uplink, const struct link *link)
-{
-	return uplink->pair[link->id % LINK_FAMILIES].state == UPLINK_UP;
-}
-
 const struct uplink_pair *uplink_best(const struct uplink *uplink)
 {
 	static const unsigned rank[] = {
@@ -257,7 +252,8 @@ struct uplink *uplinks_add(struct uplinks *uplinks, const struct uplink_settings
 	                          .id = id,
 	                          .line = set->line,
 	                          .both_families = set->both_families,
-	                          .weight = set->weight,
+	                          .wishes = set->wishes,
+	                          .limits = set->limits,
 	                          .rx_cpu = set->rx_cpu,
 	                          .error_backoff_ns = set->error_backoff_ns,
 	                          .left_ns = uplink->left_ns};
@@ -296,6 +292,7 @@ void uplink_set_line(struct uplink *uplink, const struct uplink_settings *set, u
 		struct uplink_pair *pair = &uplink->pair[i];
 
 		close_pair(pair);
+		pair->leaves_for = LINK_STATE_DRAINING;
 		uplink_pair_set_line(pair, &set->line);
 		uplink_pair_set_state(pair, UPLINK_WAITING, "", now_ns);
 		pair->is_wanted &= uplink_allows(uplink, pair->family);
@@ -364,10 +361,16 @@ void uplinks_try_again(struct uplinks *uplinks, uint64_t now_ns)
 	}
 }
 
-static void lose(struct uplink_pair *pair, const char *reason, uint64_t now_ns)
+static void lose(struct uplink_pair *pair, const struct netif_event *event, uint64_t now_ns)
 {
+	bool is_address = event->kind == NETIF_ADDRESS_REMOVED;
+	const char *reason = event->kind == NETIF_LINK_DOWN ? "its device is down"
+	                     : is_address                   ? "its address is gone"
+	                                                    : "its device is gone";
+
 	if (pair->state == UPLINK_WAITING)
 		return;
+	pair->leaves_for = is_address ? LINK_STATE_NO_ADDRESS : LINK_STATE_NO_DEVICE;
 	log_warning("link=%s: down, %s; waiting for it", pair->uplink->name, reason);
 	uplink_pair_set_state(pair, UPLINK_WAITING, reason, now_ns);
 	try_later(pair, now_ns);
@@ -407,13 +410,8 @@ static void look_at_pair(struct uplink_pair *pair, const struct netif_event *eve
 			try_waiting(pair, now_ns);
 		return;
 	}
-	if (event->kind == NETIF_LINK_DOWN)
-		lose(pair, "its device is down", now_ns);
-	else if (!follow(pair, now_ns))
-		lose(pair,
-		     event->kind == NETIF_ADDRESS_REMOVED ? "its address is gone"
-		                                          : "its device is gone",
-		     now_ns);
+	if (event->kind == NETIF_LINK_DOWN || !follow(pair, now_ns))
+		lose(pair, event, now_ns);
 }
 
 /* Whether @event is about the device that the pair has, or would have. */

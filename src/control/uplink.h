@@ -23,6 +23,7 @@
 
 #include "control/netif_monitor.h"
 #include "control/uplink_pair.h"
+#include "sched/link_wishes.h"
 #include "vtrunkd/limits.h"
 
 /* What links do to the world. Each function gets the table itself first: who implements it embeds
@@ -60,7 +61,8 @@ struct uplink_settings {
 	struct line line;
 	bool both_families; /* bound to any IPv6 address, and to any IPv4 one as well */
 	bool has_offloads;
-	uint32_t weight; /* share of the traffic */
+	struct link_wishes wishes;
+	struct link_limits limits;
 	int rx_cpu;      /* for the threads that receive; -1: any */
 	uint64_t error_backoff_ns;
 };
@@ -75,7 +77,8 @@ struct uplink {
 	char name[NAME_LEN];
 	struct line line;
 	bool both_families;
-	uint32_t weight;
+	struct link_wishes wishes;
+	struct link_limits limits;
 	int rx_cpu;
 	uint64_t error_backoff_ns;
 	uint64_t left_ns; /* when the sockets that had its place before were closed; 0 never */
@@ -162,8 +165,18 @@ static inline bool uplinks_know(const struct uplinks *uplinks, const struct link
 	return uplink->is_used && time_ns > uplink->left_ns;
 }
 
-/* Whether @link, one of its pairs of sockets, is there to send on. */
-bool uplink_is_usable(const struct uplink *uplink, const struct link *link);
+/* Whether @link, one of its pairs of sockets, is there to send on; if not, why, as peers are told.
+ */
+static inline enum link_state_word uplink_link_state(const struct uplink *uplink,
+                                                     const struct link *link)
+{
+	return uplink_pair_link_state(&uplink->pair[link->id % LINK_FAMILIES]);
+}
+
+static inline bool uplink_is_usable(const struct uplink *uplink, const struct link *link)
+{
+	return uplink_link_state(uplink, link) == LINK_STATE_CARRIES;
+}
 
 /* The pair that tells best how the link fares. */
 const struct uplink_pair *uplink_best(const struct uplink *uplink);

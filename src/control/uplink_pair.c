@@ -33,7 +33,10 @@ const char *uplink_state_name(enum uplink_state state)
 void uplink_pair_init(struct uplink_pair *pair, struct link *link, int family,
                       const struct line *line, bool has_offloads)
 {
-	*pair = (struct uplink_pair){.link = link, .family = family, .has_offloads = has_offloads};
+	*pair = (struct uplink_pair){.link = link,
+	                             .family = family,
+	                             .has_offloads = has_offloads,
+	                             .leaves_for = LINK_STATE_NO_DEVICE};
 	uplink_pair_set_line(pair, line);
 }
 
@@ -50,6 +53,27 @@ void uplink_pair_set_state(struct uplink_pair *pair, enum uplink_state state, co
 	pair->state = state;
 	pair->since_ns = now_ns;
 	snprintf(pair->reason, sizeof pair->reason, "%s", reason);
+}
+
+enum link_state_word uplink_pair_link_state(const struct uplink_pair *pair)
+{
+	switch (pair->state) {
+	case UPLINK_UP:
+		return LINK_STATE_CARRIES;
+	case UPLINK_RESTING:
+		return LINK_STATE_REFUSED;
+	case UPLINK_WAITING:
+		break;
+	}
+	return pair->leaves_for;
+}
+
+bool uplink_pair_has_port(const struct uplink_pair *pair, const struct endpoint *from)
+{
+	const struct link *link = pair->link;
+
+	return link->is_open && endpoint_family(&link->bound) == endpoint_family(from) &&
+	       endpoint_port(&link->bound) == endpoint_port(from);
 }
 
 int uplink_pair_find_device(struct uplink_pair *pair)

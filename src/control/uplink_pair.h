@@ -14,6 +14,7 @@
 #include "base/deadline.h"
 #include "control/line.h"
 #include "dataplane/link.h"
+#include "vtrunkd/wire.h"
 
 enum uplink_state {
 	UPLINK_WAITING, /* its address or device is not there yet, or nobody wants it */
@@ -35,6 +36,7 @@ struct uplink_pair {
 	bool is_wanted;           /* kept open while it can be */
 	char device[IF_NAMESIZE]; /* that it is tied to, by configuration or address; "": none */
 	enum uplink_state state;
+	enum link_state_word leaves_for; /* why it waits, as peers are told */
 	uint64_t since_ns;
 	char reason[128];
 	struct deadline deadline; /* when to try again */
@@ -51,6 +53,12 @@ void uplink_pair_set_line(struct uplink_pair *pair, const struct line *line);
 
 void uplink_pair_set_state(struct uplink_pair *pair, enum uplink_state state, const char *reason,
                            uint64_t now_ns);
+
+/* Whether it can be sent on, and if not, why, as peers are told. */
+enum link_state_word uplink_pair_link_state(const struct uplink_pair *pair);
+
+/* Whether they are open and @from, with any address, has their family and port. */
+bool uplink_pair_has_port(const struct uplink_pair *pair, const struct endpoint *from);
 
 /* Finds the device that stands for its line now. -ENODEV when that does not work. */
 int uplink_pair_find_device(struct uplink_pair *pair);

@@ -74,13 +74,25 @@ bool verdict_is_other_life(const struct verdict *v, const uint8_t boot_id[static
 	return v->knows_boot_id && memcmp(v->remote_boot_id, boot_id, sizeof v->remote_boot_id);
 }
 
-bool verdict_note_boot_id(struct verdict *v, const uint8_t boot_id[static 8])
+bool verdict_is_known(const struct verdict *v, const uint8_t boot_id[static 8], uint32_t features)
+{
+	return v->knows_boot_id && !verdict_is_other_life(v, boot_id) &&
+	       v->remote_features == features;
+}
+
+bool verdict_note_hello(struct verdict *v, const uint8_t boot_id[static 8], uint32_t features)
 {
 	bool is_restarted = verdict_is_other_life(v, boot_id);
 
 	memcpy(v->remote_boot_id, boot_id, sizeof v->remote_boot_id);
+	v->remote_features = features;
 	v->knows_boot_id = true;
 	return is_restarted;
+}
+
+bool verdict_is_awaited(const struct verdict *v)
+{
+	return v->due_ns != NEVER_NS;
 }
 
 uint64_t verdict_next_ns(const struct verdict *v)

@@ -33,7 +33,8 @@ struct verdict {
 	unsigned hellos;   /* sent in this session without answer */
 	uint64_t hello_ns; /* when the next is due; NEVER_NS none */
 	uint64_t due_ns;   /* without HELLO until then the peer is plain; NEVER_NS decided */
-	uint8_t remote_boot_id[8];
+	uint8_t remote_boot_id[8]; /* of its newest HELLO ... */
+	uint32_t remote_features;  /* ... as these are */
 	bool knows_boot_id;
 };
 
@@ -57,11 +58,17 @@ void verdict_acknowledged(struct verdict *v);
 bool verdict_bonded(struct verdict *v);
 bool verdict_stock(struct verdict *v);
 
-/* True when @boot_id is another one than before: the peer was restarted. */
-bool verdict_note_boot_id(struct verdict *v, const uint8_t boot_id[static 8]);
+/* Whether the peer's newest HELLO said the same. */
+bool verdict_is_known(const struct verdict *v, const uint8_t boot_id[static 8], uint32_t features);
+
+/* HELLO says so. True when @boot_id is another one than before: the peer was restarted. */
+bool verdict_note_hello(struct verdict *v, const uint8_t boot_id[static 8], uint32_t features);
 
 /* Whether @boot_id is that of another life of the peer than the one we know. */
 bool verdict_is_other_life(const struct verdict *v, const uint8_t boot_id[static 8]);
+
+/* Whether no HELLO and no answer came in this session yet: the peer may be in another life. */
+bool verdict_is_awaited(const struct verdict *v);
 
 /* When something is due. */
 uint64_t verdict_next_ns(const struct verdict *v);

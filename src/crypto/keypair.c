@@ -9,7 +9,10 @@
 #include "crypto/secret.h"
 
 #define WIDE_WORDS REPLAY_WORDS(REPLAY_BITS_BONDED)
-#define WIDE_BYTES (2 * WIDE_WORDS * sizeof(uint64_t)) /* of lanes 0 and 1 */
+#define WIDE_BYTES (2 * WIDE_WORDS * sizeof(uint64_t))      /* of lanes 0 and 1 ... */
+#define WIDE_ALL   (WIDE_BYTES + 2 * sizeof(struct copies)) /* ... and their copies behind them */
+
+#define COPIES_AWAITED 4096u /* so many packets after the last copy none is expected any more */
 
 _Static_assert(sizeof(struct keypair_keys) <= SECRET_CELL_LEN, "the keys fit a cell");
 _Static_assert(LANE_ORDERED == 0 && LANE_UNORDERED == 1, "halves of the wide windows");
@@ -59,11 +62,12 @@ int keypair_accept_lanes(struct keypair *kp)
 	/* Nothing of it is touched before counters get there, so a peer at rest needs none of it.
 	 */
 	void *bits =
-		mmap(NULL, WIDE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, WIDE_ALL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (bits == MAP_FAILED)
 		return -ENOMEM;
 	kp->wide_bits = bits;
+	kp->copies = (void *)((char *)bits + WIDE_BYTES);
 	kp->accepts_lanes = true;
 	return 0;
 }
@@ -75,7 +79,7 @@ static void destroy(struct rcu_head *head)
 
 	secret_free(kp->keys);
 	if (kp->wide_bits)
-		munmap(kp->wide_bits, WIDE_BYTES);
+		munmap(kp->wide_bits, WIDE_ALL);
 	free(kp);
 }
 
@@ -98,6 +102,23 @@ static void widen_before(struct keypair *kp, uint64_t lane, uint64_t seq)
 	replay_widen(win, kp->wide_bits + lane * WIDE_WORDS, WIDE_WORDS);
 }
 
+void keypair_copy_came(struct keypair *kp)
+{
+	if (!kp->copies_expected)
+		atomic_store_explicit(&kp->expects_copies, true, memory_order_relaxed);
+	kp->copies_expected = COPIES_AWAITED;
+}
+
+/* Those of the lanes of data, while copies come. */
+static void remember(struct keypair *kp, uint64_t lane, uint64_t seq)
+{
+	if (lane > LANE_UNORDERED)
+		return;
+	copies_note(&kp->copies[lane], seq);
+	if (!--kp->copies_expected)
+		atomic_store_explicit(&kp->expects_copies, false, memory_order_relaxed);
+}
+
 bool keypair_accept(struct keypair *kp, uint64_t counter)
 {
 	uint64_t lane = counter >> LANE_SHIFT;
@@ -109,5 +130,12 @@ bool keypair_accept(struct keypair *kp, uint64_t counter)
 		return false;
 	if (kp->received[lane].words < WIDE_WORDS)
 		widen_before(kp, lane, seq);
-	return replay_accept(&kp->received[lane], seq);
+	if (!replay_accept(&kp->received[lane], seq)) {
+		if (kp->copies && lane <= LANE_UNORDERED)
+			keypair_copy_came(kp);
+		return false;
+	}
+	if (kp->copies_expected)
+		remember(kp, lane, seq);
+	return true;
 }

@@ -21,6 +21,7 @@
 #include "base/align.h"
 #include "base/rcu.h"
 #include "base/reference.h"
+#include "crypto/copies.h"
 #include "crypto/replay.h"
 #include "vtrunkd/limits.h"
 #include "vtrunkd/wire.h"
@@ -57,6 +58,9 @@ struct keypair {
 		received[LANE_COUNT]; /* [D] lanes 2 .. 15 have none */
 	uint64_t
 		*wide_bits; /* [I] NULL without lanes; [D] of lanes 0 and 1 when counters need it */
+	struct copies *copies;       /* [I] NULL without lanes; of lanes 0 and 1 ... */
+	uint32_t copies_expected;    /* [D] ... kept for so many more packets ... */
+	_Atomic bool expects_copies; /* [D] writes, [A] reads: ... as long as that lasts */
 	uint64_t stock_bits[REPLAY_WORDS(REPLAY_BITS_STOCK)];          /* [D] lane 0 before */
 	uint64_t unordered_bits[REPLAY_WORDS(KEYPAIR_BITS_UNORDERED)]; /* [D] lane 1 before */
 	uint64_t control_bits[16][REPLAY_WORDS(REPLAY_BITS_CONTROL)];  /* [D] */
@@ -90,6 +94,20 @@ void keypair_put(struct keypair *kp);
  * agreed on are refused, and so are counters from REJECT_AFTER_MESSAGES on. Thread: [D].
  */
 bool keypair_accept(struct keypair *kp, uint64_t counter);
+
+/* Whether it is certain that keypair_accept() would refuse @counter as one that was accepted,
+ * so that the packet need not be opened. Only where copies came lately: then those accepted are
+ * kept in mind. Any thread.
+ */
+static inline bool keypair_is_copy(const struct keypair *kp, uint64_t counter)
+{
+	return atomic_load_explicit(&kp->expects_copies, memory_order_relaxed) &&
+	       counter >> LANE_SHIFT <= LANE_UNORDERED &&
+	       copies_has(&kp->copies[counter >> LANE_SHIFT], counter & ((1ull << LANE_SHIFT) - 1));
+}
+
+/* A copy was refused without being opened: more are to be expected. Thread: [D]. */
+void keypair_copy_came(struct keypair *kp);
 
 /* Young enough, and its counter not used up. */
 static inline bool keypair_can_send(const struct keypair *kp, uint64_t now_ns, unsigned lane)

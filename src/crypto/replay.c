@@ -56,6 +56,14 @@ bool replay_accept(struct replay_window *win, uint64_t counter)
 	return true;
 }
 
+bool replay_is_past(const struct replay_window *win, uint64_t counter)
+{
+	if (counter >= win->next)
+		return false;
+	return win->next - 1 - counter > REPLAY_LATENESS(win->words * WORD_BITS) ||
+	       *slot(win, counter / WORD_BITS) >> counter % WORD_BITS & 1;
+}
+
 void replay_widen(struct replay_window *win, uint64_t *storage, uint32_t words)
 {
 	struct replay_window wide = {.seen = storage, .words = words};

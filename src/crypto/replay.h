@@ -35,6 +35,9 @@ void replay_init(struct replay_window *win, uint64_t *storage, uint32_t words);
  */
 bool replay_accept(struct replay_window *win, uint64_t counter);
 
+/* Whether @counter was accepted, or is too late to be. */
+bool replay_is_past(const struct replay_window *win, uint64_t counter);
+
 /* Moves to a wider ring without forgetting or accepting anything twice. @storage is all zero: fresh
  * memory of the system is touched only as counters reach it. @words must be greater than the
  * present ones. The old storage may be reused afterwards. What is older than the old ring's first

@@ -96,8 +96,7 @@ int alarms_init(struct alarms *alarms, unsigned count, void *context)
 
 void alarms_fini(struct alarms *alarms)
 {
-	if (alarms->told_tail.p)
-		alarms_clear(alarms);
+	alarms_clear(alarms);
 	deadline_heap_fini(&alarms->heap);
 }
 
@@ -139,6 +138,8 @@ void alarms_clear(struct alarms *alarms)
 {
 	struct alarm *alarm;
 
+	if (!alarms->told_tail.p)
+		return;
 	while ((alarm = next_told(alarms)))
 		alarm->kind->release(alarm);
 	while (alarms->heap.count) {

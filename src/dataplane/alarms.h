@@ -93,7 +93,7 @@ uint64_t alarms_take(struct alarms *alarms);
 /* Rings those whose time has come. */
 void alarms_run(struct alarms *alarms, uint64_t now_ns);
 
-/* Lets go of all, rung or not. */
+/* Lets go of all, rung or not. Also for one that is all zero. */
 void alarms_clear(struct alarms *alarms);
 
 /* Whether alarms_take() would find something, or alarms_run() might: a hint for who has no time. */

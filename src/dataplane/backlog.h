@@ -25,6 +25,7 @@
 struct backlog {
 	struct sender *sender;         /* set once */
 	uint32_t held[TUN_QUEUES_MAX]; /* bytes, of each dispatcher's memory */
+	const struct read_pool *newest; /* that of the latest read that had to wait */
 };
 
 /* Nothing waits. */
@@ -32,14 +33,24 @@ void backlog_init(struct backlog *b, struct sender *sender);
 
 static inline bool backlog_is_empty(const struct backlog *b)
 {
-	return !b->sender->waiting.first;
+	return !sender_waiting(b->sender);
+}
+
+/* Whether something waits that goes before what is read now. */
+static inline bool backlog_goes_first(const struct backlog *b, bool is_urgent)
+{
+	return b->sender->urgent.first || (!is_urgent && b->sender->waiting.first);
 }
 
 /* What is left of @read, a packet at least, waits from now on. @holder as of read_buffer_wait(). */
-void backlog_add(struct backlog *b, struct read_buffer *read, void *holder, uint64_t now_ns);
+void backlog_add(struct backlog *b, struct read_buffer *read, const struct send_class *class,
+                 void *holder, uint64_t now_ns);
 
-/* Cuts the packet that the sender took out of @ticket. */
-void backlog_cut(struct backlog *b, struct send_ticket *ticket, uint8_t *dst,
+/* What the sender meant by SENDER_MARKS. */
+void backlog_mark(struct backlog *b);
+
+/* Cuts the packet that the sender took out of @ticket. Returns whether it was one to mark. */
+bool backlog_cut(struct backlog *b, struct send_ticket *ticket, uint8_t *dst,
                  const struct read_pool *mine);
 
 /* As sender_excess(), with SENDER_TOO_MANY also for too much memory. */

@@ -130,6 +130,9 @@ struct batch *batch_get(struct batch_pool *pool)
 	b->path_id = PATH_NONE;
 	b->path_mask = 0;
 	b->has_remote = false;
+	b->is_kept = false;
+	b->copies = 0;
+	b->copies_ecn = false;
 	b->peer = NULL;
 	b->keypair = NULL;
 	return b;
@@ -203,22 +206,27 @@ bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms)
 	return true;
 }
 
-struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, unsigned first,
-                           unsigned len, unsigned path_id)
+struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, struct dp_peer *peer,
+                           unsigned first, unsigned len, unsigned path_id)
 {
 	struct batch *b = batch_get(pool);
 
 	assert(from->chunk && first + len <= from->len);
 	if (!b)
 		return NULL;
+	b->peer = dp_peer_get(peer);
+	if (!b->peer) {
+		batch_free(b);
+		return NULL;
+	}
 	b->kind = BATCH_SEALED;
 	b->path_id = (uint8_t)path_id;
 	b->path_mask = (uint16_t)(1u << path_id);
-	b->peer = dp_peer_get(from->peer);
 	b->chunk = chunk_get(from->chunk);
 	b->data = from->data;
 	b->len = len;
 	memcpy(b->segment, &from->segment[first], len * sizeof *b->segment);
+	memcpy(b->ecn, &from->ecn[first], len * sizeof *b->ecn);
 	return b;
 }
 
@@ -227,6 +235,55 @@ static void leave_chunk(struct batch *b)
 	chunk_put(b->chunk);
 	b->chunk = NULL;
 	b->data = own_bytes(b);
+}
+
+/* Unless it is the last path: nobody but who leaves counts down, so that stays true. Acquire and
+ * release: the others have done with it before the last goes on.
+ */
+static bool leave_to_others(struct batch *b)
+{
+	unsigned left = atomic_load_explicit(&b->paths_left, memory_order_acquire);
+
+	while ((left & ~BATCH_KEPT) > 1) {
+		if (atomic_compare_exchange_weak_explicit(&b->paths_left, &left, left - 1,
+		                                          memory_order_acq_rel,
+		                                          memory_order_acquire))
+			return true;
+	}
+	return false;
+}
+
+/* After the count it is for whom it is kept. */
+static void leave_to_keeper(struct batch *b)
+{
+	struct dp_peer *peer = b->peer;
+	struct keypair *kp = b->keypair;
+
+	b->peer = NULL;
+	b->keypair = NULL;
+	if (atomic_fetch_sub_explicit(&b->paths_left, 1, memory_order_acq_rel) == 1)
+		batch_free(b);
+	keypair_put(kp);
+	dp_peer_put(peer);
+}
+
+void batch_leave(struct batch *b)
+{
+	bool is_alone = (b->path_mask & (b->path_mask - 1)) == 0;
+
+	if (!is_alone && leave_to_others(b))
+		return;
+	if (b->is_kept)
+		leave_to_keeper(b);
+	else
+		batch_free(b);
+}
+
+void batch_put_kept(struct batch *b)
+{
+	if (atomic_fetch_and_explicit(&b->paths_left, ~BATCH_KEPT, memory_order_acq_rel) ==
+	    BATCH_KEPT)
+		batch_free(b);
 }
 
 void batch_free(struct batch *b)

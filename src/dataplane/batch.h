@@ -42,6 +42,7 @@ struct dp_peer;
 struct keypair;
 
 #define TRAIN_BYTES 65536u /* the longest GRO train, or the longest datagram */
+#define BATCH_KEPT  0x10000u /* in paths_left: somebody keeps it */
 
 enum batch_kind {
 	BATCH_SEAL,   /* IP packets on their way out: sealed by a worker, then sent in order */
@@ -59,6 +60,7 @@ struct segment {
 	uint16_t len;    /* bytes of payload; of the whole datagram while BATCH_OPEN is not yet open
 			  * and once BATCH_SEAL is sealed
 			  */
+	uint16_t age_us; /* receive: the kernel had it so long before the batch's time_ns */
 };
 
 struct batch {
@@ -67,19 +69,28 @@ struct batch {
 	struct cds_lfs_node free_node;   /* on its way home */
 	struct batch *next;              /* in a list of its owner */
 	struct batch_pool *home;         /* set once; where it returns to */
-	_Atomic unsigned paths_left;     /* send on several: those that it has still to leave on */
+	_Atomic unsigned paths_left;     /* send, on several or kept: how many it has still to leave
+	                                  * on; and BATCH_KEPT
+	                                  */
 
 	enum batch_kind kind;
 	uint8_t path_id;    /* send: the path, or the first one; receive: PATH_NONE if not known */
 	uint8_t lane;       /* of a late batch */
-	uint16_t path_mask; /* send: all paths that carry it (redundant mode) */
+	uint16_t path_mask; /* send: all paths that carry it */
+	bool is_kept;       /* send: somebody may have it leave again (kept.h) */
 	bool has_remote;    /* late: goes to route.remote rather than to the path's endpoint */
+	bool copies_ecn;    /* sealing: the datagrams get the ECN field of their packets */
+	bool is_whole;      /* late: a PROBE_WHOLE, the number of which is ... */
+	uint16_t probe_seq; /* ... this */
 	struct dp_peer *peer;    /* a reference, or NULL */
 	struct keypair *keypair; /* a reference, or NULL */
 	struct route route;      /* receive: where it came from */
 	uint64_t time_ns;        /* receive: when; late ECHO: when the probe came */
 	uint64_t first_counter;  /* sealing; notice: counter of the datagram */
 	uint64_t rx_packets;     /* notice: heard on the path before this one */
+	uint64_t copies;         /* receive: a bit for each segment that came before, and so was
+	                          * not opened
+	                          */
 	uint32_t answer_bytes;   /* notice: what answers to it may weigh together, UDP payload */
 
 	struct chunk *chunk; /* a reference to what its segments lie in; NULL: its own bytes */
@@ -87,7 +98,18 @@ struct batch {
 	uint32_t used;       /* own bytes up to the end of the last segment's slot */
 	unsigned len;
 	struct segment segment[BATCH_MAX];
+	uint8_t ecn[BATCH_MAX]; /* field in the IP header around each (base/ecn.h); sending: once
+	                         * it is sealed
+	                         */
 };
+
+/* When the kernel took it in; of a train only of the first datagram is that known, and holds for
+ * all.
+ */
+static inline uint64_t segment_came_ns(const struct batch *b, const struct segment *seg)
+{
+	return b->time_ns - seg->age_us * NS_PER_US;
+}
 
 static inline uint8_t *segment_header(const struct batch *b, const struct segment *seg)
 {
@@ -169,13 +191,38 @@ void batch_pool_wait(struct batch_pool *pool);
 bool batch_pool_await_all(struct batch_pool *pool, unsigned timeout_ms);
 
 /* Another batch for @len datagrams of @from, which are sealed and lie in a chunk, from number
- * @first on: a BATCH_SEALED to leave on path @path_id of the same peer. They stay where they are,
- * and it holds references of its own to them and to the peer, so it may outlive @from, which
- * somebody has to hold during the call alone. The caller enters it into the path's order and has it
- * worked on. NULL without a batch in @pool, whose owner calls.
+ * @first on: a BATCH_SEALED to leave on path @path_id of @peer, whose they are. They stay where
+ * they are, and it holds references of its own to them and to the peer, so it may outlive @from,
+ * which somebody has to hold during the call alone. The caller enters it into the path's order and
+ * has it worked on. NULL without a batch in @pool, whose owner calls, or when the peer is going.
  */
-struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, unsigned first,
-                           unsigned len, unsigned path_id);
+struct batch *batch_borrow(struct batch_pool *pool, const struct batch *from, struct dp_peer *peer,
+                           unsigned first, unsigned len, unsigned path_id);
+
+/* How often batch_leave() is to be called, and whether batch_put_kept(); before it is passed on to
+ * be sealed.
+ */
+static inline void batch_begin_leaving(struct batch *b)
+{
+	atomic_store_explicit(&b->paths_left,
+	                      (unsigned)__builtin_popcount(b->path_mask) |
+	                              (b->is_kept ? BATCH_KEPT : 0),
+	                      memory_order_relaxed);
+}
+
+/* It has left on one of its paths; the last sends it home, unless it is kept. Any registered RCU
+ * thread.
+ */
+void batch_leave(struct batch *b);
+
+/* The next two are for whom it is kept. */
+static inline bool batch_has_left(const struct batch *b)
+{
+	/* Acquire pairs with the release in batch_leave(): it is sealed. */
+	return !(atomic_load_explicit(&b->paths_left, memory_order_acquire) & ~BATCH_KEPT);
+}
+
+void batch_put_kept(struct batch *b);
 
 /* Gives up the references it holds and sends it home. NULL is allowed. Any registered RCU thread.
  */
@@ -188,8 +235,8 @@ static inline struct segment *batch_append(struct batch *b, uint32_t stride)
 {
 	struct segment *seg = &b->segment[b->len];
 
-	seg->offset = b->used;
-	seg->len = 0;
+	*seg = (struct segment){.offset = b->used};
+	b->ecn[b->len] = 0;
 	b->used += stride;
 	b->len++;
 	return seg;

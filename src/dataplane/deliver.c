@@ -14,23 +14,28 @@
 #include "dataplane/activity.h"
 #include "dataplane/allowedips.h"
 #include "dataplane/coalesce.h"
+#include "dataplane/feedback.h"
 #include "dataplane/frames_in.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/marks.h"
+#include "dataplane/mss.h"
 #include "dataplane/peer.h"
 #include "dataplane/reorder.h"
+#include "dataplane/report_out.h"
 #include "dataplane/tun.h"
 
 /* What one batch turned out to hold. */
 struct delivery {
 	struct batch *b;
 	struct dp_peer *peer;
-	struct reorder *reorder; /* or NULL */
+	struct reorder *reorder;   /* or NULL */
+	struct feedback *feedback; /* or NULL */
 	struct reorder_sink sink;
 	unsigned path_id;   /* or PATH_NONE */
 	unsigned authentic; /* datagrams new and authentic so far */
 	uint64_t bytes;     /* of their UDP payload */
 	uint64_t newest;    /* greatest counter among them */
-	struct probe_in probe;
+	struct probe_in probe, whole;
 	bool has_data;
 };
 
@@ -40,6 +45,7 @@ static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t
 {
 	const struct allowedips *table = rcu_dereference(self->tables->allowedips);
 	size_t total = ip_packet_len(packet, len);
+	unsigned mtu;
 
 	if (!total) {
 		dp_drop(self, DROP_INNER_MALFORMED, 1);
@@ -53,6 +59,9 @@ static void deliver_packet(struct dp_thread *self, struct dp_peer *peer, uint8_t
 		dp_drop(self, DROP_ALLOWED_IPS, 1);
 		return;
 	}
+	mtu = atomic_load_explicit(&peer->fits_all, memory_order_relaxed);
+	if (mtu && mss_may_be_syn(packet, total))
+		mss_clamp(packet, total, mtu, true);
 	coalescer_add(self->coalescer, packet, total);
 }
 
@@ -86,10 +95,15 @@ static void flush_to_tun(struct dp_thread *self)
 /* Where the datagram in hand came from, which is counted already. */
 static struct frames_origin origin_of(const struct delivery *d)
 {
-	struct frames_origin from = {.b = d->b, .path_id = d->path_id, .reorder = d->reorder};
+	struct frames_origin from = {
+		.b = d->b, .path_id = d->path_id, .reorder = d->reorder, .feedback = d->feedback};
+	const struct dp_path *path;
 
-	if (d->path_id != PATH_NONE)
-		from.heard = counter_read(&d->peer->path[d->path_id].rx_packets) + d->authentic - 1;
+	if (d->path_id == PATH_NONE)
+		return from;
+	path = &d->peer->path[d->path_id];
+	from.heard = counter_read(&path->rx_packets) - counter_read(&path->rx_whole) +
+	             counter_read(&path->rx_copies) + d->authentic - 1;
 	return from;
 }
 
@@ -98,6 +112,8 @@ static void take_frames(struct dp_thread *self, struct delivery *d, const struct
 {
 	struct frames_origin from = origin_of(d);
 
+	from.came_ns = segment_came_ns(d->b, seg);
+	from.whole = &d->whole;
 	frames_in_take(self, &from, segment_payload(d->b, seg), seg->len, counter, &d->probe);
 }
 
@@ -111,15 +127,84 @@ static void put_in_order(const struct delivery *d, uint64_t counter, uint8_t *pa
 		deliver_packet(d->sink.self, d->peer, packet, len);
 }
 
-static void deliver_segment(struct dp_thread *self, struct delivery *d, const struct segment *seg)
+/* Copies count too, or they would look lost to who sent them. @len: of the inner packet. */
+static void note_arrival(const struct delivery *d, const struct segment *seg, uint64_t counter,
+                         size_t len)
 {
+	if (d->path_id != PATH_NONE && len && counter >> LANE_SHIFT <= LANE_UNORDERED)
+		feedback_data_came(d->feedback, d->b->keypair, d->path_id, counter, (uint32_t)len,
+		                   segment_came_ns(d->b, seg));
+}
+
+/* Looked at first: who sends reads it all the time, and a store would take it away from there. */
+static void note_copied_ecn(struct dp_peer *peer)
+{
+	if (!atomic_load_explicit(&peer->copies_ecn, memory_order_relaxed))
+		atomic_store_explicit(&peer->copies_ecn, true, memory_order_relaxed);
+}
+
+/* The datagram came with the field @outer, not Not-ECT. False: the packet in it is dropped. */
+static bool take_mark(struct dp_thread *self, struct dp_peer *peer, uint8_t *payload, size_t len,
+                      uint8_t outer)
+{
+	switch (marks_carry(payload, len, outer)) {
+	case MARK_NO_PACKET:
+		break;
+	case MARK_NOTHING_NEW:
+		note_copied_ecn(peer);
+		break;
+	case MARK_CARRIED:
+		note_copied_ecn(peer);
+		counter_add(&self->marks[MARKS_CARRIED], 1);
+		break;
+	case MARK_UNTOLD:
+		dp_drop(self, DROP_ECN_NOT_ECT, 1);
+		counter_add(&self->marks[MARKS_UNEXPECTED], 1);
+		return false;
+	case MARK_UNEXPECTED:
+		counter_add(&self->marks[MARKS_UNEXPECTED], 1);
+	}
+	return true;
+}
+
+/* It came over its path as well as any other, or it would look lost. */
+static void drop_copy(struct dp_thread *self, const struct delivery *d)
+{
+	if (d->path_id != PATH_NONE)
+		counter_add(&d->peer->path[d->path_id].rx_copies, 1);
+	dp_drop(self, DROP_REPLAY, 1);
+}
+
+/* It was not opened, so all that is known of the inner packet is its length with its padding, and
+ * whoever has seen it on its way may have sent it: nothing but the counts of the path goes by it.
+ */
+static void refuse_copy(struct dp_thread *self, const struct delivery *d, const struct segment *seg,
+                        uint64_t counter)
+{
+	if (d->feedback)
+		note_arrival(d, seg, counter, seg->len);
+	keypair_copy_came(d->b->keypair);
+	drop_copy(self, d);
+}
+
+static void deliver_segment(struct dp_thread *self, struct delivery *d, unsigned i)
+{
+	const struct segment *seg = &d->b->segment[i];
 	const struct message_transport *header = (void *)segment_header(d->b, seg);
 	uint8_t *payload = segment_payload(d->b, seg);
 	uint64_t counter = load_le64(header->counter);
+	uint8_t outer = d->b->ecn[i];
+	size_t len = seg->len;
 	bool is_frames;
 
+	if (d->b->copies >> i & 1) {
+		refuse_copy(self, d, seg, counter);
+		return;
+	}
+	if (d->feedback)
+		note_arrival(d, seg, counter, ip_packet_len(payload, seg->len));
 	if (!keypair_accept(d->b->keypair, counter)) {
-		dp_drop(self, DROP_REPLAY, 1);
+		drop_copy(self, d);
 		return;
 	}
 	d->authentic++;
@@ -132,7 +217,9 @@ static void deliver_segment(struct dp_thread *self, struct delivery *d, const st
 		take_frames(self, d, seg, counter);
 	else if (seg->len) /* a keepalive has none */
 		d->has_data = true;
-	put_in_order(d, counter, payload, is_frames ? 0 : seg->len);
+	if (is_frames || (outer && !take_mark(self, d->peer, payload, len, outer)))
+		len = 0;
+	put_in_order(d, counter, payload, len);
 }
 
 /* The first authentic packet under a keypair we made as responder proves that the initiator has it.
@@ -183,9 +270,27 @@ static void deliver_segments(struct dp_thread *self, struct delivery *d)
 {
 	d->path_id = dp_peer_find_path(d->peer, &d->b->route);
 	for (unsigned i = 0; i < d->b->len; i++)
-		deliver_segment(self, d, &d->b->segment[i]);
+		deliver_segment(self, d, i);
 	if (d->probe.body)
 		frames_in_answer(self, d->b, d->path_id, &d->probe);
+	if (d->whole.body)
+		frames_in_answer(self, d->b, d->path_id, &d->whole);
+}
+
+/* What waits, and what there is to report: when to look next. */
+static uint64_t finish_delivery(struct dp_thread *self, struct delivery *d)
+{
+	uint64_t now_ns = d->b->time_ns, due_ns = NEVER_NS, report_ns = NEVER_NS;
+
+	if (d->reorder) {
+		reorder_expect_repairs(d->reorder, d->feedback ? &d->feedback->patience : NULL);
+		due_ns = reorder_run(d->reorder, &d->sink, now_ns);
+	} else {
+		flush_to_tun(self);
+	}
+	if (d->feedback)
+		report_ns = report_out_if_due(self, d->peer, d->feedback, d->reorder, now_ns);
+	return due_ns < report_ns ? due_ns : report_ns;
 }
 
 uint64_t deliver_batch(struct dp_thread *self, struct batch *b)
@@ -193,9 +298,10 @@ uint64_t deliver_batch(struct dp_thread *self, struct batch *b)
 	struct delivery d = {.b = b,
 	                     .peer = b->peer,
 	                     .reorder = rcu_dereference(b->peer->reorder),
+	                     .feedback = feedback_of(b->peer),
 	                     .sink = {self, b->peer, deliver_packet, flush_to_tun},
 	                     .path_id = PATH_NONE};
-	uint64_t due_ns = NEVER_NS;
+	uint64_t due_ns;
 
 	/* All of a peer goes through one queue: the kernel then hands its flows to one dispatcher.
 	 */
@@ -204,10 +310,7 @@ uint64_t deliver_batch(struct dp_thread *self, struct batch *b)
 		deliver_segments(self, &d);
 	if (d.authentic)
 		account(self, &d);
-	if (d.reorder)
-		due_ns = reorder_run(d.reorder, &d.sink, b->time_ns);
-	else
-		flush_to_tun(self);
+	due_ns = finish_delivery(self, &d);
 	batch_free(b);
 	return due_ns;
 }

@@ -13,8 +13,8 @@
 #include "dataplane/self.h"
 
 /* Delivers what is open in @b, or looks again at what waits for its turn (BATCH_FLUSH), and frees
- * @b. Returns when that is to be looked at again though nothing comes; NEVER_NS: nothing waits. RCU
- * online.
+ * @b. A report of what came is made when one is due. Returns when to look again though nothing
+ * comes; NEVER_NS: nothing waits, and there is nothing to report. RCU online.
  */
 uint64_t deliver_batch(struct dp_thread *self, struct batch *b);
 

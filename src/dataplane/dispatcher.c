@@ -15,6 +15,7 @@
 #include "dataplane/link_rx.h"
 #include "dataplane/loop_guard.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/mss.h"
 #include "dataplane/outflow.h"
 #include "dataplane/peer.h"
 #include "dataplane/quiet_links.h"
@@ -27,7 +28,7 @@
 #define ROUNDS_WITHOUT_SLEEP 4u
 
 /* Before the TUN device is read again when the last two reads failed. */
-#define READ_REST_MS 10
+#define READ_REST_NS (10 * NS_PER_MS)
 
 /* A super-packet from this length on is worth a batch of its own. */
 #define LONG_BYTES 16384u
@@ -98,6 +99,7 @@ void dispatcher_discard(struct dispatcher *d)
 		dp_peer_put(peer);
 	}
 	read_pool_evict(&d->reads, clear_outflow);
+	alarms_clear(&d->pumps.alarms);
 }
 
 static bool has_roles(struct dispatcher *d)
@@ -223,6 +225,16 @@ static struct dp_peer *find_peer(struct dispatcher *d, const uint8_t *packet, un
 	return peer;
 }
 
+/* What begins a connection is told how long its segments may be to go over every path. */
+static void clamp(const struct dp_peer *peer, const struct virtio_net_hdr *header, uint8_t *packet,
+                  size_t len)
+{
+	unsigned mtu = atomic_load_explicit(&peer->fits_all, memory_order_relaxed);
+
+	if (mtu && mss_may_be_syn(packet, len))
+		mss_clamp(packet, len, mtu, !(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM));
+}
+
 /* What one read of the device gave. False: the round is over, for want of memory. */
 static bool dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
                      struct read_buffer *read, size_t len)
@@ -248,7 +260,10 @@ static bool dispatch(struct dispatcher *d, const struct virtio_net_hdr *header,
 		return true;
 	}
 	peer = find_peer(d, packet, packets);
-	return !peer || pass_on(d, peer, read, len);
+	if (!peer)
+		return true;
+	clamp(peer, header, read->data, len);
+	return pass_on(d, peer, read, len);
 }
 
 /* What comes back from a device that is gone: deleted, or the descriptor no longer of its queues.
@@ -319,10 +334,19 @@ static bool read_round(struct dispatcher *d)
 	return true;
 }
 
+/* Until when, from now on; not at all: NEVER_NS. */
+static struct timespec time_left(uint64_t at_ns)
+{
+	uint64_t now_ns = clock_boot_ns(), left_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+
+	return (struct timespec){(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+}
+
 /* Sleeps until there is a packet, a role, or a datagram on a link that we watch, and takes the
- * latter two. While reads of ours wait for somebody the device has to wait, until one came home.
+ * latter two, or until @at_ns. While reads of ours wait for somebody the device has to wait, until
+ * one came home.
  */
-static void wait_for_packet(struct dispatcher *d)
+static void wait_for_packet(struct dispatcher *d, uint64_t at_ns)
 {
 	struct pollfd fds[2 + LINK_PAIRS_MAX] = {
 		{.fd = d->self.tun->fd[d->self.id], .events = POLLIN},
@@ -330,13 +354,17 @@ static void wait_for_packet(struct dispatcher *d)
 	struct link *link[LINK_PAIRS_MAX];
 	unsigned links = takes_quiet_links(d) ? quiet_links_list(d->quiet, link) : 0;
 	bool is_resting = d->failed_reads > 1;
+	struct timespec left;
 
+	if (is_resting && at_ns > d->self.now_ns + READ_REST_NS)
+		at_ns = d->self.now_ns + READ_REST_NS;
+	left = time_left(at_ns);
 	if (is_resting || !read_pool_has_room(&d->reads))
 		fds[0].fd = -1; /* poll() passes it over */
 	for (unsigned i = 0; i < links; i++)
 		fds[2 + i] = (struct pollfd){.fd = link[i]->data_fd, .events = POLLIN};
 	rcu_thread_offline();
-	poll(fds, 2 + links, is_resting ? READ_REST_MS : -1);
+	ppoll(fds, 2 + links, at_ns == NEVER_NS ? NULL : &left, NULL);
 	rcu_thread_online();
 	d->self.now_ns = clock_boot_ns();
 	for (unsigned i = 0; i < links; i++) {
@@ -355,6 +383,7 @@ void dispatcher_main(void *arg)
 
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire) &&
 	       !mailbox_tun_error(d->self.mailbox)) {
+		uint64_t next_ns;
 		bool more;
 
 		d->self.now_ns = clock_boot_ns();
@@ -364,8 +393,9 @@ void dispatcher_main(void *arg)
 		end_round(d, more);
 		rcu_quiescent_state();
 		wait_for_memory(d);
+		next_ns = pumps_serve(&d->pumps, d->self.now_ns);
 		if (!more && !has_roles(d) && d->self.now_ns >= busy_until_ns) {
-			wait_for_packet(d);
+			wait_for_packet(d, next_ns);
 			rounds = 0;
 			continue;
 		}
@@ -380,15 +410,22 @@ void dispatcher_main(void *arg)
 
 int dispatcher_init(struct dispatcher *d, unsigned id)
 {
+	int r;
+
 	d->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->kick_fd < 0)
 		return -errno;
+	d->pumps.wake_fd = d->kick_fd;
+	r = alarms_init(&d->pumps.alarms, PEERS_MAX, &d->self);
+	if (r)
+		return r;
 	return read_pool_init(&d->reads, id, d->slot_bytes, d->kick_fd);
 }
 
 void dispatcher_fini(struct dispatcher *d)
 {
 	read_pool_fini(&d->reads);
+	alarms_fini(&d->pumps.alarms);
 	if (d->kick_fd >= 0)
 		close(d->kick_fd);
 }

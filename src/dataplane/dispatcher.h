@@ -21,6 +21,7 @@
 #include "base/align.h"
 #include "base/thread.h"
 #include "dataplane/outflow.h"
+#include "dataplane/pumps.h"
 #include "dataplane/read_buffer.h"
 #include "dataplane/self.h"
 
@@ -41,6 +42,7 @@ struct dispatcher {
 	size_t round_bytes;            /* that were read in it */
 	unsigned failed_reads;         /* of the device, without one between that did not fail */
 	struct read_pool reads;        /* what is read lands in them */
+	struct pumps pumps;            /* when to go on with what waits for a path */
 
 	_Alignas(CACHE_LINE) struct cds_wfcq_tail kick_tail; /* [A] roles that are given to it */
 	struct __cds_wfcq_head kick_head;                    /* [T] */

@@ -10,6 +10,7 @@
 	X(ROUTING_LOOP, "routing_loop", "our own datagram, whose route leads into the tunnel")   \
 	X(STAGED_FULL, "staged_full", "no session or path yet, and enough packets wait for one") \
 	X(STAGED_EXPIRED, "staged_expired", "waited in vain for a session or a path")            \
+	X(CONGESTED, "congested", "waited for the links too long: a sign to slow down")          \
 	X(NO_SESSION, "no_session", "the session ended while the packet was on its way")         \
 	X(NO_PATH, "no_path", "the path was closed while the packet was on its way")             \
 	X(COUNTER_LIMIT, "counter_limit", "the session's counters are used up")                  \
@@ -23,6 +24,7 @@
 	X(NOT_AUTHENTIC, "not_authentic", "forged or damaged transport data")                    \
 	X(REPLAY, "replay", "seen before or too late: replays, and copies in redundant mode")    \
 	X(INNER_MALFORMED, "inner_malformed", "the inner packet is no whole IP packet")          \
+	X(ECN_NOT_ECT, "ecn_not_ect", "marked (ECN) on the way, and its sender knows no marks")  \
 	X(ALLOWED_IPS, "allowed_ips", "the inner source address is not the peer's")              \
 	X(TUN_READ, "tun_read", "a read of the TUN device failed")                               \
 	X(TUN_FULL, "tun_full", "the TUN device refused the packet")                             \

@@ -37,6 +37,10 @@
 #define CHUNK_BYTES 131072u
 #define CHUNKS      128u
 
+/* What may have to be sent again lies in memory of its own: 0.4 s of 1.3 Gbit/s. */
+#define POOL_LASTING   8192u
+#define CHUNKS_LASTING 512u
+
 /* An inner packet of a peer with a greater MTU than ours is still received up to this. */
 #define INNER_BYTES_MIN 1504u
 _Static_assert(INNER_BYTES_MIN >= FRAMES_LEN_MAX, "a notice fits a slot");
@@ -92,6 +96,7 @@ static void fini_self(struct dp_thread *self)
 	self->cipher = NULL;
 	self->coalescer = NULL;
 	batch_pool_fini(&self->pool);
+	batch_pool_fini(&self->lasting);
 }
 
 static uint32_t slot_bytes(uint32_t mtu)
@@ -116,6 +121,7 @@ static int init_workers(struct engine *engine)
 		return -ENOMEM;
 	engine->work.count = engine->set.workers;
 	engine->work.hand_over = engine->set.hand_over;
+	engine->work.kick = kick_idle_outflow;
 	for (unsigned i = 0; i < engine->set.workers; i++) {
 		struct worker *w = &engine->work.worker[i];
 
@@ -143,6 +149,9 @@ static int init_dispatcher(struct engine *engine, unsigned id)
 		d->quiet->wake_fd = d->kick_fd;
 	r = init_self(engine, &d->self, id, POOL_DISPATCHER, 0);
 	d->self.reads = &d->reads;
+	if (!r)
+		r = batch_pool_init_chunks(&d->self.lasting, POOL_LASTING, CHUNKS_LASTING,
+		                           CHUNK_BYTES, engine->slot_bytes);
 	return r;
 }
 
@@ -358,8 +367,7 @@ const struct engine_settings *engine_settings(const struct engine *engine)
 
 void engine_kick(struct dp_peer *peer)
 {
-	if (outflow_ask(peer->outflow))
-		kick_outflow(&peer->engine->control, peer, clock_boot_ns());
+	kick_idle_outflow(&peer->engine->control, peer);
 }
 
 void engine_drop_staged(struct dp_peer *peer)

@@ -76,7 +76,7 @@ void engine_drop_staged(struct dp_peer *peer);
  * NULL it goes there instead. A PROBE or ECHO at the beginning gets its time and counts at that
  * moment. Returns false when no memory is free. @len 0 is a keepalive.
  */
-#define LATE_LEN_MAX 512u
+#define LATE_LEN_MAX FRAMES_LEN_MAX
 bool engine_send_late(struct engine *engine, struct dp_peer *peer, struct keypair *kp,
                       unsigned path_id, unsigned lane, const void *payload, size_t len,
                       const struct route *remote);

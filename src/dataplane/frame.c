@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "sched/report.h"
 
 enum frame_result frame_next(const uint8_t *payload, size_t len, size_t *offset, struct frame *ret)
 {
@@ -34,9 +35,15 @@ size_t frame_body_len(uint8_t type)
 		return sizeof(struct frame_probe);
 	case FRAME_ECHO:
 		return sizeof(struct frame_echo);
+	case FRAME_REPORT:
+		return REPORT_HEAD_BYTES;
 	case FRAME_PATH_CHALLENGE:
 	case FRAME_PATH_RESPONSE:
 		return sizeof(struct frame_path_challenge);
+	case FRAME_LINK_STATE:
+		return sizeof(struct frame_link_state);
+	case FRAME_LINK_STATE_ACK:
+		return sizeof(struct frame_link_state_ack);
 	case FRAME_GOODBYE:
 		return sizeof(struct frame_goodbye);
 	default:

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "crypto/keypair.h"
+#include "dataplane/feedback.h"
 #include "dataplane/frame.h"
 #include "dataplane/late.h"
 #include "dataplane/link.h"
@@ -52,7 +53,8 @@ static void send_echo(struct dp_thread *self, const struct batch *b, unsigned pa
                       const struct probe_in *probe)
 {
 	uint8_t payload[FRAME_HEADER_LEN + sizeof(struct frame_echo)];
-	struct frame_echo echo = {.path_id = probe->body->path_id};
+	struct frame_echo echo = {.path_id = probe->body->path_id,
+	                          .flags = probe->body->flags & PROBE_WHOLE};
 	struct batch *answer;
 
 	memcpy(echo.seq, probe->body->seq, sizeof echo.seq);
@@ -147,7 +149,8 @@ void frames_in_pass_on(struct dp_thread *self, const struct frames_origin *from,
 /* What control hears of by a notice of its own; a PROBE only from where no path is. */
 #define FRAMES_TOLD                                                                              \
 	(FRAME_BIT(FRAME_HELLO) | FRAME_BIT(FRAME_HELLO_ACK) | FRAME_BIT(FRAME_PATH_CHALLENGE) | \
-	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_GOODBYE))
+	 FRAME_BIT(FRAME_PATH_RESPONSE) | FRAME_BIT(FRAME_LINK_STATE) |                          \
+	 FRAME_BIT(FRAME_LINK_STATE_ACK) | FRAME_BIT(FRAME_GOODBYE))
 
 /* Checks a payload of frames as a whole: false, counted, when one of them is bad. @ret_types gets a
  * bit for each type known that is in it.
@@ -184,13 +187,17 @@ static void keep_answer(const struct frames_origin *from, const struct frame *fr
 	uint32_t rtt_us = (uint32_t)(from->b->time_ns / NS_PER_US) - load_le32(echo->t_tx_us) -
 	                  load_le32(echo->hold_us);
 	struct life_sign sign = {.key = from->b->keypair->local_index,
-	                         .number = load_le16(echo->seq),
+	                         .number = load_le16(echo->seq) |
+	                                   (echo->flags & PROBE_WHOLE ? SIGN_WHOLE : 0),
 	                         .rtt_us = rtt_us <= RTT_US_MAX ? rtt_us : 0,
 	                         .sent = load_le32(echo->tx_packets),
 	                         .heard = load_le32(echo->rx_packets)};
 
-	if (echo->path_id == from->path_id)
-		signs_put(&from->b->peer->path[from->path_id].answers, &sign);
+	if (echo->path_id != from->path_id)
+		return;
+	signs_put(&from->b->peer->path[from->path_id].answers, &sign);
+	if (from->feedback && !(echo->flags & PROBE_WHOLE))
+		feedback_answer_came(from->feedback, from->path_id, sign.rtt_us);
 }
 
 static void keep_probe(const struct frames_origin *from, const struct frame *frame)
@@ -202,6 +209,60 @@ static void keep_probe(const struct frames_origin *from, const struct frame *fra
 	                         .heard = (uint32_t)from->heard};
 
 	signs_put(&from->b->peer->path[from->path_id].probes, &sign);
+	if (from->feedback)
+		feedback_probe_came(from->feedback, from->path_id, probe->path_id,
+		                    load_le32(probe->t_tx_us), from->came_ns);
+}
+
+/* One that is for a report alone. False: it is to be answered. */
+static bool keep_measure(const struct frames_origin *from, const struct frame *frame, size_t len)
+{
+	const struct frame_probe *probe = (const void *)frame->body;
+
+	if (!(probe->flags & PROBE_MEASURES))
+		return false;
+	if (from->feedback && probe->flags & PROBE_TRAIN)
+		feedback_train_came(from->feedback, from->path_id, (uint32_t)len, from->came_ns);
+	else if (from->feedback)
+		feedback_probe_came(from->feedback, from->path_id, probe->path_id,
+		                    load_le32(probe->t_tx_us), from->came_ns);
+	if (!(probe->flags & PROBE_TRAIN))
+		note_delay(from, frame);
+	return true;
+}
+
+/* One of the path's MTU: it takes longer than others, and may be lost for no fault of the path. */
+static void keep_whole(struct dp_thread *self, const struct frames_origin *from,
+                       const struct frame *frame, uint64_t counter, unsigned *answer_bytes)
+{
+	counter_add(&from->b->peer->path[from->path_id].rx_whole, 1);
+	if (from->whole)
+		want_answer(self, from, frame, counter, answer_bytes, from->whole);
+}
+
+static bool is_whole(const struct frame *frame)
+{
+	return ((const struct frame_probe *)(const void *)frame->body)->flags & PROBE_WHOLE;
+}
+
+/* Each says everything anew, over whatever way it came. */
+static void take_report(struct dp_thread *self, const struct frames_origin *from,
+                        const uint8_t *payload, size_t len)
+{
+	struct frame frame;
+	size_t offset = 0;
+
+	while (frame_next(payload, len, &offset, &frame) == FRAME_FOUND) {
+		enum feedback_verdict verdict;
+
+		if (frame.type != FRAME_REPORT)
+			continue;
+		verdict = feedback_report_came(from->feedback, from->b->keypair, frame.body,
+		                               frame.body_len);
+		if (verdict == FEEDBACK_BAD)
+			dp_drop(self, DROP_FRAME_MALFORMED, 1);
+		self->has_news |= verdict == FEEDBACK_NEWS;
+	}
 }
 
 /* Life signs of a path we know: the last probe of the payload counts, and control is told. */
@@ -209,15 +270,19 @@ static void take_signs(struct dp_thread *self, const struct frames_origin *from,
                        const uint8_t *payload, size_t len, uint64_t counter, unsigned *answer_bytes,
                        struct probe_in *newest)
 {
-	struct frame frame, probe = {0};
+	struct frame frame, probe = {0}, whole = {0};
 	size_t offset = 0;
 
 	while (frame_next(payload, len, &offset, &frame) == FRAME_FOUND) {
-		if (frame.type == FRAME_PROBE)
-			probe = frame;
-		else if (frame.type == FRAME_ECHO)
+		if (frame.type == FRAME_ECHO)
 			keep_answer(from, &frame);
+		else if (frame.type == FRAME_PROBE && is_whole(&frame))
+			whole = frame;
+		else if (frame.type == FRAME_PROBE && !keep_measure(from, &frame, len))
+			probe = frame;
 	}
+	if (whole.body)
+		keep_whole(self, from, &whole, counter, answer_bytes);
 	if (probe.body) {
 		note_delay(from, &probe);
 		want_answer(self, from, &probe, counter, answer_bytes, newest);
@@ -243,6 +308,8 @@ void frames_in_take(struct dp_thread *self, const struct frames_origin *from,
 		return;
 	if (is_on_path && types & signs && keypair_is_fresh(from->b->keypair, from->b->time_ns))
 		take_signs(self, from, payload, len, counter, &answer_bytes, newest);
+	if (types & FRAME_BIT(FRAME_REPORT) && from->feedback)
+		take_report(self, from, payload, len);
 	if (types & told)
 		frames_in_pass_on(self, from, payload, len, counter, answer_bytes);
 }

@@ -2,7 +2,9 @@
 /* frames_in.h - what is done with the control frames of an authentic datagram.
  *
  * The newest PROBE that came in a batch is answered at once: the shorter it is held, the truer the
- * round trip. What it and an ECHO say is kept with the path (signs.h). All else, and a PROBE from
+ * round trip. So is the newest of those that find out the path's MTU; they count for nothing else.
+ * What it and an ECHO say is kept with the path (signs.h); to a peer that takes and
+ * gives reports also with these (feedback.h), as is what a REPORT says. All else, and a PROBE from
  * where no path is, control gets as a notice.
  *
  * All in the emitting role of the peer's `arriving` sequencer, RCU online.
@@ -16,15 +18,21 @@
 #include "dataplane/batch.h"
 #include "dataplane/self.h"
 
+struct feedback;
 struct frame_probe;
 struct reorder;
 
 /* Where a datagram came from. */
 struct frames_origin {
-	const struct batch *b;   /* in which it came: peer, keypair, route and time */
-	unsigned path_id;        /* or PATH_NONE */
-	uint64_t heard;          /* datagrams on that path before it; 0 where there is none */
-	struct reorder *reorder; /* is told the delays of probes; or NULL */
+	const struct batch *b;     /* in which it came: peer, keypair, route and time */
+	unsigned path_id;          /* or PATH_NONE */
+	uint64_t heard; /* datagrams on that path before it, copies too; 0 where there is none */
+	uint64_t came_ns;          /* when the kernel had it */
+	struct reorder *reorder;   /* is told the delays of probes; or NULL */
+	struct feedback *feedback; /* takes part of what they say; or NULL */
+	struct probe_in *whole;    /* the newest PROBE_WHOLE, which is answered for itself; NULL:
+	                            * none is
+	                            */
 };
 
 /* The newest probe of a batch that is to be answered: one, however many came, or the answers to a

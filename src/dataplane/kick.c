@@ -3,6 +3,7 @@
 
 #include "dataplane/kick.h"
 
+#include "base/clock.h"
 #include "dataplane/engine_private.h"
 #include "dataplane/outflow.h"
 #include "dataplane/peer.h"
@@ -16,28 +17,39 @@ void kick_outflow(struct dp_thread *self, struct dp_peer *peer, uint64_t now_ns)
 		outflow_abandon(self, peer->outflow);
 }
 
-static struct dp_peer *peer_of(struct alarm *alarm)
+void kick_idle_outflow(struct dp_thread *self, struct dp_peer *peer)
 {
-	return caa_container_of(alarm, struct outflow, expiry)->peer;
+	if (outflow_ask(peer->outflow))
+		kick_outflow(self, peer, clock_boot_ns());
 }
 
-/* A turn drops what is too old. Where another thread has the role it does so. */
-static void look_again(struct alarm *alarm, void *self, uint64_t now_ns)
+/* A turn does what is due: drops what is too old, and records that nobody will ask for; sends what
+ * a path can take. Where another thread has the role it does so.
+ */
+static void look_again(struct dp_peer *peer, struct dp_thread *self, uint64_t now_ns)
 {
-	struct dp_peer *peer = peer_of(alarm);
-
 	if (outflow_ask(peer->outflow))
 		kick_outflow(self, peer, now_ns);
 }
 
-static bool hold(struct alarm *alarm)
-{
-	return dp_peer_get(peer_of(alarm));
-}
+#define ALARM_OF_OUTFLOW(member)                                                    \
+	static struct dp_peer *member##_peer(struct alarm *alarm)                   \
+	{                                                                           \
+		return caa_container_of(alarm, struct outflow, member)->peer;       \
+	}                                                                           \
+	static void member##_ring(struct alarm *alarm, void *self, uint64_t now_ns) \
+	{                                                                           \
+		look_again(member##_peer(alarm), self, now_ns);                     \
+	}                                                                           \
+	static bool member##_hold(struct alarm *alarm)                              \
+	{                                                                           \
+		return dp_peer_get(member##_peer(alarm));                           \
+	}                                                                           \
+	static void member##_release(struct alarm *alarm)                           \
+	{                                                                           \
+		dp_peer_put(member##_peer(alarm));                                  \
+	}                                                                           \
+	const struct alarm_kind member##_kind = {member##_ring, member##_hold, member##_release};
 
-static void release(struct alarm *alarm)
-{
-	dp_peer_put(peer_of(alarm));
-}
-
-const struct alarm_kind expiry_kind = {look_again, hold, release};
+ALARM_OF_OUTFLOW(expiry)
+ALARM_OF_OUTFLOW(pump)

@@ -28,6 +28,9 @@ struct batch *late_make(struct dp_thread *self, struct dp_peer *peer, struct key
                         unsigned path_id, unsigned lane, const void *payload, size_t len,
                         const struct route *remote, uint64_t time_ns);
 
+/* Whether @payload is a probe that finds out whether its length passes (PROBE_WHOLE). */
+bool late_is_whole(const void *payload, size_t len);
+
 /* Frames are, those in the lanes of data have their number before. */
 static inline bool late_is_numbered_at_last(unsigned lane)
 {

@@ -12,90 +12,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dataplane/link_socket.h"
+
 /* Room for bursts: the data socket for 30 ms of 1 Gbit/s, the other for some thousand handshakes,
  * which is the bound on work that strangers can queue for control.
  */
 #define DATA_BUFFER_BYTES      (4 << 20)
 #define HANDSHAKE_BUFFER_BYTES (1 << 20)
 #define HANDSHAKE_TOS          0x88
-
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
-/* Beyond the system's limit where we may, up to it where we may not. */
-static void set_buffers(int fd, int bytes)
-{
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) < 0)
-		set_int(fd, SOL_SOCKET, SO_RCVBUF, bytes);
-	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes) < 0)
-		set_int(fd, SOL_SOCKET, SO_SNDBUF, bytes);
-}
-
-static int set_device(int fd, const char *device)
-{
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Asks for our own address of each datagram, where several may be ours. */
-static int ask_local_address(int fd, int family)
-{
-	if (family == AF_INET6)
-		return set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-	return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
-}
-
-/* No DF, as the kernel's WireGuard: behind a filter of ICMP a smaller path MTU would swallow
- * packets.
- */
-static int allow_fragments(int fd, int family)
-{
-	if (family == AF_INET6)
-		return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
-	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-}
-
-/* One UDP socket bound to @at; returns it or a negative errno. @is_second joins the first one's
- * port, by the option @share.
- *
- * The first is bound without the option and gets it afterwards: with it, the system would give out
- * an ephemeral port that another daemon of the same user has, and would let a configured one be
- * shared unnoticed.
- */
-static int open_socket(const struct link_settings *set, const struct endpoint *at, bool is_wildcard,
-                       bool is_second, int share, int buffer_bytes)
-{
-	int family = endpoint_family(at);
-	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = is_second ? set_int(fd, SOL_SOCKET, share, 1) : 0;
-	if (!r && family == AF_INET6)
-		r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (!r && set->device)
-		r = set_device(fd, set->device);
-	if (!r && set->has_fwmark)
-		r = set_int(fd, SOL_SOCKET, SO_MARK, (int)set->fwmark);
-	if (!r && is_wildcard)
-		r = ask_local_address(fd, family);
-	if (!r)
-		r = allow_fragments(fd, family);
-	if (!r && bind(fd, &at->sa, endpoint_len(at)) < 0)
-		r = -errno;
-	if (!r && !is_second)
-		r = set_int(fd, SOL_SOCKET, share, 1);
-	if (r) {
-		close(fd);
-		return r;
-	}
-	set_buffers(fd, buffer_bytes);
-	return fd;
-}
 
 /* Socket 0 of the group, the one bound first, for transport data; socket 1 for all the rest. */
 static int steer_by_type(int fd)
@@ -118,14 +42,34 @@ static int steer_by_type(int fd)
  */
 static void use_trains(struct link *link)
 {
-	bool can_send = set_int(link->data_fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
+	bool can_send = link_socket_set(link->data_fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
 
 	train_limit_set(&link->trains, can_send ? TRAIN_ANY : 0);
-	/* Both or none: whether to join datagrams the system decides by either of the two, whatever
+	/* All or none: whether to join datagrams the system decides by any of the group, whatever
 	 * they are steered to afterwards.
 	 */
-	link->has_gro = set_int(link->data_fd, IPPROTO_UDP, UDP_GRO, 1) == 0 &&
-	                set_int(link->handshake_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
+	link->has_gro = link_socket_set(link->data_fd, IPPROTO_UDP, UDP_GRO, 1) == 0 &&
+	                link_socket_set(link->handshake_fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
+	if (link->has_gro && link->is_steered)
+		link_socket_set(link->whole_fd, IPPROTO_UDP, UDP_GRO, 1);
+}
+
+/* The first of them is bound as @set says, those that share its port where it is then. */
+static struct link_socket socket_as(const struct link_settings *set, int share)
+{
+	return (struct link_socket){.at = set->bind,
+	                            .device = set->device,
+	                            .fwmark = set->fwmark,
+	                            .has_fwmark = set->has_fwmark,
+	                            .share = share};
+}
+
+static int open_second(const struct link *link, struct link_socket kind, int buffer_bytes)
+{
+	kind.at = link->bound;
+	kind.is_second = true;
+	kind.buffer_bytes = buffer_bytes;
+	return link_socket_open(&kind);
 }
 
 /* Both sockets of the link on one address and port, that for data bound first or last. */
@@ -135,18 +79,18 @@ static int open_pair(struct link *link, const struct link_settings *set, bool is
 	int *first = is_data_first ? &link->data_fd : &link->handshake_fd;
 	int *second = is_data_first ? &link->handshake_fd : &link->data_fd;
 	int bytes[] = {HANDSHAKE_BUFFER_BYTES, DATA_BUFFER_BYTES};
+	struct link_socket kind = socket_as(set, share);
 	socklen_t len = sizeof link->bound;
 	int r = 0;
 
-	*first =
-		open_socket(set, &set->bind, link->is_wildcard, false, share, bytes[is_data_first]);
+	kind.buffer_bytes = bytes[is_data_first];
+	*first = link_socket_open(&kind);
 	if (*first < 0)
 		return *first;
 	if (getsockname(*first, &link->bound.sa, &len) < 0)
 		r = -errno;
 	if (!r) {
-		*second = open_socket(set, &link->bound, link->is_wildcard, true, share,
-		                      bytes[!is_data_first]);
+		*second = open_second(link, kind, bytes[!is_data_first]);
 		r = *second < 0 ? *second : 0;
 	}
 	if (r)
@@ -154,10 +98,22 @@ static int open_pair(struct link *link, const struct link_settings *set, bool is
 	return r;
 }
 
+/* In the group of the others, where nothing is steered to it. */
+static int open_whole(struct link *link, const struct link_settings *set)
+{
+	struct link_socket kind = socket_as(set, SO_REUSEPORT);
+
+	kind.is_whole = true;
+	link->whole_fd = open_second(link, kind, HANDSHAKE_BUFFER_BYTES);
+	return link->whole_fd < 0 ? link->whole_fd : 0;
+}
+
 static void close_pair(const struct link *link)
 {
 	close(link->handshake_fd);
 	close(link->data_fd);
+	if (link->is_steered)
+		close(link->whole_fd);
 }
 
 /* Where the system cannot steer (sandboxes): of two sockets that share a port by SO_REUSEADDR all
@@ -171,8 +127,8 @@ static int open_unsteered(struct link *link, const struct link_settings *set)
 
 	if (r)
 		return r;
-	set_int(link->data_fd, SOL_SOCKET, SO_REUSEADDR, 0);
-	set_int(link->handshake_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	link_socket_set(link->data_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	link_socket_set(link->handshake_fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	return 0;
 }
 
@@ -182,11 +138,16 @@ static int open_sockets(struct link *link, const struct link_settings *set)
 
 	if (r)
 		return r;
-	link->is_steered = !steer_by_type(link->data_fd);
-	if (link->is_steered)
-		return 0;
-	close_pair(link);
-	return open_unsteered(link, set);
+	link->is_steered = false;
+	if (steer_by_type(link->data_fd)) {
+		close_pair(link);
+		return open_unsteered(link, set);
+	}
+	r = open_whole(link, set);
+	if (r)
+		close_pair(link);
+	link->is_steered = !r;
+	return r;
 }
 
 static int open_link(struct link *link, const struct link_settings *set)
@@ -198,9 +159,9 @@ static int open_link(struct link *link, const struct link_settings *set)
 	if (r)
 		return r;
 	if (endpoint_family(&link->bound) == AF_INET6)
-		set_int(link->handshake_fd, IPPROTO_IPV6, IPV6_TCLASS, HANDSHAKE_TOS);
+		link_socket_set(link->handshake_fd, IPPROTO_IPV6, IPV6_TCLASS, HANDSHAKE_TOS);
 	else
-		set_int(link->handshake_fd, IPPROTO_IP, IP_TOS, HANDSHAKE_TOS);
+		link_socket_set(link->handshake_fd, IPPROTO_IP, IP_TOS, HANDSHAKE_TOS);
 	link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (link->wake_fd < 0) {
 		r = -errno;
@@ -214,6 +175,7 @@ static int open_link(struct link *link, const struct link_settings *set)
 	train_limit_set(&link->trains, 0);
 	if (set->has_offloads)
 		use_trains(link);
+	link->has_stamps = link_socket_set(link->data_fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
 	link->ifindex = set->device ? if_nametoindex(set->device) : 0;
 	link->is_open = true;
 	return 0;
@@ -253,6 +215,8 @@ void link_park(struct link *link)
 		return;
 	dup3(link->wake_fd, link->data_fd, O_CLOEXEC);
 	dup3(link->wake_fd, link->handshake_fd, O_CLOEXEC);
+	if (link->is_steered)
+		dup3(link->wake_fd, link->whole_fd, O_CLOEXEC);
 	free(link->handshake_buffer);
 	link->is_open = false;
 	link->is_parked = true;
@@ -270,10 +234,17 @@ static int replace_socket(int fd, int fresh, struct socket_drops *drops)
 
 static int replace_sockets(struct link *link, const struct link *fresh)
 {
-	int r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
+	int r;
 
-	return r ? r
-	         : replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
+	/* Whether it can steer is a matter of the system, which is still the same one. */
+	if (link->is_steered != fresh->is_steered)
+		return -EOPNOTSUPP;
+	r = replace_socket(link->data_fd, fresh->data_fd, &link->data_drops);
+	if (!r)
+		r = replace_socket(link->handshake_fd, fresh->handshake_fd, &link->handshake_drops);
+	if (!r && link->is_steered && dup3(fresh->whole_fd, link->whole_fd, O_CLOEXEC) < 0)
+		r = -errno;
+	return r;
 }
 
 /* Another pair of sockets, opened apart: not on the stack, which sanitizers align less than it
@@ -321,6 +292,7 @@ static void begin_anew(struct link *link, struct link *fresh)
 	link->is_wildcard = fresh->is_wildcard;
 	link->is_steered = fresh->is_steered;
 	link->has_gro = fresh->has_gro;
+	link->has_stamps = fresh->has_stamps;
 	link->ifindex = fresh->ifindex;
 	train_limit_set(&link->trains, (uint16_t)train_limit_max(&fresh->trains));
 	link->handshake_buffer = fresh->handshake_buffer;
@@ -371,42 +343,6 @@ int link_follow_device(struct link *link, const struct link_settings *set)
 	}
 	close_apart(fresh);
 	return r;
-}
-
-static void read_local(const struct cmsghdr *c, struct endpoint *ret_local)
-{
-	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-		struct in_pktinfo info;
-
-		memcpy(&info, CMSG_DATA(c), sizeof info);
-		ret_local->in4.sin_family = AF_INET;
-		ret_local->in4.sin_addr = info.ipi_addr;
-	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-		struct in6_pktinfo info;
-
-		memcpy(&info, CMSG_DATA(c), sizeof info);
-		ret_local->in6.sin6_family = AF_INET6;
-		ret_local->in6.sin6_addr = info.ipi6_addr;
-		if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-			ret_local->in6.sin6_scope_id = info.ipi6_ifindex;
-	}
-}
-
-void link_read_message(struct link *link, const struct msghdr *msg, unsigned len,
-                       struct link_message *ret)
-{
-	ret->len = ret->step = len;
-	ret->route.link = link;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
-		int step;
-
-		read_local(c, &ret->route.local);
-		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO)
-			continue;
-		memcpy(&step, CMSG_DATA(c), sizeof step);
-		if (step > 0)
-			ret->step = (unsigned)step;
-	}
 }
 
 int link_receive_handshakes(struct link *link, struct link_message *ret)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one of our uplinks in one family: its two UDP sockets and how datagrams leave through
- * them.
+/* link.h - one of our uplinks in one family: its UDP sockets and how datagrams leave through them.
  *
  * What people call a link is up to two of these, for IPv4 and for IPv6.
  *
@@ -11,6 +10,9 @@
  * each side passes on what is the other's.) Where the system has no such programs, all comes to the
  * data socket, and the RX thread passes handshake messages on. The handshake socket marks its
  * datagrams with DSCP AF41 (0x88) as the kernel does.
+ *
+ * A third socket of the group sends what must not be fragmented, probes of a path's MTU; nothing is
+ * steered to it. Where the system cannot steer there is none.
  *
  *   [I] set before it is opened   [C] control thread   [S] statistics, any thread
  *   [L] set by link_open(), read by all once a path target names the link
@@ -28,6 +30,7 @@
 #include "base/endpoint.h"
 #include "base/thread.h"
 #include "dataplane/batch.h"
+#include "dataplane/link_message.h"
 #include "dataplane/load.h"
 #include "dataplane/route.h"
 #include "dataplane/self.h"
@@ -52,10 +55,12 @@ struct link {
 	char name[NAME_LEN];   /* [I] */
 	int data_fd;           /* [L] */
 	int handshake_fd;      /* [L] */
+	int whole_fd;          /* [L] for what must not be fragmented; only if is_steered */
 	struct endpoint bound; /* [L] with the port the system gave */
 	bool is_wildcard;      /* [L] bound to no address: our own must be learnt and kept */
 	bool is_steered;       /* [L] false: all comes to the data socket */
 	bool has_gro;          /* [L] what is received may be a train */
+	bool has_stamps;       /* [L] the kernel tells when it took in what comes to data_fd */
 	bool is_open;          /* [C] */
 	bool is_parked;        /* [C] closed, but nobody else gets its descriptors */
 	uint8_t *handshake_buffer; /* [H] TRAIN_BYTES: what came at the handshake socket last */
@@ -86,7 +91,7 @@ static inline bool link_is_stopping(const struct link *link)
 	return atomic_load_explicit(&link->is_stopping, memory_order_relaxed);
 }
 
-/* Opens and binds both sockets. Returns 0 or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, -ENODEV
+/* Opens and binds its sockets. Returns 0 or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, -ENODEV
  * for a device that is not there, ...). Control.
  */
 int link_open(struct link *link, const struct link_settings *set);
@@ -120,33 +125,10 @@ int link_follow_device(struct link *link, const struct link_settings *set);
 /* Sends one handshake message. Returns 0 or a negative errno. Control, and who reads them. */
 int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len);
 
-/* What one call of the system gave: a datagram, or a train of datagrams from one origin, all of
- * @step bytes but the last, which may be shorter.
- */
-struct link_message {
-	const uint8_t *at;
-	unsigned len, step; /* bytes of all, of each */
-	struct route route;
-};
-
-/* The length of the datagram that begins @at bytes into the message. */
-static inline unsigned link_message_next_len(const struct link_message *m, unsigned at)
-{
-	return m->len - at < m->step ? m->len - at : m->step;
-}
-
 /* Receives from the handshake socket; what came is valid until the next call. In a train behind a
  * handshake message there may be transport data, which engine_receive() takes. Returns 0 or a
  * negative errno, -EAGAIN when there is nothing. One thread.
  */
 int link_receive_handshakes(struct link *link, struct link_message *ret);
-
-/* Fills in @ret, but for its bytes and its remote address, from the control data of @msg. Both
- * receivers.
- */
-struct msghdr;
-void link_read_message(struct link *link, const struct msghdr *msg, unsigned len,
-                       struct link_message *ret);
-#define LINK_CONTROL_LEN 64 /* bytes of control data that suffice */
 
 #endif

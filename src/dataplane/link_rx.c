@@ -30,6 +30,9 @@
 /* A message up to this length is copied. */
 #define COPY_BYTES_MAX 4096u
 
+/* Nothing waits so long in a socket: the time of day was set. */
+#define AGE_LIMIT_US 1000000u
+
 /* What one call of recvmmsg() needs. */
 struct reception {
 	/* Where messages land; NULL: to be taken from the pool. */
@@ -49,10 +52,8 @@ static void prepare_message(struct link *link, struct reception *rec, unsigned i
 	                                      .msg_namelen = sizeof rec->remote[i],
 	                                      .msg_iov = &rec->iov[i],
 	                                      .msg_iovlen = 1};
-	if (link->is_wildcard || link->has_gro) {
-		rec->msg[i].msg_hdr.msg_control = rec->control[i];
-		rec->msg[i].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
-	}
+	rec->msg[i].msg_hdr.msg_control = rec->control[i];
+	rec->msg[i].msg_hdr.msg_controllen = LINK_CONTROL_LEN;
 	rec->is_ready[i] = true;
 }
 
@@ -130,6 +131,7 @@ struct message {
 	struct link_message is;
 	struct batch **landing;       /* the batch it lies in, NULL as soon as that is a group */
 	const struct batch *in_place; /* that batch again, when it became a group */
+	uint16_t age_us;              /* how long ago the kernel took it in */
 };
 
 /* A new group for @index: the batch the message lies in while that is nobody's, unless all is to be
@@ -173,9 +175,10 @@ static bool has_room(const struct batch *b, unsigned len)
  */
 static void add_datagram(struct batch *b, const struct message *m, const uint8_t *at, unsigned len)
 {
-	struct segment *seg = &b->segment[b->len++];
+	struct segment *seg = &b->segment[b->len];
 
-	*seg = (struct segment){.len = (uint16_t)len};
+	b->ecn[b->len++] = m->is.ecn;
+	*seg = (struct segment){.len = (uint16_t)len, .age_us = m->age_us};
 	if (b == m->in_place) {
 		seg->offset = (uint32_t)(at - b->data);
 		return;
@@ -234,6 +237,26 @@ static void sort_message(struct link *link, struct grouping *groups, struct mess
 	counter_add(&link->rx_bytes, m->is.len);
 }
 
+static uint16_t age_us(uint64_t stamp_ns, uint64_t wall_ns)
+{
+	uint64_t us = stamp_ns && wall_ns > stamp_ns ? (wall_ns - stamp_ns) / NS_PER_US : 0;
+
+	if (us > AGE_LIMIT_US)
+		return 0;
+	return us < UINT16_MAX ? (uint16_t)us : UINT16_MAX;
+}
+
+/* The clock that the kernel's time stamps are of. */
+static uint64_t stamp_clock_ns(const struct link *link)
+{
+	struct timespec now;
+
+	if (!link->has_stamps)
+		return 0;
+	now = clock_wall();
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 /* Sorts the datagrams of @n messages by keypair and origin, and passes the groups on. @more: there
  * may be more to receive. Returns whether a train was among them.
  */
@@ -241,6 +264,7 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 {
 	struct dp_thread *self = &link->rx;
 	struct grouping groups = {.len = 0};
+	uint64_t wall_ns = stamp_clock_ns(link);
 	bool has_train = false;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -254,6 +278,7 @@ static bool sort_and_submit(struct link *link, struct reception *rec, unsigned n
 		m.is.at = rec->iov[i].iov_base;
 		m.is.route.remote = rec->remote[i];
 		link_read_message(link, &rec->msg[i].msg_hdr, rec->msg[i].msg_len, &m.is);
+		m.age_us = age_us(m.is.stamp_ns, wall_ns);
 		has_train |= m.is.step < m.is.len;
 		sort_message(link, &groups, &m);
 	}

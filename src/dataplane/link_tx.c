@@ -7,7 +7,9 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-/* Control data of one message: at most our own address and the size of a train's segments. */
+/* Control data of one message: at most our own address, the ECN field, and the size of a train's
+ * segments.
+ */
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[LINK_CONTROL_LEN];
 };
@@ -38,6 +40,15 @@ static void put_local(struct msghdr *msg, const struct endpoint *local)
 
 		put_control(msg, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 	}
+}
+
+/* The socket's own is Not-ECT. DSCP is 0 in any case: what is inside is nobody's business. */
+static void put_ecn(struct msghdr *msg, int family, int ecn)
+{
+	if (family == AF_INET6)
+		put_control(msg, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof ecn);
+	else
+		put_control(msg, IPPROTO_IP, IP_TOS, &ecn, sizeof ecn);
 }
 
 /* The own address pinned in a route may be gone; then the system shall choose. */
@@ -72,17 +83,19 @@ struct dispatch {
 	unsigned len; /* messages */
 };
 
-/* How many of the @count segments from @segment on make one message, none longer than @longest if
+/* How many of the segments from number @first on make one message, none longer than @longest if
  * more than one.
  */
-static unsigned train_len(const struct iovec *segment, unsigned count, unsigned longest)
+static unsigned train_len(const struct link_datagrams *all, unsigned first, unsigned longest)
 {
+	const struct iovec *segment = all->at + first;
+	const uint8_t *ecn = all->ecn + first;
 	size_t len = segment[0].iov_len, bytes = len;
-	unsigned n = 1;
+	unsigned n = 1, count = all->count - first;
 
 	if (len > longest)
 		return 1;
-	while (n < count && segment[n].iov_len <= len &&
+	while (n < count && segment[n].iov_len <= len && ecn[n] == ecn[0] &&
 	       bytes + segment[n].iov_len <= UDP_PAYLOAD_MAX) {
 		bytes += segment[n].iov_len;
 		n++;
@@ -92,23 +105,26 @@ static unsigned train_len(const struct iovec *segment, unsigned count, unsigned 
 	return n;
 }
 
-/* Messages for the segments. @local: our own address to be pinned, or NULL. */
-static void fill(struct dispatch *d, const struct route *route, const struct iovec *segment,
-                 unsigned count, const struct endpoint *local, unsigned longest)
+/* Messages for the segments from number @first on. @local: our own address to be pinned, or NULL.
+ */
+static void fill(struct dispatch *d, const struct route *route, const struct link_datagrams *all,
+                 unsigned first, const struct endpoint *local, unsigned longest)
 {
 	d->len = 0;
-	for (unsigned i = 0, n; i < count; i += n) {
+	for (unsigned i = first, n; i < all->count; i += n) {
 		struct msghdr *m = &d->msg[d->len].msg_hdr;
-		uint16_t len = (uint16_t)segment[i].iov_len;
+		uint16_t len = (uint16_t)all->at[i].iov_len;
 
-		n = train_len(&segment[i], count - i, longest);
+		n = train_len(all, i, longest);
 		*m = (struct msghdr){.msg_name = (void *)&route->remote.sa,
 		                     .msg_namelen = endpoint_len(&route->remote),
-		                     .msg_iov = (struct iovec *)&segment[i],
+		                     .msg_iov = (struct iovec *)&all->at[i],
 		                     .msg_iovlen = n,
 		                     .msg_control = &d->control[d->len]};
 		if (local)
 			put_local(m, local);
+		if (all->ecn[i])
+			put_ecn(m, endpoint_family(&route->remote), all->ecn[i]);
 		if (n > 1)
 			put_control(m, IPPROTO_UDP, UDP_SEGMENT, &len, sizeof len);
 		d->segments[d->len++] = (uint16_t)n;
@@ -142,19 +158,19 @@ static bool give_up_train(struct link *link, struct train_limit *path, unsigned 
 }
 
 struct link_sent link_send(struct dp_thread *self, const struct route *route,
-                           struct train_limit *trains, const struct iovec *segment, unsigned count)
+                           struct train_limit *trains, const struct link_datagrams *datagrams)
 {
 	struct link *link = route->link;
 	bool is_pinned = link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC;
 	const struct endpoint *local = is_pinned ? &route->local : NULL;
+	unsigned done = 0, count = datagrams->count;
 	struct link_sent sent = {0};
-	unsigned done = 0;
 	struct dispatch d;
 
 	while (done < count) {
 		int n, error;
 
-		fill(&d, route, segment + done, count - done, local, train_max(link, trains));
+		fill(&d, route, datagrams, done, local, train_max(link, trains));
 		n = sendmmsg(link->data_fd, d.msg, d.len, MSG_DONTWAIT);
 		error = errno;
 		for (int i = 0; i < n; i++) {
@@ -167,7 +183,7 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route,
 		if (local && is_about_source(error)) {
 			local = NULL;
 		} else if (give_up_train(link, trains, d.segments[0],
-		                         (unsigned)segment[done].iov_len, error)) {
+		                         (unsigned)datagrams->at[done].iov_len, error)) {
 			/* EINVAL did not mean the address then. */
 			local = is_pinned ? &route->local : NULL;
 		} else if (error == EMSGSIZE) {
@@ -183,29 +199,47 @@ struct link_sent link_send(struct dp_thread *self, const struct route *route,
 	return sent;
 }
 
-int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len)
+/* One datagram through another socket than that of data. */
+static int send_one(int fd, struct link *link, const struct route *route,
+                    const struct iovec *datagram)
 {
 	struct control control;
-	struct iovec iov = {(void *)msg, len};
 	struct msghdr m = {.msg_name = (void *)&route->remote.sa,
 	                   .msg_namelen = endpoint_len(&route->remote),
-	                   .msg_iov = &iov,
+	                   .msg_iov = (struct iovec *)datagram,
 	                   .msg_iovlen = 1,
 	                   .msg_control = &control};
 	ssize_t n;
 
 	if (link->is_wildcard && endpoint_family(&route->local) != AF_UNSPEC)
 		put_local(&m, &route->local);
-	n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
+	n = sendmsg(fd, &m, MSG_DONTWAIT);
 	if (n < 0 && m.msg_controllen && is_about_source(errno)) {
 		m.msg_controllen = 0;
-		n = sendmsg(link->handshake_fd, &m, MSG_DONTWAIT);
+		n = sendmsg(fd, &m, MSG_DONTWAIT);
 	}
-	if (n < 0) {
-		counter_add_shared(&link->tx_errors, 1);
+	if (n < 0)
 		return -errno;
-	}
 	counter_add_shared(&link->tx_packets, 1);
-	counter_add_shared(&link->tx_bytes, len);
+	counter_add_shared(&link->tx_bytes, datagram->iov_len);
 	return 0;
+}
+
+int link_send_handshake(struct link *link, const struct route *route, const void *msg, size_t len)
+{
+	const struct iovec datagram = {(void *)msg, len};
+	int r = send_one(link->handshake_fd, link, route, &datagram);
+
+	if (r)
+		counter_add_shared(&link->tx_errors, 1);
+	return r;
+}
+
+int link_send_whole(struct link *link, const struct route *route, const struct iovec *datagram)
+{
+	int r = link->is_steered ? send_one(link->whole_fd, link, route, datagram) : -EOPNOTSUPP;
+
+	if (r && r != -EMSGSIZE)
+		counter_add_shared(&link->tx_errors, 1);
+	return r;
 }

@@ -35,23 +35,49 @@ bool open_assign(struct dp_thread *self, struct batch *b, uint32_t index, const 
 	return true;
 }
 
+static uint64_t counter_of(const struct batch *b, const struct segment *seg)
+{
+	const struct message_transport *header = (void *)segment_header(b, seg);
+
+	return load_le64(header->counter);
+}
+
+/* Puts what is to be opened into @jobs. Returns how many; the others are in *@ret_copies. */
+static unsigned choose_jobs(const struct batch *b, struct cipher_job jobs[static BATCH_MAX],
+                            uint64_t *ret_copies)
+{
+	unsigned len = 0;
+
+	*ret_copies = 0;
+	for (unsigned i = 0; i < b->len; i++) {
+		const struct segment *seg = &b->segment[i];
+		uint64_t counter = counter_of(b, seg);
+
+		if (keypair_is_copy(b->keypair, counter))
+			*ret_copies |= 1ull << i;
+		else
+			jobs[len++] = (struct cipher_job){.data = segment_payload(b, seg),
+			                                  .len = seg->len - TRANSPORT_HEADER_LEN,
+			                                  .counter = counter};
+	}
+	return len;
+}
+
 void open_batch(struct dp_thread *self, struct batch *b)
 {
 	struct cipher_job jobs[BATCH_MAX];
+	const struct cipher_job *job = jobs;
 	unsigned kept = 0;
+	uint64_t copies;
 
+	cipher_open(self->cipher, b->keypair->keys->receive, jobs, choose_jobs(b, jobs, &copies));
 	for (unsigned i = 0; i < b->len; i++) {
-		const struct segment *seg = &b->segment[i];
-		const struct message_transport *header = (void *)segment_header(b, seg);
+		bool is_copy = copies >> i & 1;
 
-		jobs[i] = (struct cipher_job){.data = segment_payload(b, seg),
-		                              .len = seg->len - TRANSPORT_HEADER_LEN,
-		                              .counter = load_le64(header->counter)};
-	}
-	cipher_open(self->cipher, b->keypair->keys->receive, jobs, b->len);
-	for (unsigned i = 0; i < b->len; i++) {
-		if (!jobs[i].is_authentic)
+		if (!is_copy && !job++->is_authentic)
 			continue;
+		b->copies |= (uint64_t)is_copy << kept;
+		b->ecn[kept] = b->ecn[i];
 		b->segment[kept] = b->segment[i];
 		b->segment[kept++].len -= TRANSPORT_OVERHEAD;
 	}

@@ -8,7 +8,10 @@
 
 #include "dataplane/activity.h"
 #include "dataplane/batch.h"
+#include "dataplane/classify.h"
+#include "dataplane/path_watch.h"
 #include "dataplane/peer.h"
+#include "dataplane/too_long.h"
 #include "dataplane/work.h"
 
 /* After so many the role goes to another, who may have more time for it. */
@@ -17,23 +20,31 @@
 /* Packets that come one by one and wait in vain do not wake a worker one by one. */
 #define EXPIRY_REST_NS NS_PER_S
 
-struct outflow *outflow_create(struct dp_peer *peer, unsigned queues,
-                               const struct alarm_kind *expiry)
+struct outflow *outflow_create(struct dp_peer *peer, unsigned queues, struct pumps *pumps,
+                               const struct alarm_kind *expiry, const struct alarm_kind *pump)
 {
 	size_t bytes = sizeof(struct outflow) + queues * sizeof(struct intake);
 	struct outflow *out = aligned_alloc(CACHE_LINE, align_up(bytes, CACHE_LINE));
 
 	if (!out)
 		return NULL;
-	*out = (struct outflow){.peer = peer, .queues = queues};
+	*out = (struct outflow){.peer = peer, .queues = queues, .pumps = pumps};
 	runs_init(&out->runs, peer);
 	backlog_init(&out->backlog, &out->runs.sender);
 	alarm_init(&out->expiry, expiry);
+	alarm_init(&out->pump, pump);
 	for (unsigned i = 0; i < queues; i++)
 		out->intake[i] = (struct intake){.outflow = out};
 	__cds_wfcq_init(&out->read_head, &out->read_tail);
 	__cds_wfcq_init(&out->late_head, &out->late_tail);
 	return out;
+}
+
+void outflow_destroy(struct outflow *out)
+{
+	if (out)
+		runs_fini(&out->runs);
+	free(out);
 }
 
 /* The next in the queue; NULL also while one is half queued: that thread asks for the role then. */
@@ -105,7 +116,7 @@ bool outflow_give_up(struct outflow *out)
 
 static void note_how_many_wait(struct outflow *out)
 {
-	atomic_store_explicit(&out->waiting, out->runs.sender.waiting.packets,
+	atomic_store_explicit(&out->waiting, sender_waiting(&out->runs.sender),
 	                      memory_order_relaxed);
 }
 
@@ -134,14 +145,46 @@ static enum sender_outcome look_after_waiting(struct dp_thread *self, struct out
 	return outcome;
 }
 
+/* Bulk has waited so long that who sends it has to be told. */
+static void relieve(struct dp_thread *self, struct outflow *out)
+{
+	struct runs *runs = &out->runs;
+	enum sender_congestion what;
+
+	while ((what = sender_congested(&runs->sender, &runs->facts, self->now_ns)) == SENDER_DROPS)
+		drop_oldest(self, out, DROP_CONGESTED);
+	if (what == SENDER_MARKS)
+		backlog_mark(&out->backlog);
+}
+
 static void drop_waiting(struct dp_thread *self, struct outflow *out)
 {
 	while (!backlog_is_empty(&out->backlog))
 		drop_oldest(self, out, DROP_STAGED_EXPIRED);
 }
 
+/* Packets that waited go, as long as somebody takes them. False when memory is used up before. */
+static bool send_waiting(struct dp_thread *self, struct outflow *out)
+{
+	enum runs_outcome outcome = RUNS_PLACED;
+	struct send_ticket *ticket;
+	uint8_t *at;
+
+	while (outcome == RUNS_PLACED && !backlog_is_empty(&out->backlog)) {
+		if (runs_hold_up(&out->runs) && runs_begins_anew(&out->runs))
+			relieve(self, out);
+		if (backlog_is_empty(&out->backlog))
+			break;
+		outcome = runs_pull(self, &out->runs, &ticket, &at);
+		if (outcome == RUNS_PLACED && backlog_cut(&out->backlog, ticket, at, self->reads))
+			counter_add(&self->marks[MARKS_MADE], 1);
+	}
+	return outcome != RUNS_NO_MEMORY;
+}
+
 /* What is left of @read waits until it can be sent. False when it could be, but for memory. */
-static bool keep(struct dp_thread *self, struct outflow *out, struct read_buffer *read)
+static bool keep(struct dp_thread *self, struct outflow *out, struct read_buffer *read,
+                 const struct send_class *class)
 {
 	enum sender_outcome outcome;
 
@@ -151,26 +194,11 @@ static bool keep(struct dp_thread *self, struct outflow *out, struct read_buffer
 		return true;
 	}
 	out->is_held = true;
-	backlog_add(&out->backlog, read, out, self->now_ns);
+	backlog_add(&out->backlog, read, class, out, self->now_ns);
 	outcome = look_after_waiting(self, out);
 	if (outcome == SENDER_BLOCKED)
 		dp_peer_want_session(out->peer); /* now that there is something to be asked for */
-	return outcome != SENDER_RUN;
-}
-
-/* Packets that waited go. False when memory is used up before. */
-static bool send_waiting(struct dp_thread *self, struct outflow *out)
-{
-	struct send_ticket *ticket;
-	uint8_t *at;
-
-	while (!backlog_is_empty(&out->backlog)) {
-		at = runs_pull(self, &out->runs, &ticket);
-		if (!at)
-			return false;
-		backlog_cut(&out->backlog, ticket, at, self->reads);
-	}
-	return true;
+	return outcome != SENDER_RUN || send_waiting(self, out);
 }
 
 static void let_go_of_peer(struct outflow *out)
@@ -195,6 +223,34 @@ static void note_what_waits(struct dp_thread *self, struct outflow *out)
 	work_set_alarm(self, out->peer, &out->expiry, due_ns);
 }
 
+/* Nothing waits. Of a peer at rest the records of what was sent are to be given up in time. */
+static void note_records(struct dp_thread *self, struct outflow *out)
+{
+	uint64_t due_ns = sender_alarm_ns(&out->runs.sender);
+
+	if (due_ns != alarm_at_ns(&out->expiry))
+		work_set_alarm(self, out->peer, &out->expiry, due_ns);
+}
+
+static void set_pump(struct dp_thread *self, struct outflow *out)
+{
+	uint64_t pump_ns = sender_pump_ns(&out->runs.sender);
+	uint64_t tick_ns = path_watch_due_ns(&out->runs, self->now_ns);
+	uint64_t at_ns = pump_ns < tick_ns ? pump_ns : tick_ns;
+
+	if (at_ns != alarm_at_ns(&out->pump))
+		pumps_set(out->pumps, self, &out->pump, at_ns);
+}
+
+static void end_waiting(struct dp_thread *self, struct outflow *out)
+{
+	if (out->is_held)
+		note_what_waits(self, out);
+	if (!out->is_held)
+		note_records(self, out);
+	set_pump(self, out);
+}
+
 /* ---- a turn ---- */
 
 /* Frames of the lanes of data get their numbers. */
@@ -207,16 +263,18 @@ static void number_late(struct dp_thread *self, struct outflow *out)
 }
 
 /* What waits goes first. False: not all of it can be sent now. */
-static bool send_cut(struct dp_thread *self, struct outflow *out, struct super_packet *cut)
+static bool send_cut(struct dp_thread *self, struct outflow *out, struct super_packet *cut,
+                     const struct send_class *class)
 {
-	size_t len;
+	uint8_t *at;
 
-	if (!runs_can_send(&out->runs) || !backlog_is_empty(&out->backlog))
+	if (!runs_can_send(&out->runs))
 		return false;
-	while ((len = super_packet_next_len(cut))) {
-		uint8_t *at = runs_place(self, &out->runs, len);
-
-		if (!at)
+	too_long_tell(self, &out->runs, cut);
+	if (backlog_goes_first(&out->backlog, class->is_urgent))
+		return false;
+	while (super_packet_next_len(cut)) {
+		if (runs_place(self, &out->runs, cut, class, &at) != RUNS_PLACED)
 			return false;
 		super_packet_next(cut, at);
 	}
@@ -226,16 +284,19 @@ static bool send_cut(struct dp_thread *self, struct outflow *out, struct super_p
 /* False: memory is used up. */
 static bool send_or_keep(struct dp_thread *self, struct outflow *out, struct read_buffer *read)
 {
-	if (!send_cut(self, out, &read->cut))
-		return keep(self, out, read);
+	const struct send_class class = classify_read(self, &out->runs, &read->cut);
+
+	if (!send_cut(self, out, &read->cut, &class))
+		return keep(self, out, read, &class);
 	read_buffer_put(read, self->reads);
 	return true;
 }
 
-/* Between turns it waits for memory only. */
+/* Between turns bulk may wait for a path, and the rest for memory only. */
 static bool can_send_waiting(const struct outflow *out)
 {
-	return runs_can_send(&out->runs) && !backlog_is_empty(&out->backlog);
+	return runs_can_send(&out->runs) && !backlog_is_empty(&out->backlog) &&
+	       !out->runs.sender.is_held_up;
 }
 
 static enum outflow_outcome send_all(struct dp_thread *self, struct outflow *out)
@@ -257,7 +318,7 @@ static enum outflow_outcome send_all(struct dp_thread *self, struct outflow *out
 static enum outflow_outcome leave_to_others(struct outflow *out)
 {
 	bool has_more = out->first || !cds_wfcq_empty(&out->read_head, &out->read_tail) ||
-	                !backlog_is_empty(&out->backlog);
+	                can_send_waiting(out) || runs_have_repairs(&out->runs);
 
 	return has_more ? OUTFLOW_PASS_ON : OUTFLOW_DONE;
 }
@@ -266,11 +327,15 @@ static enum outflow_outcome do_all(struct dp_thread *self, struct outflow *out)
 {
 	bool can_send;
 
+	path_watch_hear(self, &out->runs);
 	number_late(self, out);
 	if (atomic_load_explicit(&out->is_given_up, memory_order_relaxed) &&
 	    atomic_exchange(&out->is_given_up, false))
 		drop_waiting(self, out);
 	can_send = runs_begin(self, &out->runs);
+	path_watch_tick(self, &out->runs);
+	if (self->reads && !runs_send_repairs(self, &out->runs))
+		return OUTFLOW_NO_MEMORY;
 	if (!backlog_is_empty(&out->backlog))
 		look_after_waiting(self, out);
 	return !can_send || self->reads ? send_all(self, out) : leave_to_others(out);
@@ -279,8 +344,7 @@ static enum outflow_outcome do_all(struct dp_thread *self, struct outflow *out)
 static void close_turn(struct dp_thread *self, struct outflow *out)
 {
 	runs_close(self, &out->runs);
-	if (out->is_held)
-		note_what_waits(self, out);
+	end_waiting(self, out);
 }
 
 /* Ends the turn, though not the role. */
@@ -303,8 +367,10 @@ enum outflow_outcome outflow_begin(struct dp_thread *self, struct outflow *out)
 
 bool outflow_send(struct dp_thread *self, struct outflow *out, struct read_buffer *read, size_t len)
 {
-	return send_cut(self, out, &read->cut) ||
-	       keep(self, out, read_pool_keep(self->reads, read, len));
+	const struct send_class class = classify_read(self, &out->runs, &read->cut);
+
+	return send_cut(self, out, &read->cut, &class) ||
+	       keep(self, out, read_pool_keep(self->reads, read, len), &class);
 }
 
 /* Nothing of the turn is touched once the role is given up. */
@@ -365,6 +431,8 @@ static void clear(struct outflow *out)
 		read_buffer_put(read, NULL);
 	while (backlog_drop(&out->backlog, NULL))
 		;
+	kept_clear(&out->runs.kept);
+	alarm_unset(&out->pump);
 	if (out->is_held)
 		let_go_of_peer(out);
 }

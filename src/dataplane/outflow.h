@@ -15,6 +15,10 @@
  * read later. So does what there is no memory for. What waits for too long is dropped: whoever has
  * the role looks, and when nobody does an alarm rings. While something waits the peer is held.
  *
+ * Of a peer that reports what arrives also bulk waits there that could be sent, until a path has
+ * room for it (sched/pull.h): the pump alarm rings then, at the peer's dispatcher. What is in a
+ * hurry goes before it.
+ *
  * Only dispatchers have memory for runs. Who else gets the role does what needs none, and passes it
  * to the peer's dispatcher if that is not all (kick.h).
  *
@@ -35,6 +39,7 @@
 #include "base/counter.h"
 #include "dataplane/alarms.h"
 #include "dataplane/backlog.h"
+#include "dataplane/pumps.h"
 #include "dataplane/read_buffer.h"
 #include "dataplane/role.h"
 #include "dataplane/runs.h"
@@ -65,19 +70,26 @@ struct outflow {
 	struct backlog backlog;          /* [E] what waits in the queue of their sender */
 	bool is_held;                    /* [E] a reference to the peer, since something waits */
 	counter_t waiting;               /* [E] packets; any thread reads */
-	struct alarm expiry;             /* [E] sets it: the oldest of them is too old */
+	struct alarm expiry;             /* [E] sets it: the oldest of them is too old, or records
+	                                  * of what was sent
+	                                  */
+	struct alarm pump; /* [E] sets it: a path can take more, or it is time to look at paths */
 	struct cds_wfcq_node given_node; /* [E] of the role, on its way to a dispatcher */
 
 	struct dp_peer *peer; /* [I] */
+	struct pumps *pumps;  /* [I] that keep its pump alarm */
 	unsigned queues;      /* [I] of the TUN device, each with a dispatcher */
 	struct intake intake[];
 };
 
-/* That of @peer, NULL without memory; @expiry is what its alarm does. One piece, to be freed with
- * the peer.
+/* That of @peer, NULL without memory. @expiry and @pump are what its alarms do; @pumps keeps the
+ * latter.
  */
-struct outflow *outflow_create(struct dp_peer *peer, unsigned queues,
-                               const struct alarm_kind *expiry);
+struct outflow *outflow_create(struct dp_peer *peer, unsigned queues, struct pumps *pumps,
+                               const struct alarm_kind *expiry, const struct alarm_kind *pump);
+
+/* With the peer: nothing waits in it. NULL is allowed. */
+void outflow_destroy(struct outflow *out);
 
 /* Drops all there is, uncounted, and gives up the role. Who has the role, also where it was on a
  * way that nobody goes on.

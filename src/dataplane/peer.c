@@ -14,6 +14,7 @@ struct dp_peer *dp_peer_create(const struct dp_peer_settings *set)
 	*peer = (struct dp_peer){.engine = set->engine,
 	                         .mailbox = set->mailbox,
 	                         .queues = set->queues,
+	                         .free_parts = set->free_parts,
 	                         .control = set->control};
 	sequencer_init(&peer->arriving, 0);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
@@ -34,7 +35,8 @@ static void free_after_grace(struct rcu_head *head)
 	struct dp_peer *peer = caa_container_of(head, struct dp_peer, rcu);
 
 	reorder_destroy(peer->reorder);
-	free(peer->outflow);
+	if (peer->free_parts)
+		peer->free_parts(peer);
 	free(peer);
 }
 

@@ -29,6 +29,7 @@
 #include "sched/path_table.h"
 
 struct engine;
+struct feedback;
 struct keypair;
 struct mailbox;
 struct outflow;
@@ -50,10 +51,16 @@ struct dp_path {
 	_Alignas(CACHE_LINE) counter_t tx_packets; /* [E] of leaving: datagrams the system took */
 	counter_t tx_bytes;                        /* [E] UDP payload */
 	counter_t tx_errors;                       /* [E] datagrams the system refused */
+	counter_t tx_whole;        /* [E] of tx_packets: probes of its MTU, which may be lost */
+	_Atomic uint32_t too_long; /* [A] 1 + number of the newest of these that the system refused
+				    * for its length, not yet told to control; 0 none
+				    */
 	_Atomic uint32_t refusal; /* [A] newest of the system not yet told to control; 0 none */
 
 	_Alignas(CACHE_LINE) counter_t rx_packets; /* [E] of arriving: authentic datagrams */
 	counter_t rx_bytes;                        /* [E] UDP payload */
+	counter_t rx_whole;                        /* [E] of them: probes of its MTU */
+	counter_t rx_copies; /* [E] beside them: those refused because their number came before */
 	counter_t heard_ns;                        /* [E] when the newest came; 0 never */
 	struct sign_ring answers;                  /* [E] writes, control takes: ECHO frames */
 	struct sign_ring probes;                   /* [E] writes, control takes: PROBE frames */
@@ -95,18 +102,25 @@ struct dp_peer {
 	struct path_table *path_table; /* [U] NULL or empty: nothing usable */
 	_Atomic bool frames_allowed;   /* [A] the peer may be vtrunkd: look at frames */
 	_Atomic bool data_refused;     /* [A] bonding is required and the peer is plain */
+	_Atomic bool copies_ecn; /* [A] its datagrams come with the ECN field of their packets:
+				        * who does that as a plain peer carries marks on, too
+				        */
+	_Atomic uint16_t fits_all; /* [A] of its path table: to which segments of TCP are clamped */
 	_Atomic uint8_t followed_path; /* [A] where a plain peer is: it is told when newer packets
 				        * come from elsewhere; PATH_ANY once bonded,
 				        * PATH_LOST when that path is no more
 				        */
 
 	unsigned queues;         /* [I] of the TUN device */
-	struct outflow *outflow; /* [I] the way out: one piece of memory, freed with the peer */
+	struct outflow *outflow; /* [I] the way out */
 
 	struct sequencer arriving; /* order of arrival; its [E] owns the replay windows */
 	struct bucket echoes;      /* [E] of arriving: answers to probes, see frames_in.c */
 	struct reorder *reorder;   /* [U] order of sending, if bonded: used by [E]; or NULL */
-	struct alarm overdue;      /* [E] sets it: packets that wait are to be looked at again */
+	struct feedback *feedback; /* [U] what arrived, see feedback_of(); or NULL */
+	struct alarm overdue;      /* [E] sets it: packets wait to be looked at again, or a report
+				    * to be made
+				    */
 
 	_Alignas(CACHE_LINE) counter_t
 		data_tx_since_ns;    /* [A] first data sent unanswered; 0: none */
@@ -124,6 +138,8 @@ struct dp_peer {
 
 	struct dp_path path[PATHS_MAX];
 
+	void (*free_parts)(struct dp_peer *peer); /* [I] of outflow and feedback */
+
 	void *control;               /* [C] the control thread's object; NULL: it is gone */
 	struct reference references; /* [A] */
 	struct rcu_head rcu;
@@ -134,6 +150,7 @@ struct dp_peer_settings {
 	struct mailbox *mailbox;          /* where control is told */
 	unsigned queues;                  /* of the TUN device, each with a dispatcher */
 	const struct alarm_kind *overdue; /* what the alarm of that name does */
+	void (*free_parts)(struct dp_peer *peer); /* frees its outflow and its feedback, or NULL */
 	void *control;                    /* the control thread's object */
 };
 

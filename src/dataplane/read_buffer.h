@@ -34,10 +34,10 @@
 /* The longest packet that the kernel makes of several unless an administrator asks for more. */
 #define SUPER_PACKET_BYTES_MAX 65536u
 
-/* For each dispatcher: 5,000 packets of the usual length, more than there are peers, or 127
+/* For each dispatcher: 40,000 packets of the usual length, many more than there are peers, or 1,023
  * super-packets.
  */
-#define READ_WAIT_BYTES (8u << 20)
+#define READ_WAIT_BYTES (64u << 20)
 
 struct read_buffer {
 	struct cds_wfcq_node node;     /* [O] as the first of a chain: in a peer's outflow */
@@ -48,6 +48,7 @@ struct read_buffer {
 	bool is_long;                  /* [I] SUPER_PACKET_BYTES_MAX */
 	void *holder;                  /* [O] for whom it waits; NULL: it does not */
 	struct send_ticket ticket;     /* [O] while it waits */
+	bool is_to_mark;               /* [O] while it waits: the next packet cut gets a mark */
 	struct super_packet cut;       /* [O] what of it is still to be cut */
 };
 

@@ -7,6 +7,8 @@
 
 #include "base/align.h"
 #include "crypto/keypair.h"
+#include "sched/arrivals.h"
+#include "sched/patience.h"
 #include "sched/receiver.h"
 
 /* Memory beyond that of so many packets goes back to the system when it was not needed for a while.
@@ -124,6 +126,19 @@ static void deliver_due(struct reorder *r, const struct reorder_sink *sink, uint
 		deliver_ticket(r, sink, ticket);
 }
 
+/* Of the first numbers of a session some came before there was an order, keepalives as a rule: the
+ * first that did not, below @seq.
+ */
+static uint64_t first_missing(const struct keypair *kp, uint64_t seq)
+{
+	uint64_t first = 0;
+
+	while (first < seq && first < RESEQ_BEGINS_WITHIN &&
+	       replay_is_past(&kp->received[LANE_ORDERED], first))
+		first++;
+	return first;
+}
+
 void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struct keypair *kp,
                  uint64_t seq, unsigned path, uint8_t *packet, size_t len, uint64_t now_ns)
 {
@@ -132,6 +147,8 @@ void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struc
 	enum reseq_verdict verdict;
 	uint64_t place;
 
+	if (!receiver_has_begun(&r->receiver))
+		receiver_begins_at(&r->receiver, first_missing(kp, seq));
 	while ((verdict = receiver_arrived(&r->receiver, &which, now_ns, &place)) == RESEQ_FULL)
 		give_up_oldest(r, sink, now_ns);
 	if (verdict == RESEQ_HOLD) {
@@ -159,6 +176,27 @@ uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_
 	if (r->fresh > KEPT_TICKETS && r->idle_len == r->fresh && now_ns > r->grown_ns + KEPT_NS)
 		give_back_memory(r);
 	return receiver_alarm_ns(&r->receiver, now_ns);
+}
+
+void reorder_report(const struct reorder *r, struct arrivals *arrivals, uint64_t now_ns,
+                    struct report *ret)
+{
+	const struct epoch *newest = &r->receiver.epochs.newest;
+	bool is_in_order = newest->born_ns && newest->index == arrivals->key;
+
+	arrivals_report(arrivals, is_in_order ? &r->receiver.order : NULL, newest->offset, now_ns,
+	                ret);
+}
+
+void reorder_expect_repairs(struct reorder *r, const struct patience *patience)
+{
+	reseq_expect_repair(&r->receiver.order, patience ? patience->repair_ns : 0,
+	                    patience ? patience->death_ns : 0);
+}
+
+uint64_t reorder_passed_gap(const struct reorder *r)
+{
+	return reseq_is_passed(&r->receiver.order) ? r->receiver.order.next : UINT64_MAX;
 }
 
 void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us)

@@ -13,10 +13,13 @@
 
 #define REORDER_HELD_MAX 4096u /* fewer packets wait; at so many the oldest gap is given up */
 
+struct arrivals;
 struct dp_peer;
 struct dp_thread;
 struct keypair;
+struct patience;
 struct reorder;
+struct report;
 
 /* Where packets go whose turn it is. */
 struct reorder_sink {
@@ -44,6 +47,18 @@ void reorder_put(struct reorder *r, const struct reorder_sink *sink, const struc
  * for not at all. At the end of every batch.
  */
 uint64_t reorder_run(struct reorder *r, const struct reorder_sink *sink, uint64_t now_ns);
+
+/* The report of @arrivals: what is missing in it is what keeps packets waiting here. */
+void reorder_report(const struct reorder *r, struct arrivals *arrivals, uint64_t now_ns,
+                    struct report *ret);
+
+/* For how long gaps are kept open for repairs, see reseq_expect_repair(); NULL: there are none. */
+void reorder_expect_repairs(struct reorder *r, const struct patience *patience);
+
+/* Whether what keeps packets waiting is a gap that no path can fill any more, but a repair: its
+ * place, else UINT64_MAX.
+ */
+uint64_t reorder_passed_gap(const struct reorder *r);
 
 /* A probe over @path: see receiver_probed(). */
 void reorder_probed(struct reorder *r, unsigned path, int32_t owd_us);

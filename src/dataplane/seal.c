@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/ecn.h"
 #include "crypto/cipher.h"
 #include "crypto/keypair.h"
 
@@ -32,18 +33,40 @@ static struct cipher_job begin_segment(const struct batch *b, struct segment *se
 	return (struct cipher_job){.data = payload, .len = (uint32_t)len, .counter = counter};
 }
 
+/* Of each packet to its datagram, while it is there to be read. */
+static void copy_ecn(struct batch *b, const struct cipher_job *jobs)
+{
+	if (!b->copies_ecn) {
+		memset(b->ecn, ECN_NOT_ECT, b->len);
+		return;
+	}
+	for (unsigned i = 0; i < b->len; i++)
+		b->ecn[i] = ecn_of(jobs[i].data);
+}
+
 void seal_batch(struct dp_thread *self, struct batch *b)
 {
 	struct cipher_job jobs[BATCH_MAX];
 
 	for (unsigned i = 0; i < b->len; i++)
 		jobs[i] = begin_segment(b, &b->segment[i], b->first_counter + i, self->mtu);
+	copy_ecn(b, jobs);
 	cipher_seal(self->cipher, b->keypair->keys->send, jobs, b->len);
+}
+
+static void seal_one(struct dp_thread *self, struct batch *b, uint64_t counter, uint32_t mtu)
+{
+	struct cipher_job job = begin_segment(b, &b->segment[0], counter, mtu);
+
+	cipher_seal(self->cipher, b->keypair->keys->send, &job, 1);
 }
 
 void seal_first(struct dp_thread *self, struct batch *b, uint64_t counter)
 {
-	struct cipher_job job = begin_segment(b, &b->segment[0], counter, UINT32_MAX);
+	seal_one(self, b, counter, UINT32_MAX);
+}
 
-	cipher_seal(self->cipher, b->keypair->keys->send, &job, 1);
+void seal_first_as_data(struct dp_thread *self, struct batch *b, uint64_t counter)
+{
+	seal_one(self, b, counter, self->mtu);
 }

@@ -21,4 +21,7 @@ void seal_batch(struct dp_thread *self, struct batch *b);
 /* The first segment alone, under @counter, always padded to a multiple of 16. */
 void seal_first(struct dp_thread *self, struct batch *b, uint64_t counter);
 
+/* The same, padded as data is. */
+void seal_first_as_data(struct dp_thread *self, struct batch *b, uint64_t counter);
+
 #endif

@@ -27,10 +27,14 @@
 
 #define SIGNS_KEPT 8u /* a power of two, above the answers in a row that bring a path up */
 
+#define SIGN_WHOLE 0x10000u /* above all numbers of probes */
+
 /* An ECHO or a PROBE that came in on a path. */
 struct life_sign {
 	uint32_t key;    /* our index of the keypair under which it came */
-	uint32_t number; /* ECHO: seq of our probe; PROBE: the peer's own id of the path */
+	uint32_t number; /* ECHO: seq of our probe, SIGN_WHOLE added if that was for the path's MTU;
+			  * PROBE: the peer's own id of the path
+			  */
 	uint32_t rtt_us; /* ECHO: from the probe's departure to its arrival, hold time taken off */
 	/* Datagrams put on the path and heard of it, of one direction: away from us for an ECHO,
 	 * towards us for a PROBE. Both wrap.

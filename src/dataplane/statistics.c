@@ -4,6 +4,7 @@
 #include "dataplane/statistics.h"
 
 #include "dataplane/engine_private.h"
+#include "dataplane/feedback.h"
 #include "dataplane/outflow.h"
 #include "dataplane/peer.h"
 
@@ -41,6 +42,26 @@ uint64_t engine_drops(const struct engine *engine, enum drop_reason reason)
 	return sum.packets;
 }
 
+struct mark_sum {
+	enum mark_count what;
+	uint64_t packets;
+};
+
+static void add_marks(const struct dp_thread *self, void *arg)
+{
+	struct mark_sum *sum = arg;
+
+	sum->packets += counter_read(&self->marks[sum->what]);
+}
+
+uint64_t engine_marks(const struct engine *engine, enum mark_count what)
+{
+	struct mark_sum sum = {.what = what};
+
+	for_each_self(engine, add_marks, &sum);
+	return sum.packets;
+}
+
 void engine_count_drop(struct engine *engine, enum drop_reason reason)
 {
 	dp_drop(&engine->control, reason, 1);
@@ -63,6 +84,22 @@ struct engine_memory engine_memory(const struct engine *engine)
 
 	for_each_self(engine, add_memory, &sum);
 	return sum;
+}
+
+bool engine_belief(const struct dp_peer *peer, unsigned path_id, struct path_belief *ret)
+{
+	const struct feedback *fb = feedback_of(peer);
+
+	return fb && beliefs_get(&fb->beliefs, path_id, ret);
+}
+
+bool engine_account(const struct dp_peer *peer, unsigned path_id, struct account_counts *ret)
+{
+	const struct feedback *fb = feedback_of(peer);
+
+	if (fb)
+		account_read(&fb->account, path_id, ret);
+	return fb;
 }
 
 uint64_t engine_staged(const struct dp_peer *peer)

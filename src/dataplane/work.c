@@ -66,7 +66,7 @@ static void finish(struct dp_thread *self, struct batch *b, unsigned path_id)
 }
 
 /* What follows leaves between two deliveries, not after all of a turn: so it never takes more of
- * the pool than one batch gives rise to, and that is one.
+ * the pool than one batch gives rise to, an answer and a report over each path.
  */
 static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned slot)
 {
@@ -76,11 +76,14 @@ static void deliver_next(struct dp_thread *self, struct in_order *at, unsigned s
 
 	(void)slot; /* arrivals have but one order */
 	due_ns = deliver_batch(self, b);
-	if (peer->reorder) /* or nothing ever waits */
+	if (peer->reorder || peer->feedback) /* or nothing ever waits */
 		work_set_alarm(self, peer, &peer->overdue, due_ns);
-	next = dp_take_follower(self);
-	if (next)
+	while ((next = dp_take_follower(self)))
 		finish(self, next, next->path_id);
+	if (self->has_news) {
+		self->has_news = false;
+		self->work->kick(self, peer);
+	}
 }
 
 /* On every path that carries it. As soon as it is marked it may be gone. */

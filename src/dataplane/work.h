@@ -18,6 +18,8 @@
 #include "dataplane/inbox.h"
 #include "dataplane/self.h"
 
+struct dp_peer;
+
 /* One crypto worker. It also keeps the alarms of the peers whose own worker it is. */
 struct worker {
 	struct inbox inbox;
@@ -30,6 +32,9 @@ struct work {
 	struct worker *worker; /* [I] */
 	unsigned count;        /* [I] of them, at least one */
 	bool hand_over;        /* [I] under backlog, rather than all in place */
+
+	/* [I] What is done when a delivery brought news for the peer's outflow. */
+	void (*kick)(struct dp_thread *self, struct dp_peer *peer);
 };
 
 /* Gives @b, which has entered its sequencer, to a worker, or does the work here when one sleeps and

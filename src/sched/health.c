@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define PROBES_DEAD      3u        /* overdue in a row: dead; BFD's usual multiplier (RFC 5880) */
+#define PROBES_DEAD_MAX  8u        /* the same on a path that loses much */
+#define FALSE_DEATH      0.001     /* how likely so many may be lost on a path that lives */
 #define ANSWERS_UP       3u        /* in a row, after a fall */
 #define DISTINCT_NS      NS_PER_MS /* probes closer than this share one fate and count once */
 #define IDLE_PATIENCE_NS (500 * NS_PER_MS)
@@ -61,12 +63,25 @@ static uint64_t overdue_at(const struct path_health *h, const struct health_sett
 	return NEVER_NS;
 }
 
+/* How many overdue ones are more than bad luck, at the loss that was seen. */
+static unsigned probes_dead(const struct path_health *h)
+{
+	const struct path_estimate *est = &h->estimate;
+	double tx = est->tx.is_known ? est->tx.ratio : 0, rx = est->rx.is_known ? est->rx.ratio : 0;
+	double loss = 1 - (1 - tx) * (1 - rx), all = loss * loss * loss;
+	unsigned probes = PROBES_DEAD;
+
+	for (; all > FALSE_DEATH && probes < PROBES_DEAD_MAX; all *= loss)
+		probes++;
+	return probes;
+}
+
 /* When the path is dead, if no answer comes. While no data is at stake the first probe gets more
  * time: at the idle interval a queue may have filled since the last answer without a trace.
  */
 static uint64_t dead_at(const struct path_health *h, const struct health_settings *set)
 {
-	uint64_t at_ns = overdue_at(h, set, PROBES_DEAD);
+	uint64_t at_ns = overdue_at(h, set, probes_dead(h));
 
 	if (h->is_busy || at_ns == NEVER_NS)
 		return at_ns;
@@ -128,6 +143,8 @@ static void schedule(struct path_health *h, const struct health_settings *set)
 		return; /* the first one is due already */
 
 	h->probe_at_ns = next_probe_at(h, set);
+	if (h->soon_ns)
+		h->probe_at_ns = least(h->probe_at_ns, h->soon_ns);
 	if (probes_out(h) < HEALTH_PROBES_KEPT)
 		return;
 	/* All places are taken by probes that may still be answered. One more would make us forget
@@ -137,6 +154,14 @@ static void schedule(struct path_health *h, const struct health_settings *set)
 	uint64_t oldest_ns = h->sent_ns[h->next_seq % HEALTH_PROBES_KEPT];
 	h->probe_at_ns =
 		health_carries_data(h) ? NEVER_NS : most(h->probe_at_ns, oldest_ns + ANSWER_MAX_NS);
+}
+
+/* The same when there is a reason to ask by @soon_ns. */
+static void schedule_soon(struct path_health *h, const struct health_settings *set,
+                          uint64_t soon_ns)
+{
+	h->soon_ns = h->soon_ns ? least(h->soon_ns, soon_ns) : soon_ns;
+	schedule(h, set);
 }
 
 static void enter(struct path_health *h, enum path_state state, const char *reason, uint64_t now_ns)
@@ -232,6 +257,7 @@ uint16_t health_probe_sent(struct path_health *h, const struct health_settings *
 	if (probes_out(h) > HEALTH_PROBES_KEPT)
 		h->answered_seq++;          /* the oldest is given up; its place is taken now */
 	h->probed_ns = now_ns ? now_ns : 1; /* 0 says "none" */
+	h->soon_ns = 0;
 	h->sent_ns[seq % HEALTH_PROBES_KEPT] = h->probed_ns;
 	if (h->asked_ns == NEVER_NS)
 		h->asked_ns = now_ns;
@@ -297,10 +323,16 @@ bool health_answered(struct path_health *h, const struct health_settings *set, u
 	return has_changed;
 }
 
+static const char *const why_dead[] = {"3 probes overdue", "4 probes overdue", "5 probes overdue",
+                                       "6 probes overdue", "7 probes overdue", "8 probes overdue"};
+
+_Static_assert(sizeof why_dead / sizeof *why_dead == PROBES_DEAD_MAX - PROBES_DEAD + 1,
+               "for each number of them");
+
 static bool check_alive(struct path_health *h, const struct health_settings *set, uint64_t now_ns)
 {
 	if (now_ns >= dead_at(h, set))
-		return fall(h, "3 probes overdue", now_ns);
+		return fall(h, why_dead[probes_dead(h) - PROBES_DEAD], now_ns);
 	if (now_ns >= silent_at(h, set))
 		return fall(h, "silent for the health check timeout", now_ns);
 	if (h->state == PATH_UP && now_ns >= overdue_at(h, set, 1)) {
@@ -373,17 +405,9 @@ uint64_t health_deadline_ns(const struct path_health *h, const struct health_set
 
 const char *path_state_name(enum path_state state)
 {
-	switch (state) {
-	case PATH_UNPROVEN:
-		return "unproven";
-	case PATH_UP:
-		return "up";
-	case PATH_SUSPECT:
-		return "suspect";
-	case PATH_DOWN:
-		return "down";
-	}
-	return "unknown";
+	static const char *const names[] = {"unproven", "up", "suspect", "down"};
+
+	return (unsigned)state <= PATH_DOWN ? names[state] : "unknown";
 }
 
 void health_assume_up(struct path_health *h, const char *reason, uint64_t now_ns)
@@ -406,7 +430,20 @@ void health_hurry(struct path_health *h, const struct health_settings *set)
 
 void health_probe_soon(struct path_health *h, const struct health_settings *set, uint64_t now_ns)
 {
-	uint64_t at_ns = h->probed_ns ? most(now_ns, h->probed_ns + set->busy_ns) : now_ns;
+	if (h->probed_ns)
+		schedule_soon(h, set, most(now_ns, h->probed_ns + set->busy_ns));
+}
 
-	h->probe_at_ns = least(h->probe_at_ns, at_ns);
+bool health_suspect(struct path_health *h, const struct health_settings *set, const char *reason,
+                    uint64_t now_ns)
+{
+	bool is_news = h->state == PATH_UP;
+
+	if (!health_carries_data(h))
+		return false;
+	if (is_news)
+		enter(h, PATH_SUSPECT, reason, now_ns);
+	if (h->probed_ns)
+		schedule_soon(h, set, most(now_ns, h->probed_ns + DISTINCT_NS));
+	return is_news;
 }

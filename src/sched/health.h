@@ -11,7 +11,7 @@
  *
  * Up leads health_answered(), or health_tick() when a hold-down ends. Down leads health_tick(),
  * straight from UP if it was called late. health_fail() goes from everywhere to DOWN,
- * health_reset() from everywhere to UNPROVEN.
+ * health_reset() from everywhere to UNPROVEN, health_suspect() from UP to SUSPECT.
  *
  * UNPROVEN: never answered since it leads where it does; carries no data, probed at the idle
  * interval; DOWN when that has lasted for timeout_ns, at least 5 s. UP: carries data. SUSPECT:
@@ -24,6 +24,9 @@
  * (busy, with the usual 100 and 150 ms: 3.5 s of delay per second) and the path stays. Probes that
  * left less than 1 ms apart count once. An answer (echo) proves both directions; merely hearing
  * from the peer does not and is not counted.
+ *
+ * Three are overdue by bad luck where a tenth and more is lost each way. So as many are needed as
+ * would be lost once in a thousand times at the loss that was seen, up to 8.
  *
  * A dead path is left, at most, after its last answer: busy 3 busy_ns + overdue. Idle interval_ns +
  * overdue + the longer of half an interval_ns (at most 0.5 s) and busy_ns + overdue: with no data
@@ -77,6 +80,7 @@ struct path_health {
 	uint64_t sent_ns[HEALTH_PROBES_KEPT]; /* by seq; 0: answered or never sent */
 	uint64_t probed_ns;                   /* when the last probe left; 0: none has */
 	uint64_t probe_at_ns; /* when the next probe is due; NEVER_NS: once one of 64 is answered */
+	uint64_t soon_ns; /* by then whatever the interval says, for something happened; 0: not */
 	unsigned answers_in_row; /* to probes one after the other; counted up to 3 */
 	bool is_recovering;      /* not up, but answered lately: probed fast */
 	unsigned falls;          /* recent falls, for the hold-down; halved per stable minute */
@@ -147,6 +151,13 @@ void health_probe_soon(struct path_health *h, const struct health_settings *set,
  * send a probe if probe_at_ns has come: no change is missed, and the next deadline lies ahead.
  */
 uint64_t health_deadline_ns(const struct path_health *h, const struct health_settings *set);
+
+/* Somebody who may lie or be mistaken says that nothing arrives: SUSPECT if it was UP, and a probe
+ * is due at once. Nothing for a path that carries no data. Returns true when the state changed.
+ * @reason is a constant string.
+ */
+bool health_suspect(struct path_health *h, const struct health_settings *set, const char *reason,
+                    uint64_t now_ns);
 
 static inline bool health_carries_data(const struct path_health *h)
 {

@@ -13,16 +13,32 @@ static bool is_alive(const struct path_facts *path, uint64_t now_ns)
 
 static struct path_candidate candidate(const struct path_choice *choice, unsigned id)
 {
-	return (struct path_candidate){.path_id = (uint8_t)id, .weight = choice->path[id].weight};
+	const struct path_facts *path = &choice->path[id];
+
+	return (struct path_candidate){.path_id = (uint8_t)id,
+	                               .rank = path->rank,
+	                               .packet_max = choice->is_bonded ? path->packet_max : 0,
+	                               .weight = path->weight,
+	                               .limit = {path->limit[0], path->limit[1]}};
 }
 
-static unsigned choose_alive(const struct path_choice *choice,
+static bool has_answered_lately(const struct path_facts *path, uint64_t now_ns)
+{
+	return can_carry(path, now_ns) && health_answers(path->health) &&
+	       path->health->answered_ns + PATH_LATELY_NS > now_ns;
+}
+
+static unsigned choose_alive(const struct path_choice *choice, bool is_leaving,
                              struct path_candidate candidates[PATHS_MAX], uint64_t now_ns)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (is_alive(&choice->path[i], now_ns))
+		const struct path_facts *path = &choice->path[i];
+
+		if (path->is_leaving == is_leaving &&
+		    (is_alive(path, now_ns) ||
+		     (choice->is_redundant && has_answered_lately(path, now_ns))))
 			candidates[n++] = candidate(choice, i);
 	}
 	return n;
@@ -78,7 +94,7 @@ static unsigned choose_heard_last(const struct path_choice *choice,
 unsigned path_choose(const struct path_choice *choice, struct path_candidate candidates[PATHS_MAX],
                      uint64_t now_ns)
 {
-	unsigned n = choice->is_bonded ? choose_alive(choice, candidates, now_ns) : 0;
+	unsigned n = choice->is_bonded ? choose_alive(choice, false, candidates, now_ns) : 0;
 
 	if (n == 0)
 		n = choose_followed(choice, candidates, now_ns);
@@ -86,6 +102,8 @@ unsigned path_choose(const struct path_choice *choice, struct path_candidate can
 		n = choose_answering(choice, candidates, now_ns);
 	if (n == 0 && choice->is_bonded)
 		n = choose_heard_last(choice, candidates, now_ns);
+	if (n == 0 && choice->is_bonded)
+		n = choose_alive(choice, true, candidates, now_ns);
 	return n;
 }
 
@@ -96,7 +114,8 @@ bool path_has_alternative(const struct path_choice *choice, unsigned path_id, ui
 
 		/* A plain peer answers no probes: any path may be as good as this one. */
 		if (i != path_id &&
-		    (choice->is_bonded ? is_alive(other, now_ns) : can_carry(other, now_ns)))
+		    (choice->is_bonded ? is_alive(other, now_ns) && !other->is_leaving
+		                       : can_carry(other, now_ns)))
 			return true;
 	}
 	return false;

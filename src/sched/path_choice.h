@@ -7,7 +7,11 @@
  *    2. the one that the handshake took, as long as it has yet to answer; if it is not that,
  *    3. those that have answered since they fell: with no path up, hold-downs and verdicts are
  *       worth less than a chance; if there are none,
- *    4. the one where the peer was heard last, if that was within PATH_DOUBTFUL_NS.
+ *    4. the one where the peer was heard last, if that was within PATH_DOUBTFUL_NS; if it is none,
+ *    5. those that are up though the peer says that its end can carry nothing.
+ *
+ * Where every packet goes over every path nothing is lost by one that may be dead: those of the
+ * paths of 3. that have answered lately are among those of 1. then.
  *
  * A path that cannot carry anything, for want of an address or a link or because it rests, is never
  * among them. What comes out is for path_table_build(). Pure; time comes in.
@@ -23,6 +27,7 @@
 
 /* A path that is down may serve for so long after the peer was heard there, if no other is up. */
 #define PATH_DOUBTFUL_NS (2 * NS_PER_S)
+#define PATH_LATELY_NS   NS_PER_S
 
 /* What the choice goes by, of one path. */
 struct path_facts {
@@ -31,13 +36,18 @@ struct path_facts {
 	uint64_t rest_until_ns; /* the system refused to send; 0 or past: it may be tried */
 	uint64_t heard_ns;      /* when the newest datagram came; 0 never */
 	uint32_t weight;
+	uint16_t packet_max; /* as of struct path_candidate; of a bonded peer */
+	uint8_t rank;        /* see struct path_candidate */
+	struct path_limit limit[LIMITS];
 	const struct path_health *health;
+	bool is_leaving; /* the peer says that its end can carry nothing */
 };
 
 /* Of a peer. */
 struct path_choice {
 	struct path_facts path[PATHS_MAX]; /* by path id; all zero: none */
 	bool is_bonded;
+	bool is_redundant; /* every packet goes over every path */
 	unsigned followed; /* where the peer was found last; PATHS_MAX or above: nowhere */
 };
 

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define DEBT_MAX \
+	(1 << 20) /* bytes that a path may be ahead for want of others that a packet fits */
+
 /* Other paths or weights than before: what a path is owed in bytes stays, in the unit of the new
  * weights. Paths that are not in the table lose theirs, else they would come back to a debt long
  * forgotten. What is missing for the sum of 0 then is taken from all alike.
@@ -116,6 +119,39 @@ void pick_charge(struct pick_state *state, const struct path_table *table, unsig
 	state->credit[table->slot[slot].path_id] -= weight_sum * bytes;
 }
 
+/* What fits no path goes where it would go otherwise. */
+static bool is_asked(const struct path_table *table, const struct path_slot *slot, uint32_t bytes)
+{
+	return path_slot_fits(slot, bytes) || !path_table_fits_one(table, bytes);
+}
+
+/* All paths that the packet fits have had more than their share. */
+static unsigned soonest_of_those(const struct pick_state *state, const struct path_table *table,
+                                 uint32_t bytes)
+{
+	unsigned best = PATHS_MAX;
+
+	for (unsigned i = 0; i < table->len; i++) {
+		const struct path_slot *slot = &table->slot[i];
+
+		if (is_asked(table, slot, bytes) &&
+		    (best == PATHS_MAX || is_sooner(state, slot, &table->slot[best])))
+			best = i;
+	}
+	return best;
+}
+
+/* It gets more than its share for as long as nothing else is sent: that is forgotten by halves, and
+ * what is missing for the sum of 0 then is found by settle().
+ */
+static void bound_debt(struct pick_state *state, uint8_t path_id)
+{
+	if (state->credit[path_id] > -state->weight_sum * DEBT_MAX)
+		return;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		state->credit[i] /= 2;
+}
+
 unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes)
 {
 	int64_t weight_sum = settle(state, table);
@@ -128,9 +164,13 @@ unsigned pick_path(struct pick_state *state, const struct path_table *table, uin
 	for (unsigned i = 0; i < table->len; i++) {
 		const struct path_slot *slot = &table->slot[i];
 
-		if (state->credit[slot->path_id] > 0 &&
+		if (state->credit[slot->path_id] > 0 && is_asked(table, slot, bytes) &&
 		    (best == PATHS_MAX || is_sooner(state, slot, &table->slot[best])))
 			best = i;
+	}
+	if (best == PATHS_MAX) {
+		best = soonest_of_those(state, table, bytes);
+		bound_debt(state, table->slot[best].path_id);
 	}
 	assert(best < table->len); /* the credits sum to weight_sum * bytes now */
 	state->credit[table->slot[best].path_id] -= weight_sum * bytes;

@@ -24,8 +24,9 @@ struct pick_state {
 	uint32_t run_max_bytes;    /* largest run since paths or weights changed */
 };
 
-/* The index into @table->slot for the next packet or run of @bytes (0 counts as 1). @table->len is
- * above 0. Failover tables have one slot; redundant callers send on all of them and do not ask.
+/* The index into @table->slot for the next packet or run of @bytes (0 counts as 1), of those that
+ * it fits, or of all if it fits none. @table->len is above 0. Failover tables have one slot;
+ * redundant callers send on all of them and do not ask.
  */
 unsigned pick_path(struct pick_state *state, const struct path_table *table, uint32_t bytes);
 

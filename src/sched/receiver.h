@@ -36,6 +36,17 @@ struct receiver_packet {
 	unsigned path;    /* PATHS_MAX or above: unknown */
 };
 
+/* Before the first packet: those below @seq of its keypair came without an order, or never will. */
+static inline void receiver_begins_at(struct receiver *r, uint64_t seq)
+{
+	reseq_begins_at(&r->order, seq);
+}
+
+static inline bool receiver_has_begun(const struct receiver *r)
+{
+	return r->order.is_started;
+}
+
 /* What to do with @packet, authentic and new. RESEQ_DELIVER: now. RESEQ_HOLD: receiver_hold() must
  * follow, with *ret_place. RESEQ_FULL: take out the oldest with receiver_take_any(), then ask
  * again.

@@ -95,7 +95,8 @@ enum reseq_verdict reseq_arrived(struct reseq *r, uint64_t seq, unsigned path, u
 	now_ns = latest(r, now_ns);
 	if (!r->is_started) {
 		r->is_started = true;
-		r->next = seq;
+		if (seq < r->next || seq >= r->next + RESEQ_BEGINS_WITHIN)
+			r->next = seq;
 	}
 	if (seq >= r->next + RESEQ_SLOTS && r->held)
 		return RESEQ_FULL;
@@ -159,8 +160,15 @@ static uint64_t difference_ns(const struct reseq_path *slow, const struct reseq_
 	return us > 0 ? (uint64_t)us * NS_PER_US : 0;
 }
 
+/* Data or probes ever came over it. */
+static bool is_known(const struct reseq_path *p)
+{
+	return p->passed || p->owd_len;
+}
+
 /* When the gap before the first one held is given up, unless it is filled before. Only arrivals
- * change it, not time, once mark_passed() has seen what came.
+ * change it, not time, once mark_passed() has seen what came. Who sends over a single path has
+ * nothing to choose from, and sends nothing again.
  */
 static uint64_t gap_deadline(const struct reseq *r, uint64_t now_ns)
 {
@@ -168,11 +176,13 @@ static uint64_t gap_deadline(const struct reseq *r, uint64_t now_ns)
 	const struct reseq_path *fast = first->path < PATHS_MAX ? &r->path[first->path] : NULL;
 	uint64_t last_ns = r->slot[r->oldest_at].arrived_ns + RESEQ_WAIT_MAX_NS;
 	uint64_t wait_ns = 0, at_ns;
+	unsigned known = 0;
 	bool can_come = !fast; /* over another unknown path, for all we know */
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct reseq_path *p = &r->path[i];
 
+		known += is_known(p);
 		if (!is_in_use(r, p) || p->passed > r->first_held)
 			continue;
 		can_come = true;
@@ -181,9 +191,11 @@ static uint64_t gap_deadline(const struct reseq *r, uint64_t now_ns)
 			wait_ns = d_ns;
 	}
 	if (can_come)
-		at_ns = first->arrived_ns + wait_ns + SLACK_NS + r->margin_ns;
+		at_ns = first->arrived_ns + wait_ns + SLACK_NS + r->margin_ns + r->death_ns;
 	else
 		at_ns = (r->first_held < r->passed ? r->passed_ns : now_ns) + r->margin_ns;
+	if (known > 1)
+		at_ns += r->repair_ns;
 	return at_ns < last_ns ? at_ns : last_ns;
 }
 
@@ -218,6 +230,39 @@ static uint64_t find_held(const struct reseq *r, uint64_t seq)
 		word = r->is_held[seq % RESEQ_SLOTS / 64];
 	}
 	return seq - seq % 64 + (unsigned)__builtin_ctzll(word);
+}
+
+/* The first one from @seq on that is not held. What is above the newest is not. */
+static uint64_t find_missing(const struct reseq *r, uint64_t seq)
+{
+	uint64_t word = ~r->is_held[seq % RESEQ_SLOTS / 64] >> seq % 64 << seq % 64;
+
+	while (!word) {
+		seq += 64;
+		word = ~r->is_held[seq % RESEQ_SLOTS / 64];
+	}
+	return seq - seq % 64 + (unsigned)__builtin_ctzll(word);
+}
+
+bool reseq_missing(const struct reseq *r, uint64_t at, uint64_t *ret_from, uint64_t *ret_to)
+{
+	uint64_t from, to, top = r->next + RESEQ_SLOTS;
+
+	if (!r->held || at >= top)
+		return false;
+	from = at > r->next ? at : r->next;
+	/* A full ring has no gap; else there is an empty slot, but perhaps only behind the top. */
+	if (r->held == RESEQ_SLOTS)
+		return false;
+	from = find_missing(r, from);
+	if (from >= top)
+		return false;
+	to = find_held(r, from);
+	if (to >= top)
+		return false;
+	*ret_from = from;
+	*ret_to = to;
+	return true;
 }
 
 static void unlink_slot(struct reseq *r, uint16_t at)

@@ -27,6 +27,11 @@
  */
 #define RESEQ_ROOM (RESEQ_SLOTS / 4)
 
+/* The first to come, numbered so little above where order begins, belongs to a first flight that
+ * left over several paths: what was sent before it is on its way.
+ */
+#define RESEQ_BEGINS_WITHIN 32u
+
 #define RESEQ_NO_TICKET UINT16_MAX /* a place in the order without a packet to deliver */
 
 /* The packets held form a list in the order of their arrival, linked by index of the slot. */
@@ -48,7 +53,7 @@ struct reseq_path {
 struct reseq {
 	uint64_t next;       /* lowest sequence number not delivered and not given up */
 	uint64_t end;        /* above all numbers that came */
-	bool is_started;     /* false: the first packet decides where order begins */
+	bool is_started;     /* false: it begins at next if the first packet is near, or with it */
 	uint64_t now_ns;     /* the latest time heard of */
 	uint32_t held;       /* packets that wait */
 	uint64_t first_held; /* lowest of them, while there are any */
@@ -62,6 +67,8 @@ struct reseq {
 	bool has_lesson;      /* since then nothing came late */
 	uint64_t margin_ns;   /* learnt from packets that came after they were given up */
 	uint64_t margin_at_ns;
+	uint64_t repair_ns; /* see reseq_expect_repair() */
+	uint64_t death_ns;
 	struct reseq_path path[PATHS_MAX];
 	uint64_t is_held[RESEQ_SLOTS / 64]; /* a bit per slot */
 	struct reseq_slot slot[RESEQ_SLOTS];
@@ -86,6 +93,12 @@ enum reseq_verdict {
 	RESEQ_FULL, /* too far ahead: take out the oldest with reseq_take_any(), then ask again */
 };
 
+/* Before the first: numbers below @next came already, before there was an order, or never will. */
+static inline void reseq_begins_at(struct reseq *r, uint64_t next)
+{
+	r->next = next;
+}
+
 /* A packet with number @seq came over @path (PATHS_MAX: unknown). A number comes at most once in an
  * order: the replay window sees to that.
  */
@@ -106,6 +119,29 @@ bool reseq_take_any(struct reseq *r, uint64_t now_ns, uint16_t *ret_ticket);
  * After reseq_take() said that there is nothing at @now_ns.
  */
 uint64_t reseq_deadline_ns(const struct reseq *r, uint64_t now_ns);
+
+/* The sender sends again what reports call missing, and needs up to @repair_ns for it, reckoned
+ * from when it can be known to be missing; to find out that a path is dead it needs @death_ns, and
+ * what that path was to bring comes over another then. Gaps are kept open for so much longer, if
+ * more than one path is known, by data or probes: else there is nothing to choose from. 0: it does
+ * not.
+ */
+static inline void reseq_expect_repair(struct reseq *r, uint64_t repair_ns, uint64_t death_ns)
+{
+	r->repair_ns = repair_ns;
+	r->death_ns = death_ns;
+}
+
+/* Whether the lowest gap is one that no path can fill any more, but a repair. */
+static inline bool reseq_is_passed(const struct reseq *r)
+{
+	return r->held && r->first_held > r->next && r->first_held < r->passed;
+}
+
+/* The first gap that ends above @at: numbers *ret_from .. *ret_to - 1 are missing, the next is
+ * held. False: nothing above @at is held and missed something.
+ */
+bool reseq_missing(const struct reseq *r, uint64_t at, uint64_t *ret_from, uint64_t *ret_to);
 
 /* A probe over @path: the difference between its arrival on our clock and its departure on the
  * sender's, in microseconds, wrapping. @path is below PATHS_MAX.

@@ -39,7 +39,7 @@ static bool make_room(struct send_ring *ring, uint64_t now_ns)
 	if (!ring->capacity)
 		return resize(ring, SENDLOG_RUNS_MIN);
 	if (ring->capacity < SENDLOG_RUNS_MAX &&
-	    now_ns - record_at(ring, oldest(ring))->t_tx_ns < SENDLOG_KEPT_NS &&
+	    now_ns < record_at(ring, oldest(ring))->t_tx_ns + SENDLOG_KEPT_NS &&
 	    resize(ring, 2 * ring->capacity))
 		return true;
 	ring->len--;
@@ -90,6 +90,41 @@ const struct send_record *sendlog_find(const struct sendlog *log, unsigned lane,
 
 	const struct send_record *r = record_at(ring, from - 1);
 	return r->epoch == epoch && counter - r->first < r->packets ? r : NULL;
+}
+
+const struct send_record *sendlog_back(const struct sendlog *log, unsigned lane, uint32_t back)
+{
+	const struct send_ring *ring = &log->ring[lane];
+
+	return back < ring->len ? record_at(ring, ring->written_at - 1 - back) : NULL;
+}
+
+/* The same to be changed. */
+static struct send_record *find(struct sendlog *log, unsigned lane, uint32_t epoch,
+                                uint64_t counter)
+{
+	return (struct send_record *)sendlog_find(log, lane, epoch, counter);
+}
+
+bool sendlog_departed(struct sendlog *log, unsigned lane, uint32_t epoch, uint64_t counter,
+                      uint64_t at_ns)
+{
+	struct send_record *r = find(log, lane, epoch, counter);
+
+	if (r && at_ns > r->t_tx_ns)
+		r->t_tx_ns = at_ns;
+	return r;
+}
+
+bool sendlog_resend(struct sendlog *log, unsigned lane, uint32_t epoch, uint64_t counter)
+{
+	struct send_record *r = find(log, lane, epoch, counter);
+	uint64_t place = r ? counter - r->first : 64;
+
+	if (place >= 64 || r->resent >> place & 1)
+		return false;
+	r->resent |= 1ull << place;
+	return true;
 }
 
 bool sendlog_is_large(const struct sendlog *log)

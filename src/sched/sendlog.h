@@ -25,16 +25,23 @@
 #define SENDLOG_RUNS_MAX 8192u /* of one packet each at 20,000 packets/s, for SENDLOG_KEPT_NS */
 #define SENDLOG_KEPT_NS  (400 * NS_PER_MS) /* nobody can miss anything that is older */
 
-/* Consecutive counters of one lane under one keypair, sent over one path. */
+/* Consecutive counters of one lane under one keypair, sent over one path. 64 bytes: a line of the
+ * cache.
+ */
 struct send_record {
 	uint64_t first;          /* the counters are first .. first + packets - 1 */
-	uint64_t t_tx_ns;        /* when they were numbered */
+	uint64_t t_tx_ns;        /* when they were numbered; once it is known, when they left */
 	uint64_t bytes_before;   /* over this path before them, in whatever lane */
 	uint64_t packets_before; /* the same in packets */
+	uint64_t resent;         /* a bit for each of the first 64 that was sent once more */
+	int64_t corrected_ns;    /* by how much the virtual queue had been corrected in all, ... */
+	uint32_t queue_ns;       /* ... and how long it was before them (virtual_queue.h) */
 	uint32_t bytes;          /* of their inner packets */
 	uint32_t packets;        /* above 0 */
 	uint32_t epoch;          /* counts the keypairs used so far: rises from record to record */
 };
+
+_Static_assert(sizeof(struct send_record) == 64, "a line of the cache");
 
 struct send_ring {
 	struct send_record *record; /* NULL: nothing was ever sent */
@@ -52,8 +59,8 @@ struct sendlog {
 /* Frees what it holds, and is empty. */
 void sendlog_fini(struct sendlog *log);
 
-/* A run was numbered at @now_ns; @record has first, bytes, packets and epoch. Epochs never fall,
- * and in one epoch and lane first rises.
+/* A run was numbered at @now_ns; @record has first, bytes, packets, epoch and what stood in the
+ * virtual queue. Epochs never fall, and in one epoch and lane first rises.
  */
 void sendlog_add(struct sendlog *log, unsigned lane, const struct send_record *record,
                  uint64_t now_ns);
@@ -63,6 +70,27 @@ void sendlog_add(struct sendlog *log, unsigned lane, const struct send_record *r
  */
 const struct send_record *sendlog_find(const struct sendlog *log, unsigned lane, uint32_t epoch,
                                        uint64_t counter);
+
+/* The record written @back records ago, 0 the newest; NULL: it is forgotten. */
+const struct send_record *sendlog_back(const struct sendlog *log, unsigned lane, uint32_t back);
+
+/* The run with @counter left at @at_ns, which is later than it was numbered. False: it is not
+ * there.
+ */
+bool sendlog_departed(struct sendlog *log, unsigned lane, uint32_t epoch, uint64_t counter,
+                      uint64_t at_ns);
+
+/* @counter is sent once more, over whatever path. False: it was before, or is not one of the first
+ * 64 of a record that is still there.
+ */
+bool sendlog_resend(struct sendlog *log, unsigned lane, uint32_t epoch, uint64_t counter);
+
+/* Packets without a number of this path's own (repairs, copies) went over it as well. */
+static inline void sendlog_count(struct sendlog *log, uint32_t bytes, uint32_t packets)
+{
+	log->bytes += bytes;
+	log->packets += packets;
+}
 
 /* Whether sendlog_rest() would free something. */
 bool sendlog_is_large(const struct sendlog *log);

@@ -21,6 +21,7 @@ struct config_sections cross_sections(struct parsed *doc, const char *text)
 		.wireguard = wireguard,
 		.links = config_node_good(wireguard, "links"),
 		.peers = config_node_good(wireguard, "peers"),
+		.classes = config_node_good(wireguard, "classes"),
 	};
 }
 

@@ -27,12 +27,11 @@ struct desired *desired_of(const char *links, const char *peers)
 {
 	char *text;
 
-	cr_assert(gt(int,
+	cr_assert(lt(int, 0,
 	             asprintf(&text,
 	                      "network: {mtu: 1420}\nwireguard:\n  private_key: " OWN_KEY
 	                      "\n  links: [%s]\n  peers: [%s]\n",
-	                      links, peers),
-	             0));
+	                      links, peers)));
 	struct desired *desired = desired_of_text(text);
 	free(text);
 	return desired;

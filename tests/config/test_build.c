@@ -77,6 +77,7 @@ static void expect_defaults(const struct desired *config)
 	cr_expect(eq(ptr, config->links[0].endpoint, NULL));
 	cr_expect(eq(ptr, config->links[0].device, NULL));
 	cr_expect(eq(u32, config->links[0].weight, 1));
+	cr_expect(eq(int, config->links[0].role, LINK_ROLE_PRIMARY));
 	cr_expect(not(config->links[0].has_fwmark));
 	cr_assert(eq(sz, config->peer_count, 1));
 	cr_expect(eq(int, config->peers[0].mode, BONDING_AGGREGATE));
@@ -155,6 +156,14 @@ Test(build, gateway_with_peers_and_devices)
 	cr_expect(links[0].has_fwmark);
 	cr_expect(eq(u32, links[0].fwmark, 0x51));
 	cr_expect(eq(u32, links[0].weight, 1000000));
+	cr_expect(eq(int, links[0].role, LINK_ROLE_BACKUP));
+	cr_expect(eq(int, links[1].role, LINK_ROLE_OVERFLOW));
+	cr_expect(eq(int, links[2].role, LINK_ROLE_PRIMARY));
+	cr_expect(eq(u32, links[0].limits.up_kbps, 0));
+	cr_expect(eq(u32, links[0].limits.down_kbps, 1000000000));
+	cr_expect(eq(u32, links[1].limits.up_kbps, 20000));
+	cr_expect(eq(u32, links[1].limits.down_kbps, 20000));
+	cr_expect(eq(u32, links[2].limits.up_kbps, 0));
 	EXPECT_TEXT(links[1].name, "link-1");
 	expect_endpoint(&links[1].bind, "[::]:51820");
 	cr_expect(links[1].has_fwmark);

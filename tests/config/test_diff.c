@@ -148,8 +148,11 @@ Test(diff, endpoint_leaves_before_the_link_that_it_is_for)
 Test(diff, every_value_of_a_link_is_a_change_of_its_own)
 {
 	compare(desired_of("{name: l, bind: 0.0.0.0:1, device: up0, weight: 2}", A),
-	        desired_of("{name: l, bind: 0.0.0.0:2, device: up1, weight: 3, fwmark: 0}", A));
-	EXPECT(CHANGE_LINK_BIND, CHANGE_LINK_DEVICE, CHANGE_LINK_FWMARK, CHANGE_LINK_WEIGHT);
+	        desired_of("{name: l, bind: 0.0.0.0:2, device: up1, weight: 3, fwmark: 0, "
+	                   "role: backup, rate_limit_mbps: {up: 5}}",
+	                   A));
+	EXPECT(CHANGE_LINK_BIND, CHANGE_LINK_DEVICE, CHANGE_LINK_FWMARK, CHANGE_LINK_WEIGHT,
+	       CHANGE_LINK_ROLE, CHANGE_LINK_RATE_LIMIT);
 	end();
 }
 

@@ -32,13 +32,16 @@ Test(diff_text, links_that_come_go_and_change)
 	expect_text(desired_of("{name: dsl, bind: 0.0.0.0:51820}, {name: lte}",
 	                       "{name: a, public_key: \"" KEY_A "\", allowed_ips: [10.0.0.1]}"),
 	            desired_of("{name: dsl, bind: \"[::]:51820\", device: eth0, weight: 3, "
-	                       "fwmark: 0x51}, {name: sat, device: any}",
+	                       "fwmark: 0x51, role: overflow, "
+	                       "rate_limit_mbps: {down: 50}}, {name: sat, device: any}",
 	                       "{name: a, public_key: \"" KEY_A "\", allowed_ips: [10.0.0.1]}"),
 	            "link lte: removed\n"
 	            "link dsl: bind from 0.0.0.0:51820 to [::]:51820 of both families\n"
 	            "link dsl: device from that of its address to eth0\n"
 	            "link dsl: fwmark from none to 0x51\n"
 	            "link dsl: weight from 1 to 3\n"
+	            "link dsl: role from primary to overflow\n"
+	            "link dsl: rate limit from up none, down none to up none, down 50 Mbit/s\n"
 	            "link sat: added\n");
 }
 

@@ -211,7 +211,7 @@ static struct desired *with_key(const char *path, const char *more)
 	cr_assert(lt(sz, i, PLACES), "%s", path);
 	in[i] = more;
 	bool has_list = i == 2;
-	cr_assert(gt(int,
+	cr_assert(lt(int, 0,
 	             asprintf(&text,
 	                      "network: {%s}\n"
 	                      "wireguard: {private_key: \"" OWN_KEY "\", links: [{%s}], "
@@ -221,8 +221,7 @@ static struct desired *with_key(const char *path, const char *more)
 	                      has_list ? "peers: [{public_key: \"" KEY_A
 	                                 "\", allowed_ips: [10.0.0.1], "
 	                               : "peer_public_key: \"" KEY_A "\"",
-	                      in[2], has_list ? "}]" : "", in[3], in[4], in[5], in[6]),
-	             0));
+	                      in[2], has_list ? "}]" : "", in[3], in[4], in[5], in[6])));
 	struct desired *desired = desired_of_text(text);
 	free(text);
 	return desired;
@@ -262,6 +261,7 @@ Test(keys, default_of_the_man_page_is_what_an_absent_key_means)
 	cr_expect(ge(uint, defaults_seen, 14));
 	cr_expect(not(is_as_without("network.mtu", "mtu", "1419"))); /* the question can fail */
 	cr_expect(not(is_as_without("wireguard.links.weight", "weight", "2")));
+	cr_expect(not(is_as_without("wireguard.links.role", "role", "backup")));
 	cr_expect(not(is_as_without("wireguard.peers.persistent_keepalive", "persistent_keepalive",
 	                            "1")));
 }

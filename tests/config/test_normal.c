@@ -33,6 +33,9 @@ static const struct {
 	{"wireguard: {private_key_file: /k}", "{\"wireguard\": {\"private_key_file\": 0}}"},
 	{"wireguard: {links: [{fwmark: 0xfF, name: 'a \"\\b'}]}",
          "{\"wireguard\": {\"links\": [{\"fwmark\": 255,\n\"name\": \"a \\\"\\\\b\"}]}}"},
+	{"wireguard: {links: [{rate_limit_mbps: 7}, {rate_limit_mbps: {down: 8}}]}",
+         "{\"wireguard\": {\"links\": [{\"rate_limit_mbps\": {\"up\": 7,\n\"down\": 7}},\n"
+         "{\"rate_limit_mbps\": {\"down\": 8}}]}}"},
 	{"wireguard: {peers: [{endpoints: ['h:1', {link: l, address: 'h:2'}]}]}",
          "{\"wireguard\": {\"peers\": [{\"endpoints\": [{\"address\": \"h:1\"},\n"
          "{\"link\": \"l\",\n\"address\": \"h:2\"}]}]}}"},

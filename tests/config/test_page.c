@@ -99,7 +99,7 @@ Test(page, entries_of_a_list_are_found_by_its_name)
 {
 	cr_assert(eq(int, write_text("@KEYS wireguard.links@\n"), 0));
 	cr_expect(ne(ptr, strstr(page, "*weight*: 1..1000000; default 1\n\t"), NULL));
-	cr_expect(eq(uint, count("\n\n*"), 5));
+	cr_expect(eq(uint, count("\n\n*"), 7));
 }
 
 Test(page, place_that_is_none_is_an_error)

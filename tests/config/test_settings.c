@@ -53,11 +53,10 @@ static struct desired *with(const char *network, const char *wireguard, const ch
 {
 	char *text;
 
-	cr_assert(gt(int,
+	cr_assert(lt(int, 0,
 	             asprintf(&text,
 	                      "network: {%s}\nwireguard: {private_key: \"" OWN_KEY "\", %s}\n%s\n",
-	                      network, wireguard, rest),
-	             0));
+	                      network, wireguard, rest)));
 	struct desired *desired = desired_of_text(text);
 	free(text);
 	return desired;

@@ -82,6 +82,8 @@ void gather_rig_start(void)
 void gather_rig_stop(void)
 {
 	keypair_put(gather.peer.session.current);
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		engine_publish_target(gather.peer.dp, i, NULL);
 	dp_peer_put(gather.peer.dp);
 	engine_destroy(gather.control.engine);
 	deadline_heap_fini(&gather.control.loop.deadlines);
@@ -103,7 +105,7 @@ void fill_links(void)
 	strcpy(lte->reason, "open");
 	strcpy(gather.control.uplinks.uplink[0].line.device, "wwan0");
 	gather.control.uplinks.uplink[0].line.has_fwmark = true; /* 0 is a mark like any other */
-	gather.control.uplinks.uplink[0].weight = 7;
+	gather.control.uplinks.uplink[0].wishes.weight = 7;
 	link->is_open = true;
 	link->bound = endpoint("[2001:db8::1]:51820");
 	train_limit_set(&link->trains, TRAIN_ANY);
@@ -162,6 +164,7 @@ void fill_peer(void)
 	path->proof = PATH_PROVED;
 	path->tx_bps = 8;
 	path->rx_bps = 9;
+	path->doubt.count = 4;
 	path->health.state = PATH_UP;
 	path->health.reason = "answers";
 	path->health.estimate = (struct path_estimate){.has_rtt = true,

@@ -28,6 +28,7 @@
 #include "control/peer_paths.h"
 #include "control/peer_probes.h"
 #include "control/peer_session.h"
+#include "control/peer_table.h"
 #include "control/peer_timers.h"
 #include "control/peer_verdict.h"
 #include "crypto/aead.h"

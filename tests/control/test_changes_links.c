@@ -64,7 +64,7 @@ Test(changes_links, weight_of_a_link_is_changed_in_place)
 
 	cr_assert(eq(int, lead_to("{name: dsl, bind: \"127.0.0.1:0\", weight: 7}", at_far), 0));
 	cr_expect(eq(ptr, uplinks_find(&control.uplinks, "dsl"), dsl));
-	cr_expect(eq(u32, dsl->weight, 7));
+	cr_expect(eq(u32, dsl->wishes.weight, 7));
 	cr_expect(eq(int, dsl->pair[0].state, UPLINK_UP));
 }
 

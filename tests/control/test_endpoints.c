@@ -31,7 +31,7 @@ static struct route routes[PATHS_MAX];
 
 static void add_link(const char *name)
 {
-	struct uplink_settings set = {.weight = 1};
+	struct uplink_settings set = {.wishes = {.weight = 1}};
 	struct link *pair[LINK_FAMILIES];
 
 	strcpy(set.name, name);

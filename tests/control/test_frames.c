@@ -76,6 +76,8 @@ static void expect_hello(const struct frame *f, enum frame_type type)
 	cr_expect(eq(int, hello->version, 1));
 	cr_expect(eq(int, hello->path_limit, PATHS_MAX));
 	cr_expect(eq(uint, 1u << hello->replay_log2, REPLAY_BITS_BONDED));
+	cr_expect(eq(u32, load_le32(hello->features),
+	             FEATURE_REPORTS | FEATURE_LINK_STATE | FEATURE_MTU));
 	cr_expect(eq(int, memcmp(hello->boot_id, boot_id, sizeof boot_id), 0));
 }
 

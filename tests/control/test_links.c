@@ -74,7 +74,7 @@ Test(links, settings_are_copied)
 	cr_expect(eq(uint, control.uplinks.count, 2));
 	cr_expect(eq(str, (char *)lte->name, "lte"));
 	cr_expect(eq(str, (char *)lte->line.device, "wwan0"));
-	cr_expect(eq(u32, lte->weight, 7));
+	cr_expect(eq(u32, lte->wishes.weight, 7));
 	cr_expect(lte->line.has_fwmark);
 	cr_expect(eq(u32, lte->line.fwmark, 9));
 	cr_expect(eq(int, lte->rx_cpu, 5));

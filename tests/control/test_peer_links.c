@@ -27,8 +27,8 @@ Test(peer_links, path_rests_after_three_refusals_in_a_row_beside_another)
 	struct path *path = bonded_and_up();
 
 	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
-	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + rig.peer->health_settings.busy_ns),
-	          "one finds out soon");
+	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns + NS_PER_MS),
+	          "one finds out at once");
 	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
 	counter_add_shared(&rig.peer->dp->path[path_id(&rig.peer->paths, path)].tx_packets, 1);
 	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
@@ -39,13 +39,96 @@ Test(peer_links, path_rests_after_three_refusals_in_a_row_beside_another)
 	cr_expect(eq(int, path->health.state, PATH_DOWN));
 }
 
+Test(peer_links, first_refusal_makes_a_path_suspect_until_it_answers)
+{
+	struct path *path = bonded_and_up();
+
+	rig.now_ns += 50 * NS_PER_MS;
+	peer_path_refused(rig.peer, path, EPERM, rig.now_ns);
+	cr_expect(eq(int, path->health.state, PATH_SUSPECT));
+	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns));
+	cr_expect(eq(u64, path->doubt.count, 1));
+	cr_expect(eq(int, origin(1)->health.state, PATH_UP));
+	bring_up(path);
+	cr_expect(eq(int, path->health.state, PATH_UP));
+}
+
+/* ---- ICMP errors ---- */
+
+/* About a datagram of ours to @path. */
+static struct icmp_error error_about(const struct path *path)
+{
+	struct icmp_error error = {
+		.from = path->route.link->bound, .to = path->route.remote, .why = "they say so"};
+
+	return error;
+}
+
+Test(peer_links, icmp_error_makes_the_path_it_is_about_suspect)
+{
+	struct path *path = bonded_and_up();
+	const struct icmp_error error = error_about(path);
+
+	bring_up(origin(1));
+	rig.now_ns += 50 * NS_PER_MS;
+	cr_assert(peer_hears_icmp(rig.peer, &error, rig.now_ns));
+	cr_expect(eq(int, path->health.state, PATH_SUSPECT));
+	cr_expect(eq(str, (char *)path->health.reason, "they say so"));
+	cr_expect(eq(u64, path->health.probe_at_ns, rig.now_ns));
+	cr_expect(eq(int, origin(1)->health.state, PATH_UP));
+	cr_expect(path->is_in_table, "it is no reason to take it away");
+}
+
+Test(peer_links, icmp_errors_of_a_flood_are_heeded_once)
+{
+	struct path *path = bonded_and_up();
+	const struct icmp_error error = error_about(path);
+
+	rig.now_ns += 50 * NS_PER_MS;
+	for (unsigned i = 0; i < 1000; i++)
+		cr_assert(peer_hears_icmp(rig.peer, &error, rig.now_ns));
+	cr_expect(eq(u64, path->doubt.count, 1));
+	cr_expect(eq(u64, path->rest_until_ns, 0));
+}
+
+Test(peer_links, icmp_error_about_something_else_is_nobodys)
+{
+	struct path *path = bonded_and_up();
+	struct icmp_error error = error_about(path);
+
+	endpoint_set_port(&error.to, (uint16_t)(endpoint_port(&error.to) + 1));
+	cr_expect(not(peer_hears_icmp(rig.peer, &error, rig.now_ns)), "another endpoint");
+	error = error_about(path);
+	error.from.in4.sin_addr.s_addr ^= htonl(1 << 8);
+	cr_expect(not(peer_hears_icmp(rig.peer, &error, rig.now_ns)), "another address of ours");
+	error = error_about(path);
+	error.from = origin(1)->route.link->bound;
+	cr_expect(not(peer_hears_icmp(rig.peer, &error, rig.now_ns)), "another link");
+	cr_expect(eq(int, path->health.state, PATH_UP));
+}
+
+Test(peer_links, icmp_error_leaves_the_only_path_alone)
+{
+	struct path *path;
+
+	rig_path(&rig, 0);
+	greet(rig_session(&rig, false, true, 0), boot_id);
+	path = origin(0);
+	bring_up(path);
+	const struct icmp_error error = error_about(path);
+
+	peer_hears_icmp(rig.peer, &error, rig.now_ns);
+	cr_expect(eq(int, path->health.state, PATH_UP));
+	cr_expect(eq(u64, path->doubt.count, 0));
+}
+
 Test(peer_links, path_that_rests_is_tried_when_the_network_changes)
 {
 	struct path *path = bonded_and_up();
 
 	for (unsigned i = 0; i < 3; i++)
 		peer_path_refused(rig.peer, path, ENETUNREACH, rig.now_ns);
-	cr_assert(gt(u64, path->rest_until_ns, rig.now_ns));
+	cr_assert(lt(u64, rig.now_ns, path->rest_until_ns));
 	rig.now_ns += NS_PER_S;
 	peer_try_again(rig.peer, rig.now_ns);
 	cr_expect(le(u64, path->rest_until_ns, rig.now_ns));

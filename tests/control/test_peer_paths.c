@@ -96,24 +96,3 @@ Test(peer_paths, proof_of_a_second_origin_does_not_move_what_the_session_uses)
 	}
 	cr_expect(eq(uint, rig.peer->paths.followed, path_id(&rig.peer->paths, origin(0))));
 }
-
-/* Links of another file stand in another order; paths know the id alone. */
-Test(peer_paths, data_is_shared_by_the_weights_of_the_uplinks)
-{
-	const struct path_table *table;
-
-	rig.control.uplinks.uplink[0].weight = 9;
-	rig.control.uplinks.uplink[1].weight = 7;
-	bonded();
-	bring_up(origin(1));
-	bring_up(origin(0));
-	peer_publish_paths(rig.peer, rig.now_ns);
-	table = rcu_dereference(rig.peer->dp->path_table);
-	cr_assert(ne(ptr, (void *)table, NULL));
-	cr_assert(eq(uint, table->len, RIG_LINKS));
-	for (unsigned i = 0; i < RIG_LINKS; i++) {
-		const struct path *path = &rig.peer->paths.slot[table->slot[i].path_id];
-
-		cr_expect(eq(u32, table->slot[i].weight, uplink_id_of(path->route.link) ? 7 : 9));
-	}
-}

@@ -139,8 +139,10 @@ Test(status, order_of_members)
 		const char *of, *names;
 	} cases[] = {
 		{"tun", "queues tcp_offload udp_offload kernel_drops"},
+		{"ecn", "marked carried unexpected"},
 		{"pool", "batches bytes"},
-		{"links", "name state since_s reason bind device fwmark weight train_max_bytes "
+		{"links", "name state since_s reason bind device fwmark weight role tx_limit_bps "
+	                  "rx_limit_bps train_max_bytes "
 	                  "tx_packets tx_bytes rx_packets rx_bytes tx_errors kernel_drops "
 	                  "handshake_kernel_drops"},
 		{"peers", "name public_key mode bonding session session_age_s session_role "
@@ -152,7 +154,7 @@ Test(status, order_of_members)
 	fill();
 	expect_order(print(SIZE_MAX),
 	             "version interface pid uptime_s mtu public_key workers crypto "
-	             "tun links peers drops pool log_lines_lost");
+	             "tun links peers drops ecn pool log_lines_lost");
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *dump = inner(cases[i].of);
 
@@ -161,10 +163,14 @@ Test(status, order_of_members)
 	}
 	char *peer = inner("peers"), *path = strstr(peer, "\"paths\": [") + 10;
 	*strchr(path, '}') = 0;
-	expect_order(strcat(path, "}"),
-	             "id link endpoint state since_s reason note in_use weight train_max_bytes "
-	             "rtt_ms jitter_ms loss_tx_percent loss_rx_percent last_heard_s tx_packets "
-	             "tx_bytes rx_packets rx_bytes tx_bps rx_bps");
+	expect_order(
+		strcat(path, "}"),
+		"id link endpoint state since_s reason note in_use weight role tx_limit_bps "
+		"mtu train_max_bytes "
+		"rtt_ms jitter_ms loss_tx_percent loss_rx_percent last_heard_s doubts tx_packets "
+		"tx_bytes rx_packets rx_bytes tx_bps rx_bps share_percent why way_ms "
+		"way_jitter_ms queue_ms "
+		"arrived_bps capacity_bps data_loss_percent");
 	free(peer);
 }
 
@@ -185,7 +191,8 @@ Test(status, each_type_has_its_form)
 		"\"note\":\"a \\\"note\\\"\",\"in_use\":false,",
 		"\"rtt_ms\":12.5,",
 		"\"staged_packets\":0,\"paths\":[]}],\"drops\":{\"",
-		"},\"pool\":{\"batches\":0,\"bytes\":0},\"log_lines_lost\":0}",
+		"},\"ecn\":{\"marked\":0,\"carried\":0,\"unexpected\":0},"
+		"\"pool\":{\"batches\":0,\"bytes\":0},\"log_lines_lost\":0}",
 	};
 	char key[KEY_TEXT_LEN];
 
@@ -234,7 +241,7 @@ Test(status, nothing_at_all_is_an_object_all_the_same)
 {
 	print(SIZE_MAX);
 	json_t *object = json_loads(text.at, 0, NULL);
-	cr_assert(eq(sz, json_object_size(object), 14));
+	cr_assert(eq(sz, json_object_size(object), 15));
 	cr_assert(eq(sz, json_array_size(json_object_get(object, "links")), 0));
 	json_decref(object);
 }

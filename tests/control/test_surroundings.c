@@ -108,6 +108,25 @@ Test(surroundings, answer_is_for_the_peer_that_asked)
 	cr_expect(endpoint_equal(&known->address[0], &a.endpoints[0]));
 }
 
+Test(surroundings, icmp_errors_find_their_path_a_hundred_times_per_second)
+{
+	struct path *path = rig_path(&rig, 0);
+	struct icmp_error error = {
+		.from = path->route.link->bound, .to = path->route.remote, .why = "they say so"};
+	uint64_t full_ns;
+
+	surroundings_icmp_error(around, &error, rig.now_ns);
+	full_ns = around->icmp_bucket.full_at_ns;
+	cr_expect(lt(u64, rig.now_ns, full_ns), "one was looked for");
+	endpoint_set_port(&error.from, 1);
+	surroundings_icmp_error(around, &error, rig.now_ns);
+	cr_expect(eq(u64, around->icmp_bucket.full_at_ns, full_ns), "the port is of no link");
+	endpoint_set_port(&error.from, endpoint_port(&path->route.link->bound));
+	for (unsigned i = 0; i < 1000; i++)
+		surroundings_icmp_error(around, &error, rig.now_ns);
+	cr_expect(le(u64, around->icmp_bucket.full_at_ns, rig.now_ns + NS_PER_S));
+}
+
 /* ---- another state ---- */
 
 /* In a namespace with uplinks and a device "vt", whose routes follow. */

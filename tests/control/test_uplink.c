@@ -102,7 +102,7 @@ TestSuite(uplink, .init = setup, .fini = teardown);
 static struct uplink *add(const char *name, const char *bind, bool both_families)
 {
 	struct uplink_settings set = {.both_families = both_families,
-	                              .weight = 1,
+	                              .wishes = {.weight = 1},
 	                              .rx_cpu = 3,
 	                              .error_backoff_ns = BACKOFF_NS};
 	struct link *pair[LINK_FAMILIES];
@@ -309,6 +309,26 @@ Test(uplink, rests_no_longer_when_the_network_changes)
 }
 
 /* ---- devices and addresses ---- */
+
+static void expect_told(const struct uplink *uplink, enum link_state_word word)
+{
+	cr_expect(eq(int, uplink_link_state(uplink, &sockets[0]), word));
+}
+
+Test(uplink, peers_are_told_why_it_is_lost)
+{
+	struct uplink *uplink = up_on_wan0();
+
+	expect_told(uplink, LINK_STATE_CARRIES);
+	ip("address del 10.1.0.2/24 dev wan0");
+	address_event(NETIF_ADDRESS_REMOVED, "10.1.0.2", NOW);
+	expect_told(uplink, LINK_STATE_NO_ADDRESS);
+	ip("address add 10.1.0.2/24 dev wan0");
+	address_event(NETIF_ADDRESS_ADDED, "10.1.0.2", NOW + 1);
+	expect_told(uplink, LINK_STATE_CARRIES);
+	device_event(NETIF_LINK_DOWN, "wan0", NOW + 2);
+	expect_told(uplink, LINK_STATE_NO_DEVICE);
+}
 
 Test(uplink, device_that_goes_down_and_comes_up_is_followed)
 {

@@ -109,3 +109,33 @@ Test(uplink_pair, address_on_another_device_is_followed_on_the_same_port)
 	cr_expect(eq(uint, endpoint_port(&sockets.bound), port));
 	link_close(&sockets);
 }
+
+Test(uplink_pair, what_peers_are_told_is_why_it_cannot_be_sent_on)
+{
+	prepare(AF_INET, NULL);
+	cr_expect(eq(int, uplink_pair_link_state(&pair), LINK_STATE_NO_DEVICE), "not open yet");
+	pair.leaves_for = LINK_STATE_DRAINING;
+	cr_expect(eq(int, uplink_pair_link_state(&pair), LINK_STATE_DRAINING));
+	uplink_pair_set_state(&pair, UPLINK_UP, "open", 1);
+	cr_expect(eq(int, uplink_pair_link_state(&pair), LINK_STATE_CARRIES));
+	uplink_pair_set_state(&pair, UPLINK_RESTING, "refused", 1);
+	cr_expect(eq(int, uplink_pair_link_state(&pair), LINK_STATE_REFUSED));
+}
+
+Test(uplink_pair, has_a_port_while_it_is_open)
+{
+	struct endpoint from = {.sa.sa_family = AF_INET};
+
+	prepare(AF_INET, NULL);
+	cr_assert(eq(int, uplink_pair_open(&pair, 0), 0));
+	endpoint_set_port(&from, endpoint_port(&sockets.bound));
+	cr_expect(uplink_pair_has_port(&pair, &from));
+	from.sa.sa_family = AF_INET6;
+	cr_expect(not(uplink_pair_has_port(&pair, &from)), "another family");
+	from.sa.sa_family = AF_INET;
+	endpoint_set_port(&from, (uint16_t)(endpoint_port(&from) ^ 1));
+	cr_expect(not(uplink_pair_has_port(&pair, &from)), "another port");
+	endpoint_set_port(&from, endpoint_port(&sockets.bound));
+	link_close(&sockets);
+	cr_expect(not(uplink_pair_has_port(&pair, &from)));
+}

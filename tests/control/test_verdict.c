@@ -95,6 +95,15 @@ Test(verdict, acknowledged_greeting_is_not_repeated)
 	cr_expect(not(verdict_greet(&v, NOW + NS_PER_S)));
 }
 
+Test(verdict, is_awaited_until_it_is_there)
+{
+	cr_expect(not(verdict_is_awaited(&v)));
+	begin_as_responder(INTERVAL);
+	cr_expect(verdict_is_awaited(&v));
+	verdict_bonded(&v);
+	cr_expect(not(verdict_is_awaited(&v)));
+}
+
 Test(verdict, is_news_once)
 {
 	begin_as_responder(INTERVAL);
@@ -117,10 +126,14 @@ Test(verdict, of_the_session_before_stands_until_the_next)
 
 Test(verdict, boot_id_tells_lives_apart)
 {
-	cr_expect(not(verdict_note_boot_id(&v, a_life)), "the first that we know");
-	cr_expect(not(verdict_note_boot_id(&v, a_life)));
+	cr_expect(not(verdict_is_known(&v, a_life, 3)));
+	cr_expect(not(verdict_note_hello(&v, a_life, 3)), "the first that we know");
+	cr_expect(verdict_is_known(&v, a_life, 3));
+	cr_expect(not(verdict_is_known(&v, a_life, 2)));
+	cr_expect(not(verdict_is_known(&v, another, 3)));
+	cr_expect(not(verdict_note_hello(&v, a_life, 2)));
 	cr_expect(not(verdict_is_other_life(&v, a_life)));
 	cr_expect(verdict_is_other_life(&v, another));
-	cr_expect(verdict_note_boot_id(&v, another));
+	cr_expect(verdict_note_hello(&v, another, 2));
 	cr_expect(verdict_is_other_life(&v, a_life));
 }

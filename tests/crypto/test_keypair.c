@@ -422,3 +422,57 @@ Test(keypair, is_fresh_for_a_while_after_a_newer_one_took_its_place)
 	cr_expect(keypair_is_fresh(kp, NOW + NS_PER_S + KEYPAIR_OVERLAP_NS - 1));
 	cr_expect(not(keypair_is_fresh(kp, NOW + NS_PER_S + KEYPAIR_OVERLAP_NS)));
 }
+
+/* ---- copies ---- */
+
+Test(keypair, of_copies_nothing_is_known_before_one_came)
+{
+	cr_assert(keypair_accept(kp, 5));
+	cr_expect(not(keypair_is_copy(kp, 5)));
+	cr_expect(not(keypair_accept(kp, 5)), "the first");
+	cr_expect(not(keypair_is_copy(kp, 5)),
+	          "it was not kept in mind, and is refused all the same");
+	cr_assert(keypair_accept(kp, 6));
+	cr_assert(keypair_accept(kp, in_lane(LANE_UNORDERED, 9)));
+	cr_expect(keypair_is_copy(kp, 6));
+	cr_expect(not(keypair_is_copy(kp, in_lane(LANE_UNORDERED, 6))));
+	cr_expect(keypair_is_copy(kp, in_lane(LANE_UNORDERED, 9)));
+	cr_expect(not(keypair_is_copy(kp, 7)));
+}
+
+Test(keypair, copies_are_expected_for_a_while_after_the_last)
+{
+	uint64_t counter = 0;
+
+	cr_assert(keypair_accept(kp, counter));
+	keypair_copy_came(kp);
+	while (keypair_accept(kp, ++counter), keypair_is_copy(kp, counter))
+		cr_assert(lt(u64, counter, 1000000));
+	cr_expect(lt(u64, 1000, counter));
+	keypair_copy_came(kp);
+	cr_assert(keypair_accept(kp, ++counter));
+	cr_expect(keypair_is_copy(kp, counter));
+}
+
+/* Of frames there are no copies, and every one has its answer. */
+Test(keypair, lanes_of_control_have_no_copies)
+{
+	cr_assert(keypair_accept(kp, in_lane(LANE_CONTROL, 1)));
+	cr_expect(not(keypair_accept(kp, in_lane(LANE_CONTROL, 1))));
+	cr_assert(keypair_accept(kp, 1));
+	cr_expect(not(keypair_is_copy(kp, 1)), "none is expected");
+	keypair_copy_came(kp);
+	cr_assert(keypair_accept(kp, in_lane(LANE_CONTROL, 2)));
+	cr_expect(not(keypair_is_copy(kp, in_lane(LANE_CONTROL, 2))));
+}
+
+Test(keypair, plain_peers_have_no_copies)
+{
+	struct keypair *plain = keypair_create(true, 3, 4, NOW);
+
+	cr_assert(keypair_accept(plain, 1));
+	cr_expect(not(keypair_accept(plain, 1)));
+	cr_assert(keypair_accept(plain, 2));
+	cr_expect(not(keypair_is_copy(plain, 2)));
+	keypair_put(plain);
+}

@@ -271,6 +271,23 @@ Test(replay, first_counters_may_come_in_any_order)
 	}
 }
 
+Test(replay, past_is_what_was_accepted_or_is_too_late)
+{
+	struct replay_window win;
+	uint64_t last = 3 * REPLAY_LATENESS(widths[0]);
+
+	init(&win, widths[0]);
+	cr_expect(not(replay_is_past(&win, 0)));
+	cr_assert(replay_accept(&win, 5));
+	cr_expect(replay_is_past(&win, 5));
+	cr_expect(not(replay_is_past(&win, 4)));
+	cr_expect(not(replay_is_past(&win, 6)));
+	cr_assert(replay_accept(&win, last));
+	cr_expect(replay_is_past(&win, 4), "too late");
+	cr_expect(replay_is_past(&win, last - REPLAY_LATENESS(widths[0]) - 1));
+	cr_expect(not(replay_is_past(&win, last - REPLAY_LATENESS(widths[0]))));
+}
+
 Test(replay, jump_over_the_whole_ring_leaves_nothing_marked)
 {
 	static const uint64_t jumps[] = {64, 127, 128, 129, 191, 192, 256, 1ull << 32, 1ull << 63};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine_rig.h"
 
+#include "dataplane/outflow.h"
+
 void rig_setup(void)
 {
 	cr_assert(eq(int, crypto_init(), 0));
@@ -202,6 +204,9 @@ void rig_expect_all_home(struct rig_end *end)
 
 		rig_expect_count("dispatcher's pool", rig_pool_count(pool), pool->count);
 		rig_expect_count("dispatcher's chunks", chunk_pool_in_use(&pool->chunks), 0);
+		pool = &e->dispatcher[i].self.lasting;
+		rig_expect_count("what is kept", pool->fresh - free_list_count(&pool->free), 0);
+		rig_expect_count("its chunks", chunk_pool_in_use(&pool->chunks), 0);
 	}
 	for (unsigned i = 0; i < e->set.workers; i++)
 		rig_expect_count("worker's pool", rig_pool_count(&e->work.worker[i].self.pool),
@@ -295,6 +300,7 @@ void rig_finish(struct rig_end *end, struct dp_peer *peer, struct keypair *kp, c
                 unsigned count)
 {
 	engine_stop(end->engine);
+	kept_clear(&peer->outflow->runs.kept); /* the peer would, but has to outlive the engine */
 	rig_expect_all_home(end);
 	rig_strip_peer(end, peer, kp);
 	rig_destroy(end);

@@ -224,6 +224,16 @@ Test(alarms, clear_lets_go_of_all)
 	cr_expect(eq(uint, rung(2, 500), 1));
 }
 
+/* As where the memory for others was lacking. */
+Test(alarms, those_that_never_were_are_let_go_of)
+{
+	static struct alarms none; /* aligned, which fake stacks are not */
+
+	alarms_clear(&none);
+	alarms_fini(&none);
+	cr_expect(eq(uint, none.heap.count, 0));
+}
+
 /* The heap wants to grow and cannot: what does not fit is looked at now rather than never. */
 Test(alarms, without_memory_it_rings_at_once)
 {

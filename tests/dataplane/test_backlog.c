@@ -12,8 +12,12 @@
 #include "ip_rig.h"
 
 enum {
-	PEERS = 600,
 	SHORT = 1600,
+	FLOODED = READ_WAIT_BYTES / (SHORT * STAGED_MAX) * 3 / 2, /* more than the memory holds
+								   * with as many packets each
+								   */
+	QUIET = 300,
+	PEERS = FLOODED + QUIET,
 	FULL = 1420,   /* a packet of the usual MTU */
 	STEPS = 40000, /* of random doings */
 	AT_ONCE = 8,   /* peers in them: what they may have waiting fits */
@@ -25,6 +29,7 @@ static struct read_pool pool[2];
 static struct sender sender[PEERS];
 static struct backlog backlog[PEERS];
 static int wake_fd;
+static struct sender_facts facts; /* nothing can be sent, unless a test says otherwise */
 
 static void setup(void)
 {
@@ -70,20 +75,22 @@ static void fill(uint8_t *packet, uint32_t seq, size_t len)
 /* Drops what is too much as the sender says and as the memory does; returns how many packets. */
 static unsigned drop_excess(unsigned of, uint64_t now_ns)
 {
-	const struct sender_facts nobody = {0};
 	struct send_run run;
 	unsigned gone = 0;
 
-	sender_next_run(&sender[of], &nobody, now_ns, &run);
+	sender_next_run(&sender[of], &facts, now_ns, &run);
 	for (; backlog_excess(&backlog[of], now_ns) != SENDER_KEEPS; gone++)
 		cr_assert(backlog_drop(&backlog[of], &pool[0]));
 	return gone;
 }
 
-/* What was read waits for peer @to, to which nothing can be sent. */
+/* What was read waits for peer @to. */
 static unsigned wait_for(unsigned to, struct read_buffer *read, size_t len, uint64_t now_ns)
 {
-	backlog_add(&backlog[to], read_pool_keep(read->home, read, len), &backlog[to], now_ns);
+	const struct send_class class = {0};
+
+	backlog_add(&backlog[to], read_pool_keep(read->home, read, len), &class, &backlog[to],
+	            now_ns);
 	return drop_excess(to, now_ns);
 }
 
@@ -115,15 +122,15 @@ static uint64_t waiting(unsigned of)
 static size_t take(unsigned of, uint8_t *dst)
 {
 	struct path_table table = {.mode = BONDING_AGGREGATE, .len = 1, .slot[0].weight = 1};
-	const struct sender_facts facts = {.table = &table, .has_session = true};
+	const struct sender_facts all = {.table = &table, .has_session = true};
 	struct send_ticket *ticket;
 	struct send_run run;
 
-	cr_assert(eq(int, sender_next_run(&sender[of], &facts, start_ns, &run), SENDER_RUN));
+	cr_assert(eq(int, sender_next_run(&sender[of], &all, start_ns, &run), SENDER_RUN));
 	ticket = sender_take(&sender[of], &run);
 	cr_assert(ne(ptr, ticket, NULL));
 	backlog_cut(&backlog[of], ticket, dst, &pool[0]);
-	sender_sent(&sender[of], &facts, &run, NULL, start_ns);
+	sender_sent(&sender[of], &all, &run, NULL, start_ns);
 	return run.bytes;
 }
 
@@ -259,14 +266,12 @@ Test(backlog, super_packets_give_way_packet_by_packet)
 Test(backlog, flooded_peers_do_not_push_out_what_others_wait_with)
 {
 	enum {
-		FLOODED = 60, /* more than the memory holds with STAGED_MAX packets each */
-		FIRST_QUIET = FLOODED,
-		QUIET = 300
+		FIRST_QUIET = FLOODED
 	};
 
 	for (uint32_t i = 0; i < QUIET; i++)
 		cr_assert(eq(uint, add(FIRST_QUIET + i, i, 60, start_ns), 0));
-	for (uint32_t i = 0; i < 300 * FLOODED; i++)
+	for (uint32_t i = 0; i < 2 * STAGED_MAX * FLOODED; i++)
 		add(i % FLOODED, i, FULL, start_ns);
 	cr_expect(lt(u64, waiting(0), STAGED_MAX), "the memory is full");
 	for (uint32_t i = 0; i < QUIET; i++) {
@@ -282,17 +287,51 @@ Test(backlog, flooded_peers_do_not_push_out_what_others_wait_with)
 		cr_expect(lt(u64, 10, waiting(i)));
 }
 
+/* Bulk waits for the path of peer @of, however much of it: that has enough for a while. */
+static void hold_up(unsigned of)
+{
+	static struct path_table table = {.mode = BONDING_AGGREGATE, .len = 1, .slot[0].weight = 1};
+	struct path_model *model = stripe_model(&sender[of].stripe, 0);
+
+	capacity_train(&model->capacity, 1000000);
+	path_model_sent(model, 1000000, 1, start_ns);
+	facts = (struct sender_facts){
+		.table = &table, .has_session = true, .is_reporting = true, .is_learned = true};
+}
+
 /* Super-packets take much: a peer that gets them alone has half of the memory, not all. */
 Test(backlog, one_peer_never_holds_more_than_is_free)
 {
 	unsigned count;
 
-	for (unsigned i = 0; i < 200; i++)
+	hold_up(0);
+	for (unsigned i = 0; i < READ_WAIT_BYTES / SUPER_PACKET_BYTES_MAX; i++)
 		add_super(0, 2 * GSO_SIZE, &count);
 	cr_expect(le(i64, backlog[0].held[0], read_pool_spare(&pool[0])));
 	cr_expect(lt(i64, READ_WAIT_BYTES / 2 - 70000, backlog[0].held[0]), "nor much less");
+	cr_expect(lt(u64, STAGED_MAX, waiting(0)), "that counts only while nothing can be sent");
+	facts = (struct sender_facts){0};
 	for (uint32_t i = 0; i < PEERS - 1; i++)
 		cr_assert(eq(uint, add(1 + i, i, FULL, start_ns), 0));
+}
+
+/* A peer that has much of one dispatcher's, when that is full, gets what another one reads. */
+Test(backlog, what_counts_is_the_memory_of_the_newest_read)
+{
+	struct sender_facts held_up;
+	unsigned count, n = 0;
+
+	hold_up(0);
+	held_up = facts;
+	for (unsigned i = 0; i < READ_WAIT_BYTES / SUPER_PACKET_BYTES_MAX / 3; i++)
+		cr_assert(eq(uint, add_super(0, 2 * GSO_SIZE, &count), 0));
+	facts = (struct sender_facts){0};
+	while (n < PEERS * STAGED_MAX && !add(1 + n % (PEERS - 1), n, FULL, start_ns))
+		n++;
+	cr_assert(lt(uint, n, PEERS * STAGED_MAX), "the memory is full");
+	facts = held_up;
+	cr_expect(eq(uint, add_from(&pool[1], 0, 5, FULL, start_ns), 0));
+	cr_expect(lt(uint, 0, add_from(&pool[0], 0, 6, FULL, start_ns)));
 }
 
 /* A flood of one dispatcher's is nothing to the others. */

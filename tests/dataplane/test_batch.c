@@ -55,7 +55,6 @@ Test(batch, datagrams_are_referred_to_where_they_lie)
 {
 	struct batch *b = batch_get(&pool);
 	struct iovec at[BATCH_MAX];
-
 	cr_expect(eq(uint, batch_refer(b, at), 0));
 	for (unsigned i = 0; i < 3; i++)
 		batch_append(b, pool.stride)->len = (uint16_t)(100 + i);
@@ -236,7 +235,8 @@ Test(batch, nothing_is_left_over_from_the_life_before)
 Test(batch, references_are_released_once)
 {
 	struct keypair *kp = keypair_create(true, 1, 2, 3);
-	static struct engine engine = {.set.tun.queues = 1};
+	static struct dispatcher dispatcher;
+	static struct engine engine = {.set.tun.queues = 1, .dispatcher = &dispatcher};
 	struct dp_peer *peer = engine_create_peer(&engine, NULL);
 	struct batch *b = batch_get(&pool);
 

@@ -16,11 +16,14 @@
 
 enum {
 	COUNT = 8,
+	ROUNDS = 300,
 	FULL = 1420,
 	FULL_PIECE = 1472, /* with 32 bytes of overhead and 4 of padding, in cache lines */
 };
 
 static struct batch_pool pool; /* of somebody else, with bytes of their own */
+static struct dispatcher no_dispatcher;
+static struct engine no_engine = {.set.tun.queues = 1, .dispatcher = &no_dispatcher};
 
 static void setup(void)
 {
@@ -187,13 +190,13 @@ static struct batch *make_four(struct dp_peer *peer)
 
 Test(batch_chunks, datagrams_of_one_are_borrowed_by_another_and_not_copied)
 {
-	static struct engine engine = {.set.tun.queues = 1};
-	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct dp_peer *peer = engine_create_peer(&no_engine, NULL);
 	struct batch *b, *other;
 
 	begin_sending(1);
 	b = make_four(peer);
-	other = batch_borrow(&sending, b, 1, 2, 5);
+	memcpy(b->ecn, (uint8_t[]){0, 0, 3, 0}, 4);
+	other = batch_borrow(&sending, b, b->peer, 1, 2, 5);
 	cr_assert(ne(ptr, other, NULL));
 	cr_expect(eq(int, other->kind, BATCH_SEALED));
 	cr_expect(eq(uint, other->path_id, 5));
@@ -203,6 +206,7 @@ Test(batch_chunks, datagrams_of_one_are_borrowed_by_another_and_not_copied)
 		cr_expect(eq(ptr, segment_header(other, &other->segment[i]),
 		             segment_header(b, &b->segment[1 + i])));
 		cr_expect(eq(uint, other->segment[i].len, FULL - 1 - i));
+		cr_expect(eq(u8, other->ecn[i], i == 1 ? 3 : 0));
 	}
 	cr_expect(eq(uint, b->len, 4));
 	cr_expect(eq(uint, reference_count(&peer->references), 3));
@@ -217,8 +221,7 @@ Test(batch_chunks, datagrams_of_one_are_borrowed_by_another_and_not_copied)
 /* Also when who borrows has bytes of its own, which it finds again. */
 Test(batch_chunks, what_is_borrowed_outlives_whom_it_was_borrowed_from)
 {
-	static struct engine engine = {.set.tun.queues = 1};
-	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct dp_peer *peer = engine_create_peer(&no_engine, NULL);
 	struct batch *b, *last;
 	const uint8_t *own, *at;
 
@@ -227,7 +230,7 @@ Test(batch_chunks, what_is_borrowed_outlives_whom_it_was_borrowed_from)
 	batch_free(b);
 	begin_sending(2);
 	b = make_four(peer);
-	last = batch_borrow(&pool, b, 3, 1, 0);
+	last = batch_borrow(&pool, b, b->peer, 3, 1, 0);
 	at = segment_payload(last, &last->segment[0]);
 	batch_free(b);
 	for (unsigned i = 0; i < 20; i++) {
@@ -249,19 +252,228 @@ Test(batch_chunks, what_is_borrowed_outlives_whom_it_was_borrowed_from)
 
 Test(batch_chunks, without_a_batch_nothing_is_borrowed)
 {
-	static struct engine engine = {.set.tun.queues = 1};
-	struct dp_peer *peer = engine_create_peer(&engine, NULL);
+	struct dp_peer *peer = engine_create_peer(&no_engine, NULL);
 	struct batch *taken, *b;
 
 	begin_sending(1);
 	b = make_four(peer);
 	taken = batch_get(&pool);
-	cr_expect(eq(ptr, batch_borrow(&pool, b, 0, 4, 0), NULL));
+	cr_expect(eq(ptr, batch_borrow(&pool, b, b->peer, 0, 4, 0), NULL));
 	cr_expect(eq(uint, reference_count(&peer->references), 2));
 	batch_free(taken);
 	batch_free(b);
 	end_sending();
 	dp_peer_put(peer);
+}
+
+/* One that is going has nothing sent again. */
+Test(batch_chunks, for_a_peer_that_is_going_nothing_is_borrowed)
+{
+	struct dp_peer *peer = engine_create_peer(&no_engine, NULL);
+	struct dp_peer *going = engine_create_peer(&no_engine, NULL);
+	struct batch *b;
+
+	begin_sending(1);
+	b = make_four(peer);
+	dp_peer_put(going); /* until this thread is quiescent it is there */
+	cr_expect(eq(ptr, batch_borrow(&pool, b, going, 0, 1, 0), NULL));
+	batch_free(b);
+	b = batch_get(&pool);
+	cr_expect(ne(ptr, b, NULL), "the batch for it is home");
+	batch_free(b);
+	end_sending();
+	dp_peer_put(peer);
+}
+
+/* ---- what leaves, and what is kept then ---- */
+
+static struct dp_peer *holder;
+static struct keypair *kp;
+
+static void begin_keeping(void)
+{
+	begin_sending(COUNT);
+	holder = engine_create_peer(&no_engine, NULL);
+	kp = keypair_create(true, 1, 2, 0);
+	cr_assert(ne(ptr, kp, NULL));
+}
+
+static void end_keeping(void)
+{
+	cr_expect(eq(uint, free_list_count(&sending.free), sending.fresh), "all are home");
+	cr_expect(eq(uint, reference_count(&holder->references), 1));
+	cr_expect(eq(uint, reference_count(&kp->references), 1));
+	keypair_put(kp);
+	dp_peer_put(holder);
+	end_sending();
+}
+
+/* Ready to be sealed and to leave on the paths of @mask. */
+static struct batch *make_leaving(unsigned mask, bool is_kept)
+{
+	struct batch *b = make_four(holder);
+
+	cr_assert(keypair_get(kp));
+	b->keypair = kp;
+	b->path_mask = (uint16_t)mask;
+	b->is_kept = is_kept;
+	batch_begin_leaving(b);
+	return b;
+}
+
+static unsigned at_home(void)
+{
+	return free_list_count(&sending.free);
+}
+
+Test(batch_chunks, what_leaves_on_its_last_path_goes_home)
+{
+	struct batch *b;
+
+	begin_keeping();
+	batch_leave(make_leaving(1u << 3, false));
+	cr_expect(eq(uint, at_home(), 1));
+	b = make_leaving(7, false);
+	batch_leave(b);
+	batch_leave(b);
+	cr_expect(eq(uint, at_home(), 0));
+	cr_expect(eq(ptr, b->peer, holder), "who is at it still needs them");
+	cr_expect(eq(ptr, b->keypair, kp));
+	batch_leave(b);
+	cr_expect(eq(uint, at_home(), 1));
+	end_keeping();
+}
+
+/* Its bytes stay; whose they were is of no matter any more. */
+Test(batch_chunks, what_is_kept_stays_until_it_is_put_and_refers_to_nobody)
+{
+	struct batch *b;
+
+	begin_keeping();
+	b = make_leaving(1, true);
+	cr_expect(not(batch_has_left(b)));
+	cr_expect(eq(uint, reference_count(&holder->references), 2));
+	cr_expect(eq(uint, reference_count(&kp->references), 2));
+	batch_leave(b);
+	cr_expect(batch_has_left(b));
+	cr_expect(eq(uint, reference_count(&holder->references), 1));
+	cr_expect(eq(uint, reference_count(&kp->references), 1));
+	cr_expect(eq(uint, at_home(), 0));
+	cr_expect(eq(uint, chunk_pool_in_use(&sending.chunks), 1));
+	for (unsigned i = 0; i < 4; i++)
+		cr_expect(eq(u8, *segment_payload(b, &b->segment[i]), i));
+	batch_put_kept(b);
+	cr_expect(eq(uint, at_home(), 1));
+	end_keeping();
+}
+
+Test(batch_chunks, what_is_kept_and_leaves_on_several_paths_has_left_on_the_last)
+{
+	struct batch *b;
+
+	begin_keeping();
+	b = make_leaving(7, true);
+	for (unsigned i = 0; i < 2; i++) {
+		batch_leave(b);
+		cr_expect(not(batch_has_left(b)));
+		cr_expect(eq(ptr, b->peer, holder), "who is at it still needs them");
+		cr_expect(eq(ptr, b->keypair, kp));
+	}
+	batch_leave(b);
+	cr_expect(batch_has_left(b));
+	cr_expect(eq(uint, reference_count(&holder->references), 1));
+	cr_expect(eq(uint, at_home(), 0));
+	batch_put_kept(b);
+	cr_expect(eq(uint, at_home(), 1));
+	b = make_leaving(7, true);
+	batch_leave(b);
+	batch_put_kept(b);
+	batch_leave(b);
+	cr_expect(eq(ptr, b->peer, holder));
+	cr_expect(eq(uint, at_home(), 0));
+	batch_leave(b);
+	cr_expect(eq(uint, at_home(), 1));
+	end_keeping();
+}
+
+Test(batch_chunks, what_is_put_before_it_left_goes_home_when_it_leaves)
+{
+	struct batch *b;
+
+	begin_keeping();
+	b = make_leaving(1, true);
+	batch_put_kept(b);
+	cr_expect(eq(uint, at_home(), 0));
+	cr_expect(eq(ptr, b->keypair, kp), "it is still to be sealed");
+	cr_expect(eq(ptr, b->peer, holder));
+	batch_leave(b);
+	cr_expect(eq(uint, at_home(), 1));
+	end_keeping();
+}
+
+Test(batch_chunks, what_was_kept_once_is_not_the_next_time)
+{
+	struct batch *b;
+
+	begin_keeping();
+	b = make_leaving(1, true);
+	batch_leave(b);
+	batch_put_kept(b);
+	for (unsigned i = 0; i < 2; i++) {
+		b = batch_get_for(&sending, 1);
+		cr_expect(not(b->is_kept));
+		batch_free(b);
+	}
+	end_keeping();
+}
+
+/* As a repair does: it leaves by itself, whatever becomes of the one that is kept. */
+Test(batch_chunks, what_is_kept_can_be_borrowed_after_it_left)
+{
+	struct batch *b, *again;
+
+	begin_keeping();
+	b = make_leaving(1, true);
+	batch_leave(b);
+	again = batch_borrow(&pool, b, holder, 2, 1, 4);
+	cr_assert(ne(ptr, again, NULL));
+	cr_expect(eq(ptr, again->peer, holder));
+	cr_expect(eq(ptr, again->keypair, NULL));
+	cr_expect(not(again->is_kept));
+	batch_begin_leaving(again);
+	batch_put_kept(b);
+	cr_expect(eq(u8, *segment_payload(again, &again->segment[0]), 2));
+	batch_leave(again);
+	end_keeping();
+}
+
+static struct batch *kept[COUNT];
+
+static void leave_all(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < COUNT; i++)
+		batch_leave(kept[i]);
+}
+
+/* One thread sends them while another lets go of them: each goes home once. */
+Test(batch_chunks, whoever_is_last_sends_it_home)
+{
+	begin_keeping();
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct thread sender;
+
+		for (unsigned i = 0; i < COUNT; i++)
+			kept[i] = make_leaving(1, true);
+		cr_assert(eq(int,
+		             thread_start(&sender, "sender", THREAD_WORKER, -1, leave_all, NULL),
+		             0));
+		for (unsigned i = COUNT; i-- > 0;)
+			batch_put_kept(kept[i]);
+		thread_join(&sender);
+		cr_assert(eq(uint, at_home(), COUNT));
+	}
+	end_keeping();
 }
 
 static void wait_for_memory(void *arg)

@@ -48,6 +48,28 @@ Test(deliver, replayed_datagram_is_delivered_once)
 	expect_only(DROP_REPLAY, 5);
 }
 
+/* Spoiled, it is still known by its number alone: it was not opened. */
+Test(deliver, where_copies_come_the_next_are_refused_unopened)
+{
+	uint8_t packet[RIG_MTU], datagram[RIG_DATAGRAM];
+	size_t len;
+
+	for (unsigned i = 1; i <= 2; i++) {
+		len = rig_seal(datagram, INDEX_HERE, i, packet,
+		               rig_flow_packet(packet, THERE, HERE, i));
+		rig_send(far[0], &here[0], datagram, len);
+		expect_seq(i);
+		datagram[len - 1] ^= i == 2;
+		rig_send(far[1], &here[1], datagram, len);
+		rig_until(drops(DROP_REPLAY) == i);
+	}
+	len = rig_seal(datagram, INDEX_HERE, 3, packet, rig_flow_packet(packet, THERE, HERE, 3));
+	datagram[len - 1] ^= 1;
+	rig_send(far[1], &here[1], datagram, len);
+	rig_until(drops(DROP_NOT_AUTHENTIC) == 1); /* one that is new is opened */
+	cr_expect(eq(u64, drops(DROP_REPLAY), 2));
+}
+
 /* Lateness as the window has it where lanes are accepted, whether bonding is agreed or not: to the
  * word of the newest, 2^17 bits.
  */

@@ -367,3 +367,107 @@ Test(dispatcher, data_after_rest_is_told_once_until_it_was_answered)
 	rig_take_events(&ours);
 	cr_expect(eq(uint, ours.events, 0));
 }
+
+/* ---- the alarms that it keeps ---- */
+
+static struct {
+	struct alarm alarm;
+	_Atomic unsigned rung;
+	_Atomic uint64_t rung_ns;
+	void *self;
+	enum thread_role role;
+} pump;
+
+static void ring_pump(struct alarm *alarm, void *self, uint64_t now_ns)
+{
+	pumps_set(&ours.engine->dispatcher[0].pumps, self, alarm, NEVER_NS);
+	pump.self = self;
+	pump.role = thread_role();
+	atomic_store(&pump.rung_ns, now_ns);
+	atomic_fetch_add(&pump.rung, 1);
+}
+
+static bool hold_pump(struct alarm *alarm)
+{
+	(void)alarm;
+	return true;
+}
+
+static void release_pump(struct alarm *alarm)
+{
+	(void)alarm;
+}
+
+static const struct alarm_kind pump_of_test = {ring_pump, hold_pump, release_pump};
+
+static void set_pump(uint64_t at_ns)
+{
+	pumps_set(&ours.engine->dispatcher[0].pumps, &ours.engine->control, &pump.alarm, at_ns);
+}
+
+/* Nothing is read meanwhile: it sleeps until then. */
+Test(dispatcher, an_alarm_ends_its_sleep_in_time)
+{
+	uint64_t at_ns;
+
+	alarm_init(&pump.alarm, &pump_of_test);
+	rig_start(&ours);
+	for (unsigned i = 1; i <= 20; i++) {
+		at_ns = clock_boot_ns() + i * NS_PER_MS;
+		set_pump(at_ns);
+		rig_until(atomic_load(&pump.rung) == i);
+		cr_expect(ge(u64, atomic_load(&pump.rung_ns), at_ns));
+		cr_expect(eq(ptr, pump.self, &ours.engine->dispatcher[0].self));
+		cr_expect(eq(int, pump.role, THREAD_TUN));
+	}
+}
+
+/* Though it sleeps until much later, and for good where there was none. */
+Test(dispatcher, an_alarm_that_is_set_sooner_wakes_it)
+{
+	alarm_init(&pump.alarm, &pump_of_test);
+	rig_start(&ours);
+	for (unsigned i = 1; i <= 20; i++) {
+		set_pump(clock_boot_ns() + 3600 * NS_PER_S);
+		/* It has seen that, and knows how long to sleep. */
+		rig_until(atomic_load(&pump.alarm.look_ns) != NEVER_NS);
+		set_pump(clock_boot_ns());
+		rig_until(atomic_load(&pump.rung) == i);
+	}
+}
+
+/* 100 Mbit/s, and a way of 10 ms. */
+static void know_path(void)
+{
+	struct path_model *m = stripe_model(&peer->outflow->runs.sender.stripe, 0);
+	uint64_t now_ns = clock_boot_ns();
+
+	path_model_answered(m, 20 * NS_PER_MS, now_ns);
+	owd_sample(&m->delay, 10 * (int64_t)NS_PER_MS, true, now_ns);
+	capacity_train(&m->capacity, 100 * 125000 * 10 / 9);
+}
+
+/* Much more at once than the path takes: nothing is read behind it that would end the sleep. */
+Test(dispatcher, bulk_that_waits_for_a_path_goes_in_time)
+{
+	uint8_t packet[RIG_MTU], payload[RIG_DATAGRAM];
+
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	begin_session(true, 0);
+	atomic_store(&kp->send_lanes, true);
+	know_path();
+	for (uint32_t i = 0; i < 300; i++)
+		cr_assert(rig_write(&ours, packet, rig_packet(packet, 4, HERE, THERE, i, 1000)));
+	rig_start(&ours);
+	for (uint32_t i = 0; i < 300;) {
+		uint64_t counter;
+
+		rig_unseal(far[0], INDEX_THERE, &counter, payload);
+		if (counter >> LANE_SHIFT >= LANE_CONTROL)
+			continue; /* a probe */
+		cr_assert(eq(u64, counter, i));
+		cr_assert(eq(u32, load_be32(payload + 20), i++));
+	}
+	rig_until(staged() == 0);
+	expect_only(DROP_REASON_COUNT, 0);
+}

@@ -90,8 +90,8 @@ static uint8_t *exact_copy(const uint8_t *payload, size_t len)
 
 Test(frame, known_types_have_the_lengths_of_the_protocol)
 {
-	static const size_t known[256] = {
-		[1] = 16, [2] = 16, [3] = 20, [4] = 20, [6] = 20, [7] = 20, [10] = 12};
+	static const size_t known[256] = {[1] = 16, [2] = 16, [3] = 20, [4] = 20,  [5] = 24,
+	                                  [6] = 20, [7] = 20, [8] = 8,  [10] = 12, [11] = 8};
 
 	for (unsigned type = 0; type < 256; type++)
 		cr_expect(eq(sz, frame_body_len((uint8_t)type), known[type]), "type %u", type);

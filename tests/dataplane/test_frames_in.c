@@ -30,6 +30,22 @@ Test(frames_in, probe_is_answered_on_its_path_and_control_hears_of_it)
 	expect_only(DROP_REASON_COUNT, 0);
 }
 
+/* In mode redundant all that comes over the slower path are copies. */
+Test(frames_in, copies_are_not_lost)
+{
+	uint32_t taken = 0;
+	uint8_t payload[64];
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		send_seq(0, i, i);
+		expect_seq(i);
+		send_seq(1, i, i);
+		rig_until(drops(DROP_REPLAY) == i);
+	}
+	send_frames(1, control_counter(3, 0), payload, probe_frame(payload, 0));
+	cr_expect(eq(u32, rig_await_sign(&peer->path[1].probes, &taken).heard, 3));
+}
+
 Test(frames_in, answer_is_kept_with_the_path_it_is_about_and_came_on)
 {
 	struct life_sign sign;
@@ -122,7 +138,7 @@ Test(frames_in, unknown_frame_is_counted_and_those_beside_it_are_heeded)
 	struct batch *r;
 
 	len = frame_append(payload, len, sizeof payload, FRAME_PROBE, &probe, sizeof probe);
-	len = frame_append(payload, len, sizeof payload, (enum frame_type)5, body, 0);
+	len = frame_append(payload, len, sizeof payload, (enum frame_type)9, body, 0);
 	send_payload(0, control_counter(3, 0), payload, len);
 	expect_echo(0, 7);
 	rig_await_sign(&peer->path[0].probes, &taken);
@@ -133,6 +149,24 @@ Test(frames_in, unknown_frame_is_counted_and_those_beside_it_are_heeded)
 	ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
 	batch_free(r);
 	expect_only(DROP_FRAME_UNKNOWN, 4);
+}
+
+/* What is in it is control's to check. */
+Test(frames_in, link_state_and_its_acknowledgement_are_control_s)
+{
+	static const enum frame_type types[] = {FRAME_LINK_STATE, FRAME_LINK_STATE_ACK};
+	uint8_t payload[64], body[8] = {1};
+	struct batch *r;
+
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = frame_append(payload, 0, sizeof payload, types[i], body, sizeof body);
+
+		send_payload(0, control_counter(3, i), payload, len);
+		r = rig_await_notice(&ours);
+		ASSERT_BYTES(segment_payload(r, &r->segment[0]), payload, len);
+		batch_free(r);
+	}
+	expect_only(DROP_REASON_COUNT, 0);
 }
 
 /* A body longer than we know is read as far as it is known. */
@@ -336,4 +370,81 @@ Test(frames_in, probe_to_another_address_of_ours_is_told)
 	cr_assert(eq(int, engine_publish_target(peer, 0, &route), 0));
 	take(&from, payload, len, &newest);
 	cr_expect(eq(uint, free_notices(), 0));
+}
+
+/* ---- probes of a path's MTU ---- */
+
+static size_t whole_frame(uint8_t payload[static 64], uint16_t seq)
+{
+	size_t len = probe_frame(payload, seq);
+
+	payload[5] = PROBE_WHOLE;
+	return len;
+}
+
+static struct frame_echo next_echo(void)
+{
+	uint8_t payload[RIG_DATAGRAM];
+	struct frame_echo echo;
+	uint64_t counter;
+
+	rig_unseal(far[0], INDEX_THERE, &counter, payload);
+	cr_assert(eq(u8, payload[1], FRAME_ECHO));
+	memcpy(&echo, payload + FRAME_HEADER_LEN, sizeof echo);
+	return echo;
+}
+
+/* It tells nothing of delay and loss: no sign of it is kept, and it does not count as heard. */
+Test(frames_in, a_probe_of_the_mtu_is_answered_and_counts_for_nothing_else)
+{
+	uint8_t payload[64];
+	struct frame_echo echo;
+	uint32_t taken = 0;
+
+	for (uint16_t i = 0; i < 3; i++) {
+		send_frames(0, control_counter(3, 2 * i), payload, whole_frame(payload, 70 + i));
+		echo = next_echo();
+		cr_expect(eq(u8, echo.flags, PROBE_WHOLE));
+		cr_expect(eq(u32, load_le16(echo.seq), 70u + i));
+		send_frames(0, control_counter(3, 2 * i + 1), payload, probe_frame(payload, i));
+		echo = next_echo();
+		cr_expect(eq(u8, echo.flags, 0));
+		cr_expect(eq(u32, load_le32(echo.rx_packets), i), "ordinary ones alone");
+		rig_await_sign(&peer->path[0].probes, &taken);
+	}
+	cr_expect(eq(u32, signs_written(&peer->path[0].probes), 3));
+}
+
+Test(frames_in, an_answer_to_a_probe_of_the_mtu_is_told_from_others)
+{
+	struct frame_echo echo = {.path_id = 0, .flags = PROBE_WHOLE, .seq = {7, 1}};
+	uint8_t payload[64];
+	uint32_t taken = 0;
+	size_t len = frame_append(payload, 0, sizeof payload, FRAME_ECHO, &echo, sizeof echo);
+
+	send_frames(0, control_counter(0, 0), payload, len);
+	cr_expect(
+		eq(u32, rig_await_sign(&peer->path[0].answers, &taken).number, SIGN_WHOLE | 0x107));
+	send_answer(0, 1, 0, 0x107);
+	cr_expect(eq(u32, rig_await_sign(&peer->path[0].answers, &taken).number, 0x107));
+}
+
+/* Received together, the newest of each kind is answered: neither takes the place of the other. */
+Test(frames_in, an_ordinary_probe_is_answered_beside_one_of_the_mtu)
+{
+	struct probe_in newest = {0}, whole = {0};
+	uint8_t first[64] = {0}, second[64] = {0};
+	struct frames_origin from;
+	static struct batch b;
+
+	engine_stop(ours.engine);
+	arrive(&b, &from);
+	from.whole = &whole;
+	take(&from, first, probe_frame(first, 5) + 8, &newest);
+	take(&from, second, whole_frame(second, 9) + 8, &newest);
+	cr_assert(ne(ptr, (void *)newest.body, NULL));
+	cr_assert(ne(ptr, (void *)whole.body, NULL));
+	cr_expect(eq(u32, load_le16(newest.body->seq), 5));
+	cr_expect(eq(u32, load_le16(whole.body->seq), 9));
+	expect_only(DROP_REASON_COUNT, 0);
 }

@@ -84,3 +84,32 @@ Test(kick, alarm_finds_a_session_that_came)
 	expect_role_at_home();
 	expect_on(0, 0, 0);
 }
+
+Test(kick, news_are_left_to_who_has_the_role)
+{
+	cr_assert(outflow_ask(out));
+	kick_idle_outflow(&end.engine->control, peer);
+	cr_expect(eq(uint, atomic_load(&out->role.asked), 2));
+	kick_outflow(&end.engine->control, peer, clock_boot_ns());
+	kick_idle_outflow(&end.engine->control, peer);
+	cr_expect(eq(uint, atomic_load(&out->role.asked), 0));
+}
+
+/* Of a peer that reports, what was sent is kept in mind for a while. */
+Test(kick, alarm_gives_back_memory_of_records)
+{
+	const struct send_numbers numbers = {.key = 1};
+	const struct sender_facts facts = {.is_reporting = true};
+	const struct send_run run = {.path_mask = 1, .bytes = 100, .packets = 1};
+	struct sender *sender = &out->runs.sender;
+
+	for (unsigned i = 0; i <= SENDLOG_RUNS_MIN; i++)
+		sender_record(sender, &facts, &run, &numbers, clock_boot_ns());
+	kick_idle_outflow(&end.engine->control, peer);
+	cr_expect(sendlog_is_large(sender->log[0]));
+	cr_assert(ne(u64, alarm_at_ns(&out->expiry), NEVER_NS));
+	ring_alarms(clock_boot_ns() + 2 * SENDER_REST_NS);
+	cr_expect(not(sendlog_is_large(sender->log[0])));
+	cr_expect(eq(u64, alarm_at_ns(&out->expiry), NEVER_NS));
+	cr_expect(eq(uint, atomic_load(&out->role.asked), 0));
+}

@@ -71,6 +71,31 @@ Test(late, longest_late_batch_fits)
 	cr_expect(eq(u64, counter, 0));
 }
 
+/* Its batches have no bytes of their own. */
+Test(late, dispatcher_makes_one_of_its_chunks)
+{
+	struct dp_thread *self = &ours.engine->dispatcher[0].self;
+	uint8_t longest[LATE_LEN_MAX], payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	memset(longest, 7, sizeof longest);
+	begin_session(true, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = i ? LATE_LEN_MAX : 1;
+		struct batch *b = late_make(self, peer, kp, 0, LANE_CONTROL, longest, len, NULL, 0);
+
+		cr_assert(ne(ptr, b, NULL));
+		cr_expect(eq(ptr, b->home, &self->pool));
+		cr_assert(ne(ptr, b->chunk, NULL));
+		work_run(self, b);
+		cr_expect(eq(sz, rig_unseal(far[0], INDEX_THERE, &counter, payload),
+		             i ? LATE_LEN_MAX : PADDING_MULTIPLE));
+		ASSERT_BYTES(payload, longest, len);
+		cr_expect(eq(u64, counter, (uint64_t)LANE_CONTROL << LANE_SHIFT | i));
+	}
+	cr_expect(eq(uint, chunk_pool_in_use(&self->pool.chunks), 0));
+}
+
 Test(late, late_batch_without_session_path_or_counter_is_dropped)
 {
 	begin_session(true, REJECT_AFTER_TIME);
@@ -190,4 +215,68 @@ Test(late, without_memory_nothing_is_made)
 		list = b->next;
 		batch_free(b);
 	}
+}
+
+/* ---- probes of a path's MTU ---- */
+
+static void send_whole(uint16_t seq, size_t len)
+{
+	struct frame_probe body = {.path_id = 0, .flags = PROBE_WHOLE};
+	uint8_t payload[FRAMES_LEN_MAX] = {0};
+
+	store_le16(body.seq, seq);
+	frame_append(payload, 0, sizeof payload, FRAME_PROBE, &body, sizeof body);
+	cr_assert(engine_send_late(ours.engine, peer, kp, 0, LANE_CONTROL, payload, len, NULL));
+}
+
+Test(late, a_probe_of_the_mtu_is_as_long_as_data)
+{
+	static const size_t lens[] = {1280, 1296, RIG_MTU};
+	uint8_t payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	begin_session(true, 0);
+	rig_start(&ours);
+	for (unsigned i = 0; i < 3; i++) {
+		send_whole((uint16_t)i, lens[i]);
+		cr_expect(eq(sz, rig_unseal(far[0], INDEX_THERE, &counter, payload), lens[i]));
+		cr_expect(eq(u8, payload[5], PROBE_WHOLE));
+	}
+}
+
+/* Else a loss of one would be one of the path. */
+Test(late, probes_of_the_mtu_are_not_counted_as_sent_before_others)
+{
+	uint8_t payload[RIG_DATAGRAM];
+	uint64_t counter;
+
+	begin_session(true, 0);
+	rig_start(&ours);
+	for (unsigned i = 0; i < 3; i++) {
+		send_whole((uint16_t)i, 1280);
+		rig_unseal(far[0], INDEX_THERE, &counter, payload);
+		cr_assert(send_probe());
+		rig_unseal(far[0], INDEX_THERE, &counter, payload);
+		cr_expect(eq(u32, load_le32(payload + 4 + 8), i));
+	}
+	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 6), "people see them");
+}
+
+Test(late, only_a_probe_with_its_flag_is_whole)
+{
+	struct frame_probe body = {.flags = PROBE_WHOLE};
+	uint8_t payload[64];
+	size_t len = frame_append(payload, 0, sizeof payload, FRAME_PROBE, &body, sizeof body);
+
+	cr_expect(late_is_whole(payload, len));
+	cr_expect(not(late_is_whole(payload, len - 1)));
+	payload[1] = FRAME_ECHO;
+	cr_expect(not(late_is_whole(payload, len)));
+	payload[1] = FRAME_PROBE;
+	payload[5] = PROBE_MEASURES;
+	cr_expect(not(late_is_whole(payload, len)));
+	payload[5] = PROBE_WHOLE;
+	payload[0] = 0x45;
+	cr_expect(not(late_is_whole(payload, len)));
+	cr_expect(not(late_is_whole(NULL, 0)));
 }

@@ -159,7 +159,7 @@ Test(leave, what_was_sealed_leaves_again_on_another_path)
 	begin_session(true, 0);
 	for (unsigned i = 0; i < 5; i++)
 		segment_header(b, &b->segment[i])[0] = (uint8_t)i;
-	again = batch_borrow(&self->pool, b, 2, 2, 1);
+	again = batch_borrow(&self->pool, b, b->peer, 2, 2, 1);
 	held = hold_path(1);
 	sequencer_enter(&peer->path[1].leaving, &again->order);
 	leave_on_path(self, b, 0);

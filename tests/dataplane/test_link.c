@@ -48,18 +48,20 @@ Test(link, one_that_is_parked_lets_go_of_its_address_but_not_of_its_descriptors)
 {
 	struct link_settings set = bound_to("127.0.0.1:0");
 	unsigned fds = open_fds();
-	int data_fd, handshake_fd;
+	int data_fd, handshake_fd, whole_fd;
 
 	open_link(&link_a, "127.0.0.1:0");
 	data_fd = link_a.data_fd;
 	handshake_fd = link_a.handshake_fd;
+	whole_fd = link_a.whole_fd;
 	set.bind = link_a.bound;
 	link_park(&link_a);
 	link_park(&link_a); /* nothing more to park */
 	cr_expect(not(link_a.is_open));
-	cr_expect(eq(uint, open_fds(), fds + 3));
+	cr_expect(eq(uint, open_fds(), fds + 4));
 	cr_expect(eq(int, (int)send(data_fd, "x", 1, MSG_NOSIGNAL), -1));
 	cr_expect(eq(int, errno, ENOTSOCK));
+	cr_expect(eq(int, (int)send(whole_fd, "x", 1, MSG_NOSIGNAL), -1));
 	cr_expect(eq(int, link_open(&link_b, &set), 0), "the address is free");
 	cr_expect(eq(int, link_open(&link_a, &set), -EADDRINUSE));
 	cr_expect(link_a.is_parked);
@@ -68,6 +70,7 @@ Test(link, one_that_is_parked_lets_go_of_its_address_but_not_of_its_descriptors)
 	cr_expect(link_a.is_open && !link_a.is_parked);
 	cr_expect(eq(int, link_a.data_fd, data_fd));
 	cr_expect(eq(int, link_a.handshake_fd, handshake_fd));
+	cr_expect(eq(int, link_a.whole_fd, whole_fd));
 	link_park(&link_a);
 	link_close(&link_a);
 	cr_expect(eq(uint, open_fds(), fds));

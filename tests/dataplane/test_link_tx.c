@@ -49,9 +49,10 @@ static void expect_batch(int fd, const struct batch *b, const struct endpoint *f
 
 static struct link_sent send_batch(const struct route *route, const struct batch *b)
 {
-	struct iovec segment[BATCH_MAX];
+	struct iovec at[BATCH_MAX];
+	struct link_datagrams all = {.at = at, .ecn = b->ecn, .count = batch_refer(b, at)};
 
-	return link_send(&self, route, NULL, segment, batch_refer(b, segment));
+	return link_send(&self, route, NULL, &all);
 }
 
 static void expect_delivery(const char *at)
@@ -99,13 +100,14 @@ Test(link_tx, datagrams_may_lie_anywhere)
 {
 	static char one[] = "one", three[] = "three";
 	const struct iovec segment[] = {{three, 5}, {one, 3}, {three, 5}};
+	const struct link_datagrams all = {segment, (const uint8_t[3]){0}, 3};
 	struct route route = {.link = &link_a};
 	int fd = far_socket("127.0.0.1:0", &route.remote);
 	struct link_sent sent;
 	char got[8];
 
 	open_link(&link_a, "127.0.0.1:0");
-	sent = link_send(&self, &route, NULL, segment, 3);
+	sent = link_send(&self, &route, NULL, &all);
 	cr_expect(eq(uint, sent.packets, 3));
 	cr_expect(eq(u64, sent.bytes, 13));
 	for (unsigned i = 0; i < 3; i++) {
@@ -113,6 +115,38 @@ Test(link_tx, datagrams_may_lie_anywhere)
 		cr_expect(eq(int, memcmp(got, segment[i].iov_base, segment[i].iov_len), 0));
 	}
 	close(fd);
+}
+
+static void expect_ecn(const char *bind, const char *at)
+{
+	struct test_random random = test_random_seeded("link_tx");
+	struct route route = {.link = &link_a, .local = endpoint_of(at)};
+	int fd = far_socket(at, &route.remote);
+	struct batch *b = random_batch(&random, 20);
+	uint8_t got[2048];
+
+	open_link(&link_a, bind);
+	for (unsigned i = 0; i < b->len; i++)
+		b->ecn[i] = (i / 3) % 4;
+	cr_expect(eq(uint, send_batch(&route, b).packets, b->len));
+	for (unsigned i = 0; i < b->len; i++) {
+		struct arrival arrival;
+
+		cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), b->segment[i].len));
+		cr_expect(eq(int, arrival.tos, (i / 3) % 4), "datagram %u", i);
+	}
+	batch_free(b);
+	link_close(&link_a);
+	close(fd);
+}
+
+/* With the own address pinned as well. */
+Test(link_tx, each_datagram_has_its_ecn_field_and_no_dscp)
+{
+	expect_ecn("127.0.0.1:0", "127.0.0.1:0");
+	expect_ecn("0.0.0.0:0", "127.0.0.1:0");
+	expect_ecn("[::1]:0", "[::1]:0");
+	expect_ecn("[::]:0", "[::1]:0");
 }
 
 /* Sends three datagrams with @local pinned from a link bound to @bind, and looks where they come
@@ -222,6 +256,55 @@ Test(link_tx, refusal_for_another_reason_is_told_and_all_is_dropped)
 	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 5));
 	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 0));
 	batch_free(b);
+}
+
+/* ---- what must not be fragmented ---- */
+
+static int send_whole(const struct route *route, size_t len)
+{
+	static uint8_t datagram[UDP_PAYLOAD_MAX + 1];
+	const struct iovec iov = {datagram, len};
+
+	return link_send_whole(route->link, route, &iov);
+}
+
+static void expect_whole(const char *at)
+{
+	struct route route = {.link = &link_a};
+	int fd = far_socket(at, &route.remote);
+	struct arrival arrival;
+	uint8_t got[2048];
+
+	open_link(&link_a, at);
+	cr_expect(eq(int, send_whole(&route, 1452), 0));
+	cr_expect(eq(sz, receive(fd, got, sizeof got, &arrival), 1452));
+	cr_expect(endpoint_equal(&arrival.from, &link_a.bound), "where data comes from");
+	cr_expect(eq(int, arrival.tos, 0), "and as it is marked");
+	cr_expect(eq(u64, counter_read(&link_a.tx_packets), 1));
+	cr_expect(eq(u64, counter_read(&link_a.tx_bytes), 1452));
+	cr_expect(eq(int, send_whole(&route, UDP_PAYLOAD_MAX + 1), -EMSGSIZE));
+	cr_expect(eq(u64, counter_read(&link_a.tx_errors), 0), "that was the question");
+	close(fd);
+}
+
+Test(link_tx, whole_datagram_leaves_as_data_does)
+{
+	expect_whole("127.0.0.1:0");
+}
+
+Test(link_tx, whole_datagram_leaves_as_data_does_over_ipv6)
+{
+	expect_whole("[::1]:0");
+}
+
+Test(link_tx, without_steering_nothing_is_sent_whole)
+{
+	struct route route = {.link = &link_a};
+	int fd = far_socket("127.0.0.1:0", &route.remote);
+
+	cr_expect(eq(int, send_whole(&route, 100), -EOPNOTSUPP));
+	cr_expect(not(is_readable(fd, 0)));
+	close(fd);
 }
 
 /* ---- handshake messages ---- */

@@ -3,7 +3,8 @@
 #include "outflow_rig.h"
 
 enum {
-	ABSENT = 60, /* peers, with as many packets as each may have: more than the memory holds */
+	/* Peers, with as many packets as each may have: more than the memory holds. */
+	ABSENT = READ_WAIT_BYTES / (RIG_MTU * STAGED_MAX),
 	BESIDE = 4,  /* peers and threads, and ... */
 	EACH = 5000, /* ... packets of each */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is published is found, and what it replaces is let go. */
+#include "dataplane/feedback.h"
 #include "engine_rig.h"
 
 static struct rig_end end;
@@ -83,4 +84,37 @@ Test(publish, memory_to_reorder_is_given_once)
 	cr_expect(ne(ptr, first, NULL));
 	cr_assert(eq(int, engine_enable_reorder(peer), 0));
 	cr_expect(eq(ptr, rcu_dereference(peer->reorder), first));
+}
+
+Test(publish, reports_are_exchanged_while_they_are_wanted)
+{
+	struct feedback *first;
+
+	cr_expect(eq(ptr, feedback_of(peer), NULL));
+	cr_assert(eq(int, engine_exchange_reports(peer, false), 0));
+	cr_expect(eq(ptr, feedback_of(peer), NULL));
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	first = feedback_of(peer);
+	cr_expect(ne(ptr, first, NULL));
+	cr_assert(eq(int, engine_exchange_reports(peer, false), 0));
+	cr_expect(eq(ptr, feedback_of(peer), NULL));
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	cr_expect(eq(ptr, feedback_of(peer), first));
+}
+
+Test(publish, path_over_another_link_is_another_path)
+{
+	struct route here = route_to("192.0.2.1:1000"), moved = route_to("192.0.2.2:2000");
+	struct route elsewhere = moved;
+
+	elsewhere.link = engine_link(end.engine, 1);
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	cr_assert(eq(int, engine_publish_target(peer, 5, &here), 0));
+	cr_expect(eq(uint, atomic_exchange(&peer->feedback->moved, 0), 1u << 5));
+	cr_assert(eq(int, engine_publish_target(peer, 5, &moved), 0));
+	cr_expect(eq(uint, atomic_load(&peer->feedback->moved), 0), "the same way, further");
+	cr_assert(eq(int, engine_publish_target(peer, 5, &elsewhere), 0));
+	cr_expect(eq(uint, atomic_exchange(&peer->feedback->moved, 0), 1u << 5));
+	cr_assert(eq(int, engine_publish_target(peer, 5, NULL), 0));
+	cr_expect(eq(uint, atomic_load(&peer->feedback->moved), 1u << 5));
 }

@@ -6,6 +6,7 @@
 
 #include "../bytes_rig.h"
 #include "reorder_rig.h"
+#include "sched/patience.h"
 
 TestSuite(reorder, .init = reorder_setup, .fini = reorder_teardown);
 
@@ -26,6 +27,24 @@ Test(reorder, puts_packets_back_in_order_byte_for_byte)
 	EXPECT_DELIVERED(101, 102, 103, 104);
 	put(&first_kp, 5, 105);
 	EXPECT_DELIVERED(105);
+}
+
+/* A keepalive, as a rule, before the peer was known to stripe. */
+Test(reorder, what_came_before_there_was_an_order_is_not_missing)
+{
+	uint64_t bits[REPLAY_WORDS(128)];
+
+	replay_init(&first_kp.received[LANE_ORDERED], bits, REPLAY_WORDS(128));
+	cr_assert(replay_accept(&first_kp.received[LANE_ORDERED], 0));
+	cr_assert(replay_accept(&first_kp.received[LANE_ORDERED], 3));
+	put(&first_kp, 3, 103);
+	expect_delivered(0, NULL);
+	cr_assert(replay_accept(&first_kp.received[LANE_ORDERED], 1));
+	put(&first_kp, 1, 101);
+	EXPECT_DELIVERED(101);
+	put(&first_kp, 2, 102);
+	EXPECT_DELIVERED(102, 103);
+	first_kp.received[LANE_ORDERED] = (struct replay_window){0};
 }
 
 Test(reorder, longest_and_shortest_packets_wait_whole)
@@ -89,6 +108,80 @@ Test(reorder, probes_tell_how_long_to_wait)
 	reorder_probed(reorder, 1, 50000);
 	put_over(0, &first_kp, 3, 103);
 	cr_expect(eq(u64, run_at(NOW_NS), NOW_NS + 45 * NS_PER_MS)); /* and 5 ms of slack */
+}
+
+static const struct patience patience = {.repair_ns = 50 * NS_PER_MS, .death_ns = 80 * NS_PER_MS};
+
+/* Number 2 is lost; both paths bring something behind it. */
+static void lose_one(void)
+{
+	put_over(0, &first_kp, 0, 100);
+	put_over(1, &first_kp, 1, 101);
+	put_over(0, &first_kp, 3, 103);
+	put_over(1, &first_kp, 4, 104);
+}
+
+Test(reorder, without_repairs_a_gap_that_all_have_passed_is_given_up)
+{
+	reorder_expect_repairs(reorder, &patience);
+	reorder_expect_repairs(reorder, NULL);
+	lose_one();
+	cr_expect(eq(u64, run_at(NOW_NS), NEVER_NS));
+	EXPECT_DELIVERED(100, 101, 103, 104);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), UINT64_MAX));
+}
+
+Test(reorder, a_gap_that_all_have_passed_waits_for_its_repair)
+{
+	reorder_expect_repairs(reorder, &patience);
+	lose_one();
+	cr_expect(eq(u64, run_at(NOW_NS), NOW_NS + patience.repair_ns));
+	EXPECT_DELIVERED(100, 101);
+	put_over(1, &first_kp, 2, 102);
+	EXPECT_DELIVERED(102, 103, 104);
+	cr_expect(eq(u64, run_at(NOW_NS), NEVER_NS));
+}
+
+/* A path that is silent may have died: the sender needs some time to find that. */
+Test(reorder, a_gap_that_a_path_may_fill_waits_for_its_death_and_the_repair)
+{
+	uint64_t due_ns;
+
+	put_over(0, &first_kp, 0, 100);
+	put_over(1, &first_kp, 1, 101);
+	put_over(0, &first_kp, 3, 103);
+	due_ns = run_at(NOW_NS);
+	reorder_expect_repairs(reorder, &patience);
+	cr_expect(eq(u64, run_at(NOW_NS), due_ns + patience.repair_ns + patience.death_ns));
+}
+
+Test(reorder, a_passed_gap_is_told_with_its_place)
+{
+	uint64_t gap;
+
+	reorder_expect_repairs(reorder, &patience);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), UINT64_MAX), "nothing came");
+	put_over(0, &first_kp, 0, 100);
+	put_over(1, &first_kp, 1, 101);
+	put_over(0, &first_kp, 3, 103);
+	run_at(NOW_NS);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), UINT64_MAX), "path 1 may bring it");
+	put_over(1, &first_kp, 4, 104);
+	run_at(NOW_NS);
+	gap = reorder_passed_gap(reorder);
+	cr_assert(ne(u64, gap, UINT64_MAX));
+	put_over(0, &first_kp, 7, 107);
+	put_over(1, &first_kp, 8, 108);
+	run_at(NOW_NS);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), gap), "the lowest");
+	put_over(0, &first_kp, 2, 102);
+	run_at(NOW_NS);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), gap + 3));
+	put_over(0, &first_kp, 5, 105);
+	put_over(0, &first_kp, 6, 106);
+	run_at(NOW_NS);
+	cr_expect(eq(u64, reorder_passed_gap(reorder), UINT64_MAX));
+	EXPECT_DELIVERED(100, 101, 102, 103, 104, 105, 106, 107, 108);
 }
 
 /* The packets of a block come in random order, one block after the other. */

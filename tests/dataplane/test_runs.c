@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Packets placed by hand in an engine of which no thread runs; far ends are sockets of the test. */
+#include "dataplane/feedback.h"
 #include "dataplane/late.h"
 #include "dataplane/runs.h"
+
 #include "dataplane/statistics.h"
+#include "dataplane/super_packet.h"
 #include "engine_rig.h"
 
 enum {
@@ -49,12 +52,24 @@ static void begin_session(enum bonding_mode mode, unsigned paths)
 	cr_assert(runs_begin(self, &runs));
 }
 
+/* Where a packet of @len bytes goes, read alone. */
+static enum runs_outcome place_one(size_t len, uint8_t **ret_at)
+{
+	static uint8_t packet[RIG_MTU];
+	const struct virtio_net_hdr header = {0};
+	const struct send_class bulk = {0};
+	struct super_packet cut;
+
+	cr_assert(eq(uint, super_packet_begin(&cut, &header, packet, len), 1));
+	return runs_place(self, &runs, &cut, &bulk, ret_at);
+}
+
 static void place_long(unsigned count, size_t len)
 {
 	while (count--) {
-		uint8_t *at = runs_place(self, &runs, len);
+		uint8_t *at;
 
-		cr_assert(ne(ptr, at, NULL));
+		cr_assert(eq(int, place_one(len, &at), RUNS_PLACED));
 		memset(at, 0x45, len);
 	}
 }
@@ -213,9 +228,9 @@ Test(runs, what_waits_in_the_sender_is_pulled_in_its_order)
 	for (unsigned i = 0; i < 2; i++)
 		sender_offer(&runs.sender, &offered[i]);
 	for (unsigned i = 0; i < 4; i++) {
-		uint8_t *at = runs_pull(self, &runs, &ticket);
+		uint8_t *at;
 
-		cr_assert(ne(ptr, at, NULL));
+		cr_assert(eq(int, runs_pull(self, &runs, &ticket, &at), RUNS_PLACED));
 		memset(at, 0x45, LEN);
 		cr_expect(eq(ptr, ticket, &offered[i / 3]));
 	}
@@ -233,6 +248,7 @@ Test(runs, without_memory_nothing_is_taken_out_of_the_sender)
 	struct send_ticket offered = {.packets = 1, .packet_bytes = LEN, .last_bytes = LEN};
 	struct batch *taken = NULL, *b;
 	struct send_ticket *ticket;
+	uint8_t *at;
 
 	begin_session(BONDING_AGGREGATE, PATHS);
 	sender_offer(&runs.sender, &offered);
@@ -240,13 +256,13 @@ Test(runs, without_memory_nothing_is_taken_out_of_the_sender)
 		b->next = taken;
 		taken = b;
 	}
-	cr_expect(eq(ptr, runs_pull(self, &runs, &ticket), NULL));
+	cr_expect(eq(int, runs_pull(self, &runs, &ticket, &at), RUNS_NO_MEMORY));
 	cr_expect(eq(u64, runs.sender.waiting.packets, 1));
 	while ((b = taken)) {
 		taken = b->next;
 		batch_free(b);
 	}
-	cr_assert(ne(ptr, runs_pull(self, &runs, &ticket), NULL));
+	cr_assert(eq(int, runs_pull(self, &runs, &ticket, &at), RUNS_PLACED));
 	cr_expect(eq(ptr, ticket, &offered));
 	runs_close(self, &runs);
 	expect_run(runs.done.first, 0, 0, 1);
@@ -256,13 +272,14 @@ Test(runs, without_memory_nothing_is_taken_out_of_the_sender)
 Test(runs, without_memory_nothing_is_changed)
 {
 	struct batch *taken = NULL, *b;
+	uint8_t *at;
 
 	begin_session(BONDING_AGGREGATE, PATHS);
 	while ((b = batch_get(&self->pool))) {
 		b->next = taken;
 		taken = b;
 	}
-	cr_expect(eq(ptr, runs_place(self, &runs, LEN), NULL));
+	cr_expect(eq(int, place_one(LEN, &at), RUNS_NO_MEMORY));
 	cr_expect(eq(uint, runs.run.packets, 0));
 	while ((b = taken)) {
 		taken = b->next;
@@ -279,6 +296,7 @@ Test(runs, without_bytes_nothing_is_changed)
 {
 	struct batch *taken[1 << 10], *b;
 	unsigned count = 0;
+	uint8_t *at;
 
 	begin_session(BONDING_AGGREGATE, PATHS);
 	while ((b = batch_get_for(&self->pool, RIG_MTU))) {
@@ -286,7 +304,7 @@ Test(runs, without_bytes_nothing_is_changed)
 		taken[count++] = b;
 	}
 	cr_assert(lt(uint, count, self->pool.count));
-	cr_expect(eq(ptr, runs_place(self, &runs, LEN), NULL));
+	cr_expect(eq(int, place_one(LEN, &at), RUNS_NO_MEMORY));
 	cr_expect(eq(uint, runs.run.packets, 0));
 	batch_free(taken[--count]);
 	place(1);
@@ -358,4 +376,52 @@ Test(runs, lists_are_joined_in_their_order)
 	cr_expect(eq(u64, next, 5));
 	runs_work(self, &list, false);
 	cr_expect(eq(u64, counter_read(&peer->path[0].tx_packets), 5));
+}
+
+/* Of a peer that reports: a record for each batch, however many runs it is made of. */
+Test(runs, what_is_sent_to_a_peer_that_reports_is_recorded)
+{
+	struct send_numbers numbers = {.key = INDEX_THERE, .lane = LANE_ORDERED};
+	const struct send_record *r;
+
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	begin_session(BONDING_AGGREGATE, 1);
+	atomic_store(&kp->send_lanes, true);
+	cr_assert(runs_begin(self, &runs));
+	place(3);
+	runs_close(self, &runs);
+	place(2);
+	runs_close(self, &runs);
+	r = sender_find(&runs.sender, 0, &numbers);
+	cr_assert(ne(ptr, (void *)r, NULL));
+	cr_expect(eq(u32, r->packets, 3));
+	cr_expect(eq(u32, r->bytes, 3 * LEN));
+	cr_expect(eq(u64, r->t_tx_ns, self->now_ns));
+	numbers.first = 4;
+	r = sender_find(&runs.sender, 0, &numbers);
+	cr_assert(ne(ptr, (void *)r, NULL));
+	cr_expect(eq(u64, r->first, 3));
+	cr_expect(eq(u32, r->packets, 2));
+	cr_expect(eq(u64, r->bytes_before, 3 * LEN));
+	send_all();
+	feedback_hear(runs.feedback, &runs.sender, self->now_ns);
+	cr_expect(lt(u64, self->now_ns, r->t_tx_ns), "when it left");
+	runs_fini(&runs);
+}
+
+Test(runs, of_others_nothing_is_recorded)
+{
+	const struct send_numbers numbers = {.key = INDEX_THERE, .lane = LANE_ORDERED};
+
+	cr_assert(eq(int, engine_exchange_reports(peer, true), 0));
+	begin_session(BONDING_AGGREGATE, 1); /* no HELLO yet */
+	place(3);
+	runs_close(self, &runs);
+	atomic_store(&kp->send_lanes, true);
+	cr_assert(eq(int, engine_exchange_reports(peer, false), 0));
+	cr_assert(runs_begin(self, &runs));
+	place(1);
+	runs_close(self, &runs);
+	cr_expect(eq(ptr, (void *)sender_find(&runs.sender, 0, &numbers), NULL));
+	send_all();
 }

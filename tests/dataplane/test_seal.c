@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Payloads become datagrams: numbers, padding, ciphertext. */
+#include "base/ecn.h"
 #include "dataplane/seal.h"
 #include "outbound_rig.h"
 
@@ -89,5 +90,24 @@ Test(seal, padding_ends_at_the_mtu_for_data_and_not_for_frames)
 		              cases[i].frames);
 		batch_free(data);
 		batch_free(frames);
+	}
+}
+
+/* Before it is ciphertext. */
+Test(seal, field_of_the_packet_is_copied_where_it_shall_be)
+{
+	struct dp_thread *self = &ours.engine->control;
+
+	begin_session(true, 0);
+	for (unsigned i = 0; i < 8; i++) {
+		struct batch *b = make_batch(self, 48);
+
+		rig_packet(segment_payload(b, &b->segment[0]), i % 2 ? 4 : 6, HERE, THERE, 1, 48);
+		ecn_set(segment_payload(b, &b->segment[0]), ECN_ECT_0);
+		b->ecn[0] = ECN_CE; /* of its last life */
+		b->copies_ecn = i < 4;
+		seal_batch(self, b);
+		cr_expect(eq(u8, b->ecn[0], i < 4 ? ECN_ECT_0 : ECN_NOT_ECT));
+		batch_free(b);
 	}
 }

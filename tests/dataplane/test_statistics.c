@@ -49,3 +49,19 @@ Test(statistics, drops_of_all_threads_are_one_sum)
 	engine_stop(end.engine);
 	rig_destroy(&end);
 }
+
+Test(statistics, marks_of_all_threads_are_one_sum)
+{
+	struct rig_end end;
+
+	rig_create(&end, 3, 1, "127.0.0.1:0");
+	counter_add(&end.engine->dispatcher[0].self.marks[MARKS_MADE], 1);
+	counter_add(&end.engine->work.worker[2].self.marks[MARKS_MADE], 10);
+	counter_add(&engine_link(end.engine, 0)->rx.marks[MARKS_MADE], 100);
+	counter_add(&engine_link(end.engine, 0)->rx.marks[MARKS_CARRIED], 3);
+	cr_expect(eq(u64, engine_marks(end.engine, MARKS_MADE), 111));
+	cr_expect(eq(u64, engine_marks(end.engine, MARKS_CARRIED), 3));
+	cr_expect(eq(u64, engine_marks(end.engine, MARKS_UNEXPECTED), 0));
+	engine_stop(end.engine);
+	rig_destroy(&end);
+}

@@ -65,6 +65,30 @@ Test(trains, datagrams_of_one_length_leave_in_one_message)
 	}
 }
 
+/* The header is copied from the first: one train has one field. */
+static void expect_ecn_to_part(const char *at)
+{
+	struct test_random random = test_random_seeded("trains");
+	struct route route = {.link = &trains.sender};
+	int fd = trains_far_socket(at, true, &route.remote);
+	struct batch *b = trains_make(&random, 40, EQUAL, 1000);
+
+	trains_open(at, true);
+	for (unsigned i = 0; i < b->len; i++)
+		b->ecn[i] = i < 10 ? 2 : i < 11 ? 3 : i < 30 ? 2 : 0;
+	trains_send(&route, b);
+	cr_expect(eq(uint, trains_expect(fd, b, &trains.sender.bound), 4), "%s", at);
+	batch_free(b);
+	link_close(&trains.sender);
+	close(fd);
+}
+
+Test(trains, datagrams_with_another_ecn_field_make_another_train)
+{
+	expect_ecn_to_part("127.0.0.1:0");
+	expect_ecn_to_part("[::1]:0");
+}
+
 Test(trains, without_offloads_each_datagram_is_a_message)
 {
 	expect_messages("127.0.0.1:0", false, EQUAL, 40);

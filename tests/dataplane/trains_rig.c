@@ -130,9 +130,10 @@ unsigned trains_expect(int fd, const struct batch *b, const struct endpoint *wan
 struct link_sent trains_send_on(const struct route *route, struct train_limit *limit,
                                 const struct batch *b)
 {
-	struct iovec segment[BATCH_MAX];
+	struct iovec at[BATCH_MAX];
+	struct link_datagrams all = {.at = at, .ecn = b->ecn, .count = batch_refer(b, at)};
 
-	return link_send(&trains.self, route, limit, segment, batch_refer(b, segment));
+	return link_send(&trains.self, route, limit, &all);
 }
 
 void trains_send(const struct route *route, const struct batch *b)

@@ -135,9 +135,10 @@ Test(tunnel, failover_uses_the_heaviest_path_and_then_the_other)
 Test(tunnel, peer_that_takes_no_lanes_gets_lane_0_in_every_mode)
 {
 	static const enum bonding_mode modes[] = {BONDING_AGGREGATE, BONDING_REDUNDANT,
-	                                          BONDING_FAILOVER};
+	                                          BONDING_FAILOVER, BONDING_LOWLAT,
+	                                          BONDING_BALANCE};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
 		struct tunnel t;
 
 		tunnel_open(&t, 1, 1, modes[i], NULL);

@@ -14,6 +14,13 @@ class Settings:
     dataplane = {}  # keys of the section dataplane for daemons that say nothing about them
 
     @classmethod
+    def link_emulator(cls):
+        """The program; the build that made the daemon has made it, or else the usual one."""
+        places = [os.path.dirname(cls.vtrunkd), "build"]
+        paths = [os.path.join(place, "tests/netns/link_emulator") for place in places]
+        return next((path for path in paths if os.access(path, os.X_OK)), paths[0])
+
+    @classmethod
     def is_sanitized(cls):
         """The binary carries AddressSanitizer or ThreadSanitizer: slower, and larger in memory."""
         with open(cls.vtrunkd, "rb") as binary:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The demonstration behind tools/demo: two daemons, two shaped links, and what they make of them.
+"""The demonstration behind tools/demo: two daemons, two links, and what they make of them.
 
-It runs in network namespaces, so nothing outside them changes, and takes under a minute. Exit
+It runs in network namespaces, so nothing outside them changes, and takes a minute and a half. Exit
 status 0 when the tunnel did its work: the connection survived, the redundant stream lost nothing.
 """
 import argparse
@@ -16,12 +16,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from checks import Failure, Settings  # noqa: E402 (the line above makes it findable)
-from lab import Lab, SERVER4, SERVER6  # noqa: E402
+from emulated import Emulated  # noqa: E402
+from lab import CLIENT4, Lab, SERVER4, SERVER6  # noqa: E402
 from traffic import TcpStream, UdpStream, iperf  # noqa: E402
 
 ALONE_SECONDS = 2
 BOTH_SECONDS = 5  # a sender takes longer to find the rate of several links
 PACKETS_PER_SECOND = 200
+CALL_SECONDS = 4
 
 
 def say(text=""):
@@ -75,7 +77,7 @@ def bond(name, rates, shows_config):
     title(f"{name}: {rates[0]} and {rates[1]} Mbit/s, mode aggregate")
     singles = [alone(rate) for rate in rates]
     with Lab(rates=rates) as lab:
-        client, server = lab.tunnel("aggregate", weights=rates)
+        client, server = lab.tunnel("aggregate")
         if shows_config:
             show_config(client)
             show_config(server)
@@ -93,6 +95,55 @@ def bond(name, rates, shows_config):
             f"({100 * both / sum(singles):.0f} % of the sum)",
             f"{' ' * len(name)}  a link cut during a transfer: connection kept, "
             f"stalled {stall:.2f} s"]
+
+
+def landline(loss=0):
+    return Emulated(rate=50, delay_ms=10, loss=loss)
+
+
+def mobile():
+    return Emulated(rate=15, delay_ms=40, jitter_ms=5)
+
+
+def rate_over(*links):
+    """What one TCP connection gets over a tunnel of @links that is told nothing about them."""
+    with Lab(emulated=links) as lab:
+        lab.tunnel("aggregate")
+        return measure(lab, BOTH_SECONDS)
+
+
+def different_links():
+    """Links that differ in rate and delay, the first one also lossy, without weights."""
+    name = "different links"
+    title(f"{name}: 50 Mbit/s and 10 ms, 15 Mbit/s and 40 to 45 ms one way, without weights")
+    fast, slow = rate_over(landline()), rate_over(mobile())
+    say(f"one TCP connection over either alone: {fast:.1f} and {slow:.1f} Mbit/s")
+    both = rate_over(landline(), mobile())
+    say(f"over both:                             {both:.1f} Mbit/s")
+    bare, lossy = rate_over(landline(0.01)), rate_over(landline(0.01), mobile())
+    say(f"1 % lost on the first link, it alone:  {bare:.1f} Mbit/s")
+    say(f"over both:                             {lossy:.1f} Mbit/s")
+    return [f"{name}: alone {fast:.0f} and {slow:.0f}, bonded {both:.0f} Mbit/s",
+            f"{' ' * len(name)}  1 % lost on the first link: it alone {bare:.0f}, bonded {lossy:.0f}"]
+
+
+def call_beside_download():
+    """A stream like a voice call while a download takes what the same links carry."""
+    title("The same links, 50 packets/s of 160 bytes beside a download")
+    with Lab(emulated=[landline(), mobile()]) as lab:
+        lab.tunnel("aggregate")
+        with TcpStream(lab.server, lab.client, CLIENT4) as download:
+            download.wait_bytes(1_000_000)
+            download.mark()
+            with UdpStream(lab.server, lab.client, CLIENT4, per_second=50) as call:
+                call.wait_flowing()
+                call.wait_sent(50 * CALL_SECONDS)
+                call.finish()
+            rate = download.mbps()
+    lost, gap = len(call.lost()), call.longest_gap() * 1000
+    result = f"{lost} of {call.sent} packets lost, longest gap {gap:.0f} ms, of which 20 are the interval"
+    say(f"download {rate:.1f} Mbit/s; {result}")
+    return [f"a call beside a download of {rate:.0f} Mbit/s: {result}"]
 
 
 def redundant(rates):
@@ -132,6 +183,8 @@ def main():
     say("A client and a server in network namespaces, two links between them, vtrunkd on both.")
     summary = bond("equal links", [100, 100], True)
     summary += bond("unequal links", [100, 40], False)
+    summary += different_links()
+    summary += call_beside_download()
     summary += redundant([100, 40])
     title(f"Summary, after {time.monotonic() - begin:.0f} s; everything is removed again")
     say("\n".join(summary))

@@ -12,6 +12,9 @@ forwards each link by itself and holds everything that happens to a link (rate, 
 address translation, pulled cable), so that the two hosts see only what they would see of a distant
 fault. Their neighbour entries are permanent: a dead link is silent.
 
+A link may be emulated: the way out<i> - wan<i> is no cable then but a program that gives it a rate with
+a queue, delay, jitter and loss (emulated.py). All else about the link is as it is without.
+
     client, link i   10.71.<i>.2  fd71:<i>::2     server, link i   10.72.<i>.1  fd72:<i>::1
     server, every link            10.70.0.1  fd70::1
     inside the tunnel             client 10.99.0.2  fd99::2       server 10.99.0.1  fd99::1
@@ -36,6 +39,7 @@ import tempfile
 
 from checks import Failure, Settings, check, require, wait_until
 from daemons import Daemon, WireGuardGo, generate_key, merged
+from emulated import LinkEmulator
 from namespace import Namespace
 
 PORT = 51820  # the server's, on every link
@@ -81,12 +85,16 @@ class Lab:
 
     @links: how many. @rates: Mbit/s of each link as numbers or (up, down) pairs; None: as fast as
     it goes. @queue_ms: of each shaped link and direction. @nat: the wan translates what the client
-    sends, see rebind().
+    sends, see rebind(). @emulated: an Emulated for each link, or None for a cable; it says how many
+    links there are.
     """
 
-    def __init__(self, links=2, rates=None, queue_ms=50, nat=False):
+    def __init__(self, links=2, rates=None, queue_ms=50, nat=False, emulated=None):
         self.id = f"{os.getpid()}-{next(serial)}"
+        links = len(emulated) if emulated else links
         self.links = range(1, links + 1)
+        self.emulated = emulated or [None] * links
+        self.emulators = {}  # link -> LinkEmulator
         self.rates = rates or [None] * links
         self.queue_ms, self.has_nat = queue_ms, nat
         self.processes, self.sockets = [], []
@@ -151,6 +159,12 @@ class Lab:
         require(["ip", "link", "add", near, "address", f"{mac}:01", "netns", host.name, "type",
                  "veth", "peer", "name", far, "address", f"{mac}:02", "netns", self.wan.name])
 
+    def _emulate(self, i):
+        mac = f"02:00:00:{i:02x}:0d"
+        self.emulators[i] = LinkEmulator(self, i, self.emulated[i - 1])
+        self.server.ip(f"link set wan{i} address {mac}:01")
+        self.wan.ip(f"link set out{i} address {mac}:02")
+
     def _client_lines(self, i):
         return [*self._host_lines(f"up{i}", f"10.71.{i}", f"fd71:{i}:", 2, 1),
                 *self._neighbours(f"up{i}"),
@@ -174,7 +188,10 @@ class Lab:
 
     def _make_link(self, i):
         self._lay_cable(i, self.client, f"up{i}", f"in{i}", "c")
-        self._lay_cable(i, self.server, f"wan{i}", f"out{i}", "d")
+        if self.emulated[i - 1]:
+            self._emulate(i)
+        else:
+            self._lay_cable(i, self.server, f"wan{i}", f"out{i}", "d")
         self.client.ip(*self._client_lines(i),
                        f"rule add from 10.71.{i}.2 lookup {100 + i}",
                        f"-6 rule add from fd71:{i}::2 lookup {100 + i}")
@@ -220,7 +237,7 @@ class Lab:
     def _end_processes(self, expect_clean):
         """Stops what still runs, looks at how all ended and for sanitizer reports."""
         faults = []
-        for process in self.processes:
+        for process in sorted(self.processes, key=lambda process: process.ends_last):
             process.end()
             faults += [process.fault()] if process.fault() else []
         for report in sorted(glob.glob(f"{self.directory}/sanitizer.*")):
@@ -245,6 +262,8 @@ class Lab:
         with signals_blocked():
             for process in self.processes:
                 process.end()
+            for emulator in self.emulators.values():
+                emulator.control.close()
             for namespace in (self.client, self.server, self.wan):
                 if namespace:
                     namespace.destroy()
@@ -318,8 +337,12 @@ class Lab:
     def unplug(self, i):
         """Both hosts lose the carrier of link i."""
         self.wan.ip(f"link set in{i} down", f"link set out{i} down")
+        if i in self.emulators:
+            self.server.ip(f"link set wan{i} carrier off")
 
     def plug(self, i):
+        if i in self.emulators:
+            self.server.ip(f"link set wan{i} carrier on")
         self.wan.ip(f"link set in{i} up", f"link set out{i} up", *self._neighbours(f"in{i}"),
                     *self._neighbours(f"out{i}"), *self._wan_routes(i))
         self.client.ip(*self._neighbours(f"up{i}"))
@@ -357,11 +380,12 @@ class Lab:
              wireguard=None):
         """A client that initiates over every link and its server, configured and not yet started.
 
-        @families: 4 or 6 per link. @client, @server: what their configurations say otherwise;
-        @wireguard: the same for the section of that name of both.
+        @families: 4 or 6 per link; @weights: of the links, which have none otherwise. @client,
+        @server: what their configurations say otherwise; @wireguard: the same for the section of
+        that name of both.
         """
         families = families or [4] * len(self.links)
-        weights = weights or [1] * len(self.links)
+        own = [{"weight": weight} for weight in weights] if weights else [{}] * len(self.links)
         client_key, client_public = generate_key()
         server_key, server_public = generate_key()
         shared = {"bonding_mode": mode, **(wireguard or {})}
@@ -371,12 +395,12 @@ class Lab:
 
         client_links = [
             {"name": f"link-{i}", "bind": self.client_address(i, family),
-             "endpoint": f"{bracket(self.server_address(i, family))}:{PORT}", "weight": weight}
-            for i, family, weight in zip(self.links, families, weights)]
+             "endpoint": f"{bracket(self.server_address(i, family))}:{PORT}", **weight}
+            for i, family, weight in zip(self.links, families, own)]
         server_links = [
             {"name": f"link-{i}", "bind": f"{bracket(self.server_address(i, family))}:{PORT}",
-             "weight": weight}
-            for i, family, weight in zip(self.links, families, weights)]
+             **weight}
+            for i, family, weight in zip(self.links, families, own)]
         client_config = {
             "network": {"addresses": [f"{CLIENT4}/24", f"{CLIENT6}/64"]},
             "wireguard": {"private_key": client_key, "peer_public_key": server_public, **shared,

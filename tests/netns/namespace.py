@@ -168,8 +168,9 @@ class Process:
     """A program in a namespace, its output in DIRECTORY/NAME.log."""
 
     expected = None  # exit status that anything else than is a fault; None: any will do
+    ends_last = False  # others need it until they have ended
 
-    def __init__(self, lab, namespace, name, cmd, env=None, stderr=None):
+    def __init__(self, lab, namespace, name, cmd, env=None, stderr=None, stdin=subprocess.DEVNULL):
         self.lab, self.namespace, self.name = lab, namespace, name
         self.was_signalled = False
         self.log_path = f"{lab.directory}/{name}.log"
@@ -177,7 +178,7 @@ class Process:
             self.log_begin = log.tell()  # an earlier process of the name may have written, too
             self.popen = subprocess.Popen(
                 namespace.command(*cmd), stdout=log, stderr=stderr or log,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 start_new_session=True, env={**os.environ, **(env or {})})
         lab.processes.append(self)
 

@@ -7,7 +7,8 @@ import time
 
 from checks import check, limit, wait_until
 from lab import Lab, SERVER4, SERVER_ANY4, SERVER_ANY6
-from traffic import Capture, Forger, TcpStream, UdpStream, family_of, iperf
+from traffic import (Capture, Forger, TcpStream, UdpStream, check_shaped, check_silent, family_of,
+                     iperf)
 
 
 def test_every_link_carries_both_families():
@@ -26,32 +27,12 @@ def test_every_link_carries_both_families():
                                lambda: capture.payloads() == [b"hello"], 3)
 
 
-def check_shaped(sender, receiver, address, mbps):
-    """TCP takes most of what the link is said to give, and never more."""
-    with TcpStream(sender, receiver, address) as stream:
-        begin = time.monotonic()
-        stream.wait_bytes(100_000)
-        rate = stream.best_mbps(0.7 * mbps)
-        # From the beginning: a window may begin with what waited for a receiver that had no processor.
-        overall = stream.received * 8e-6 / (time.monotonic() - begin)
-    check(rate > 0.7 * mbps, f"a link of {mbps} Mbit/s gives {rate:.1f}")
-    check(overall < 1.05 * mbps, f"a link of {mbps} Mbit/s gives {overall:.1f} over all")
-
-
 @limit(60)
 def test_shaped_link_gives_its_rate():
     with Lab(links=2, rates=[20, (40, 10)]) as lab:
         check_shaped(lab.client, lab.server, lab.server_address(1), 20)
         check_shaped(lab.client, lab.server, lab.server_address(2), 40)
         check_shaped(lab.server, lab.client, lab.client_address(2), 10)
-
-
-def check_silent(stream):
-    """Nothing comes of what is sent; what was on its way has time to arrive first."""
-    stream.wait_sent(40)
-    before = stream.newest
-    stream.wait_sent(60)
-    check(stream.newest == before, "datagrams pass a cut link")
 
 
 def test_cut_is_silent_and_can_be_undone():

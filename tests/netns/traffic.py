@@ -24,11 +24,16 @@ GSO_NONE = 0
 ETHERNET_BYTES = 14
 SO_TIMESTAMPNS = 35
 TIMESPEC = struct.Struct("=qq")  # of 64-bit machines
+TCPI_TOTAL_RETRANS = 100  # offset in struct tcp_info
 SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 
 
 def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def use_congestion_control(sock, name):
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
 
 
 class Stream:
@@ -133,6 +138,14 @@ class UdpStream(Stream):
         """Numbers that never arrived."""
         return [number for number in range(self.sent) if number not in self.arrivals]
 
+    def check_lossless(self, *daemons):
+        """Fails when one is missing, and says what @daemons and the receiving system dropped."""
+        lost = self.lost()
+        if lost:
+            drops = {daemon.name: {reason: count for reason, count in daemon.drops().items() if count}
+                     for daemon in daemons}
+            check(False, f"lost {lost[:20]} ({len(lost)} of {self.sent}); dropped: {drops}")
+
     def longest_gap(self):
         times = sorted(self.arrivals.values())
         return max((b - a for a, b in zip(times, times[1:])), default=0)
@@ -145,12 +158,15 @@ class UdpStream(Stream):
 
 
 class TcpStream(Stream):
-    """One TCP connection, as fast as it goes. Every byte is compared with what was sent."""
+    """One TCP connection, as fast as it goes. Every byte is compared with what was sent.
+
+    @congestion: the kernel's name of a congestion control, None: its own choice.
+    """
 
     PATTERN = bytes(range(251)) * 1044  # 251 is prime: a shift shows; as long as one write
     CHUNK = 1 << 18
 
-    def __init__(self, sender, receiver, address, port=9100):
+    def __init__(self, sender, receiver, address, port=9100, congestion=None):
         super().__init__()
         listener = receiver.socket(family_of(address), socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,6 +174,8 @@ class TcpStream(Stream):
         listener.listen(1)
         listener.settimeout(10)
         self.source = sender.socket(family_of(address), socket.SOCK_STREAM)
+        if congestion:
+            use_congestion_control(self.source, congestion)
         self.source.settimeout(10)
         self.source.connect((address, port))
         self.sink, _ = listener.accept()
@@ -226,6 +244,11 @@ class TcpStream(Stream):
         wait_until("time passes", lambda: self.check_alive() or time.monotonic() >= deadline,
                    seconds + 5, 0.02)
 
+    def retransmitted(self):
+        """Segments that were sent again so far."""
+        info = self.source.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_TOTAL_RETRANS + 4)
+        return struct.unpack_from("=I", info, TCPI_TOTAL_RETRANS)[0]
+
     def best_mbps(self, enough, seconds=2, windows=6):
         """The best rate of up to @windows windows; ends early at one above @enough. A machine that is
         busy elsewhere spoils a window, never makes one better than the links allow.
@@ -243,6 +266,26 @@ class TcpStream(Stream):
         super().close()
         self.source.close()
         self.sink.close()
+
+
+def check_silent(stream):
+    """Nothing comes of what is sent; what was on its way has time to arrive first."""
+    stream.wait_sent(40)
+    before = stream.newest
+    stream.wait_sent(60)
+    check(stream.newest == before, "datagrams pass a cut link")
+
+
+def check_shaped(sender, receiver, address, mbps):
+    """TCP takes most of what the link is said to give, and never more."""
+    with TcpStream(sender, receiver, address) as stream:
+        begin = time.monotonic()
+        stream.wait_bytes(100_000)
+        rate = stream.best_mbps(0.7 * mbps)
+        # From the beginning: a window may begin with what waited for a receiver that had no processor.
+        overall = stream.received * 8e-6 / (time.monotonic() - begin)
+    check(rate > 0.7 * mbps, f"a link of {mbps} Mbit/s gives {rate:.1f}")
+    check(overall < 1.05 * mbps, f"a link of {mbps} Mbit/s gives {overall:.1f} over all")
 
 
 def iperf(lab, sender, receiver, address, seconds=3, omit=0, streams=1, gigabytes=None, port=5201):

@@ -34,6 +34,7 @@ struct world {
 	uint64_t queue_from_ns, queue_ns;  /* a queue begins to fill, to this length */
 	uint64_t queue_rise_ns;            /* within this time */
 	bool (*is_lost)(const struct world *w);
+	bool has_hearsay; /* it may be suspect for what somebody said */
 	uint64_t late_ns; /* the caller wakes up to this much after its deadline */
 
 	struct sent_probe *probes;

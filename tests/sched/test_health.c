@@ -173,3 +173,57 @@ Test(health, states_have_names)
 	cr_expect(eq(str, (char *)path_state_name(PATH_SUSPECT), "suspect"));
 	cr_expect(eq(str, (char *)path_state_name(PATH_DOWN), "down"));
 }
+
+/* ---- what somebody says ---- */
+
+Test(health, hearsay_makes_it_suspect_and_an_answer_up_again)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	w.has_hearsay = true;
+	run_for(&w, 10 * NS_PER_S + 500 * MS);
+	cr_assert(health_suspect(&w.h, &usual, "they say so", w.now_ns));
+	cr_expect(eq(int, w.h.state, PATH_SUSPECT));
+	cr_expect(eq(str, (char *)w.h.reason, "they say so"));
+	cr_expect(le(u64, w.h.probe_at_ns, w.now_ns), "a probe at once");
+	cr_expect(not(health_suspect(&w.h, &usual, "they say so", w.now_ns)));
+	run_for(&w, 19 * MS);
+	cr_expect(eq(int, w.h.state, PATH_SUSPECT));
+	run_for(&w, 2 * MS);
+	cr_expect(eq(int, w.h.state, PATH_UP));
+	world_fini(&w);
+}
+
+Test(health, hearsay_without_end_brings_no_path_down_that_answers)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	w.has_hearsay = true;
+	set_busy(&w, true);
+	run_for(&w, NS_PER_S);
+	for (unsigned i = 0; i < 1000; i++) {
+		health_suspect(&w.h, &usual, "they say so", w.now_ns);
+		run_for(&w, 3 * MS);
+		cr_assert(health_carries_data(&w.h));
+	}
+	run_for(&w, 200 * MS);
+	cr_expect(eq(int, w.h.state, PATH_UP));
+	cr_expect(zero(uint, w.h.falls));
+	world_fini(&w);
+}
+
+Test(health, hearsay_means_nothing_for_a_path_that_carries_none)
+{
+	struct path_health h;
+
+	health_init(&h, START);
+	cr_expect(not(health_suspect(&h, &usual, "they say so", START)));
+	cr_expect(eq(int, h.state, PATH_UNPROVEN));
+	path_up(&h);
+	health_fail(&h, "cut", START + 500 * MS);
+	cr_expect(not(health_suspect(&h, &usual, "they say so", START + 501 * MS)));
+	cr_expect(eq(int, h.state, PATH_DOWN));
+	cr_expect(eq(str, (char *)h.reason, "cut"));
+}

@@ -273,6 +273,40 @@ Test(health, silence_without_a_question_counts_for_nothing)
 	cr_expect(eq(int, h.state, PATH_UP));
 }
 
+/* How many probes are overdue when a path dies of which so much is lost each way. */
+static unsigned overdue_at_death(double loss)
+{
+	struct path_health h;
+	uint64_t t = START + 1000 * MS;
+	unsigned sent = 0;
+
+	path_up(&h);
+	h.estimate.tx = h.estimate.rx = (struct loss_estimate){.is_known = true, .ratio = loss};
+	health_set_busy(&h, &usual, true, t);
+	for (; health_carries_data(&h) && sent < 100; t += 100 * MS) {
+		uint64_t overdue = estimate_overdue_ns(&h.estimate, usual.slack_ns);
+
+		for (; t >= START + 1000 * MS + sent * 100 * MS; sent++)
+			health_probe_sent(&h, &usual, t);
+		for (uint64_t ms = 0; ms < 100 && health_carries_data(&h); ms++) {
+			health_tick(&h, &usual, t + ms * MS);
+			if (!health_carries_data(&h))
+				return 1 + (unsigned)((t + ms * MS - overdue - START - 1000 * MS) /
+				                      (100 * MS));
+		}
+	}
+	return 0;
+}
+
+Test(health, where_much_is_lost_more_have_to_be_overdue)
+{
+	cr_expect(eq(uint, overdue_at_death(0), 3));
+	cr_expect(eq(uint, overdue_at_death(0.05), 3));
+	cr_expect(eq(uint, overdue_at_death(0.1), 5));
+	cr_expect(eq(uint, overdue_at_death(0.2), 7));
+	cr_expect(eq(uint, overdue_at_death(0.9), 8), "and no more");
+}
+
 Test(health, two_of_three_probes_lost_never_make_it_fall)
 {
 	struct path_health h;

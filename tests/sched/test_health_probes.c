@@ -24,6 +24,23 @@ Test(health, probe_soon_is_at_once_and_then_no_faster_than_busy)
 	world_fini(&w);
 }
 
+Test(health, what_is_to_be_asked_soon_is_so_whatever_else_happens_before)
+{
+	struct world w;
+
+	world_init(&w, &usual, 20 * MS);
+	run_for(&w, 10 * NS_PER_S + 500 * MS);
+	const uint64_t idle_ns = w.h.probe_at_ns;
+
+	health_probe_soon(&w.h, &usual, w.now_ns);
+	cr_assert(not(health_tick(&w.h, &usual, w.now_ns)));
+	cr_expect(eq(u64, w.h.probe_at_ns, w.now_ns));
+	run_for(&w, 1);
+	cr_expect(eq(u64, w.h.probed_ns, w.now_ns - 1));
+	cr_expect(ge(u64, w.h.probe_at_ns, idle_ns), "once");
+	world_fini(&w);
+}
+
 Test(health, busy_probes_at_once_and_idle_waits)
 {
 	struct path_health h;

@@ -44,7 +44,7 @@ static unsigned mask_at(uint64_t now_ns)
 		mask |= 1u << chosen[i].path_id;
 		cr_expect(eq(u32, chosen[i].weight, 10 + chosen[i].path_id));
 		if (i)
-			cr_expect(gt(uint, chosen[i].path_id, chosen[i - 1].path_id));
+			cr_expect(lt(uint, chosen[i - 1].path_id, chosen[i].path_id));
 	}
 	return mask;
 }
@@ -118,6 +118,20 @@ Test(path_choice, with_none_up_all_that_answer_serve)
 	cr_expect(eq(uint, mask(), 1 << 1 | 1 << 4));
 }
 
+Test(path_choice, redundant_takes_what_answers_beside_what_is_up)
+{
+	add(0, PATH_UP);
+	add(1, PATH_DOWN);
+	add_answering(2);
+	cr_expect(eq(uint, mask(), 1 << 0));
+	choice.is_redundant = true;
+	cr_expect(eq(uint, mask(), 1 << 0), "a while ago");
+	health[2].answered_ns = NOW_NS - PATH_LATELY_NS + 1;
+	cr_expect(eq(uint, mask(), 1 << 0 | 1 << 2));
+	choice.path[2].has_link = false;
+	cr_expect(eq(uint, mask(), 1 << 0));
+}
+
 Test(path_choice, with_none_answering_the_one_heard_last_serves_for_a_while)
 {
 	uint64_t end_ns = NOW_NS + PATH_DOUBTFUL_NS;
@@ -134,6 +148,31 @@ Test(path_choice, with_none_answering_the_one_heard_last_serves_for_a_while)
 	cr_expect(eq(uint, mask(), 1 << 3));
 	choice.is_bonded = false;
 	cr_expect(eq(uint, mask(), 0), "a plain peer is heard where it is followed");
+}
+
+Test(path_choice, path_that_the_peer_leaves_serves_when_there_is_no_other)
+{
+	add(1, PATH_UP);
+	add(2, PATH_UP);
+	choice.path[1].is_leaving = true;
+	cr_expect(eq(uint, mask(), 1 << 2));
+	cr_expect(not(path_has_alternative(&choice, 2, NOW_NS)));
+	cr_expect(path_has_alternative(&choice, 1, NOW_NS));
+	choice.path[2].is_leaving = true;
+	cr_expect(eq(uint, mask(), 1 << 1 | 1 << 2));
+	choice.path[2].is_leaving = false;
+	choice.path[2].has_link = false;
+	cr_expect(eq(uint, mask(), 1 << 1));
+}
+
+Test(path_choice, ranks_are_passed_on)
+{
+	add(1, PATH_UP);
+	add(2, PATH_UP);
+	choice.path[2].rank = 2;
+	cr_expect(eq(uint, path_choose(&choice, chosen, NOW_NS), 2));
+	cr_expect(eq(u8, chosen[0].rank, 0));
+	cr_expect(eq(u8, chosen[1].rank, 2));
 }
 
 Test(path_choice, an_alternative_is_another_path_that_can_carry)
@@ -169,6 +208,9 @@ static unsigned rule_of(unsigned id)
 		return choice.followed == id ? 2 : 0;
 	if (p->health->state == PATH_UP || p->health->state == PATH_SUSPECT)
 		return 1;
+	if (choice.is_redundant && health_answers(p->health) &&
+	    p->health->answered_ns > NOW_NS - PATH_LATELY_NS)
+		return 1;
 	if (choice.followed == id && p->health->state == PATH_UNPROVEN)
 		return 2;
 	if (health_answers(p->health))
@@ -203,6 +245,8 @@ static void add_anything(unsigned id)
 		add(id, kind == 0 ? PATH_UP : kind == 1 ? PATH_UNPROVEN : PATH_DOWN);
 	else if (kind == 8)
 		add_answering(id);
+	if (kind == 8 && random_once_in(2))
+		health[id].answered_ns = NOW_NS - NS_PER_S / 2;
 	if (!choice.path[id].has_target)
 		return;
 	choice.path[id].has_target = !random_once_in(4);
@@ -217,6 +261,7 @@ Test(path_choice, agrees_with_its_rules)
 
 	for (unsigned n = 0; n < fewer_emulated(50000); n++) {
 		choice = (struct path_choice){.is_bonded = !random_once_in(4),
+		                              .is_redundant = random_once_in(4),
 		                              .followed = random_below(PATHS_MAX + 1)};
 		for (unsigned id = random_below(PATHS_MAX); id < PATHS_MAX; id++)
 			add_anything(id);
@@ -226,5 +271,18 @@ Test(path_choice, agrees_with_its_rules)
 		seen[expected ? rule_of((unsigned)__builtin_ctz(expected)) : 0]++;
 	}
 	for (unsigned rule = 0; rule < 5; rule++)
-		cr_expect(gt(uint, seen[rule], 0), "rule %u was not tried", rule);
+		cr_expect(lt(uint, 0, seen[rule]), "rule %u was not tried", rule);
+}
+
+/* What was found of a peer's paths is of no use when it turns out to be plain. */
+Test(path_choice, the_longest_packet_of_a_path_goes_with_it_if_the_peer_is_bonded)
+{
+	add(3, PATH_UP);
+	choice.path[3].packet_max = 1344;
+	choice.followed = 3;
+	cr_assert(eq(uint, mask(), 1u << 3));
+	cr_expect(eq(u32, chosen[0].packet_max, 1344));
+	choice.is_bonded = false;
+	cr_assert(eq(uint, mask(), 1u << 3));
+	cr_expect(eq(u32, chosen[0].packet_max, 0));
 }

@@ -141,6 +141,8 @@ Test(sender, the_mode_says_where_and_whether_order_counts)
 		{BONDING_AGGREGATE, 1 << 2, true},
 		{BONDING_REDUNDANT, 1 << 2 | 1 << 3 | 1 << 4, false},
 		{BONDING_FAILOVER, 1 << 2, false},
+		{BONDING_LOWLAT, 1 << 2, false},
+		{BONDING_BALANCE, 1 << 2, true},
 	};
 
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -153,6 +155,180 @@ Test(sender, the_mode_says_where_and_whether_order_counts)
 		cr_expect(eq(uint, run.path_id, 2), "%u", i);
 		drop_all();
 	}
+}
+
+Test(sender, without_reports_lowlat_goes_by_the_greatest_weight)
+{
+	set_paths(BONDING_LOWLAT, 3, 1);
+	table.slot[1].weight = 3;
+	offer(6, START_NS);
+	struct send_run run = next_run(START_NS);
+
+	cr_expect(eq(uint, run.path_id, table.slot[1].path_id));
+	cr_expect(eq(u32, run.bytes_max, UINT32_MAX), "no turns");
+	drop_all();
+}
+
+/* ---- limits, where nothing is learned ---- */
+
+/* Of the @len paths, each over a link of its own; 0: none. */
+static void set_limits(const uint32_t *kbps)
+{
+	table.is_limited = true;
+	for (unsigned i = 0; i < table.len; i++)
+		table.slot[i].limit[LIMIT_OURS] = (struct path_limit){(uint8_t)i, kbps[i]};
+}
+
+/* What each slot takes in a second of as much as it may. */
+static void take_for_a_second(uint64_t ret_bytes[2])
+{
+	struct send_run run;
+
+	ret_bytes[0] = ret_bytes[1] = 0;
+	for (uint64_t now_ns = NS_PER_S; now_ns < 2 * NS_PER_S; now_ns += NS_PER_MS / 4) {
+		while (sender_waiting(&sender) < 64)
+			offer(32, now_ns);
+		for (unsigned n = 0; n < 8; n++) {
+			if (sender_next_run(&sender, &facts, now_ns, &run) != SENDER_RUN)
+				break;
+			take(&run, 64);
+			sent(&run, now_ns);
+			for (unsigned mask = run.path_mask; mask; mask &= mask - 1)
+				ret_bytes[__builtin_ctz(mask) - 2] +=
+					run.bytes + run.packets * PATH_OVERHEAD;
+		}
+	}
+	drop_all();
+}
+
+Test(sender, limit_holds_back_a_single_path)
+{
+	uint64_t bytes[2];
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	set_limits((uint32_t[]){8000});
+	take_for_a_second(bytes);
+	cr_expect(ge(u64, bytes[0], 980000));
+	cr_expect(le(u64, bytes[0], 1010000));
+}
+
+Test(sender, path_that_is_held_back_leaves_more_to_the_other)
+{
+	uint64_t bytes[2];
+
+	set_paths(BONDING_AGGREGATE, 2, 1);
+	set_limits((uint32_t[]){8000, 0});
+	take_for_a_second(bytes);
+	cr_expect(le(u64, bytes[0], 1010000));
+	cr_expect(ge(u64, bytes[0], 900000));
+	cr_expect(gt(u64, bytes[1], 2 * bytes[0]));
+}
+
+Test(sender, lowlat_waits_for_the_heaviest_path_while_a_limit_holds_it_back)
+{
+	uint64_t bytes[2];
+
+	set_paths(BONDING_LOWLAT, 2, 1);
+	table.slot[0].weight = 3;
+	set_limits((uint32_t[]){8000, 0});
+	take_for_a_second(bytes);
+	cr_expect(ge(u64, bytes[0], 980000));
+	cr_expect(le(u64, bytes[0], 1010000));
+	cr_expect(eq(u64, bytes[1], 0));
+}
+
+Test(sender, lowlat_bounds_what_waits_by_the_limit_of_the_heaviest_path)
+{
+	struct send_run run;
+
+	set_paths(BONDING_LOWLAT, 2, 1);
+	table.slot[0].weight = 3;
+	set_limits((uint32_t[]){1000, 0});
+	offer(65536 / PACKET + 2, NS_PER_S);
+	cr_assert(eq(int, sender_next_run(&sender, &facts, NS_PER_S, &run), SENDER_RUN));
+	cr_expect(eq(int, sender_congested(&sender, &facts, NS_PER_S), SENDER_DROPS));
+	drop_all();
+}
+
+Test(sender, flows_in_balance_share_out_by_weights_within_the_limits)
+{
+	uint64_t bytes[2];
+
+	set_paths(BONDING_BALANCE, 2, 1);
+	set_limits((uint32_t[]){8000, 16000});
+	take_for_a_second(bytes);
+	cr_expect(le(u64, bytes[0], 1010000));
+	cr_expect(ge(u64, bytes[0], 900000));
+	cr_expect(le(u64, bytes[1], 2010000));
+	cr_expect(ge(u64, bytes[1], 1800000));
+}
+
+Test(sender, packet_waits_for_the_limit_of_the_path_that_carries_it_whole)
+{
+	struct send_run run;
+
+	set_paths(BONDING_REDUNDANT, 2, 1);
+	set_limits((uint32_t[]){1000, 0});
+	table.slot[0].packet_max = table.fits_one = 1500;
+	table.slot[1].packet_max = table.fits_all = PACKET - 1;
+	offer(32, NS_PER_S);
+	run = send_run(32, NS_PER_S);
+	cr_expect(eq(u16, run.path_mask, 1 << table.slot[0].path_id));
+	for (unsigned i = 0;
+	     i < 32 && sender_next_run(&sender, &facts, NS_PER_S, &run) == SENDER_RUN; i++)
+		send_run(32, NS_PER_S);
+	cr_expect(eq(int, sender_next_run(&sender, &facts, NS_PER_S, &run), SENDER_WAIT));
+	drop_all();
+}
+
+Test(sender, copies_go_over_the_paths_that_have_room)
+{
+	uint64_t bytes[2];
+
+	set_paths(BONDING_REDUNDANT, 2, 1);
+	set_limits((uint32_t[]){8000, 16000});
+	take_for_a_second(bytes);
+	cr_expect(le(u64, bytes[0], 1010000));
+	cr_expect(ge(u64, bytes[0], 900000));
+	cr_expect(le(u64, bytes[1], 2010000));
+	cr_expect(ge(u64, bytes[1], 1900000));
+}
+
+Test(sender, what_a_limit_holds_back_is_waited_for_and_not_blocked)
+{
+	struct send_run run;
+	uint64_t now_ns = NS_PER_S;
+
+	set_paths(BONDING_FAILOVER, 1, 1);
+	set_limits((uint32_t[]){1000});
+	offer(32, now_ns);
+	run = send_run(32, now_ns);
+	cr_expect(le(uint, run.packets, 3000 / PACKET + 1), "no more at once");
+	cr_expect(eq(u64, sender_pump_ns(&sender), NEVER_NS), "it was not asked since");
+	cr_expect(eq(int, sender_next_run(&sender, &facts, now_ns, &run), SENDER_WAIT));
+	cr_expect(lt(u64, now_ns, sender_pump_ns(&sender)));
+	cr_expect(eq(int, sender_next_run(&sender, &facts, sender_pump_ns(&sender), &run),
+	             SENDER_RUN));
+	cr_expect(eq(int, sender_excess(&sender, now_ns), SENDER_KEEPS));
+	drop_all();
+}
+
+Test(sender, bulk_that_a_limit_holds_up_for_long_is_congested)
+{
+	struct send_run run;
+	uint64_t now_ns = NS_PER_S;
+
+	set_paths(BONDING_AGGREGATE, 1, 1);
+	cr_expect(not(sender_congested(&sender, &facts, now_ns)));
+	offer(32, now_ns);
+	cr_expect(not(sender_congested(&sender, &facts, now_ns + NS_PER_S)), "nothing holds it up");
+	set_limits((uint32_t[]){1000});
+	cr_assert(eq(int, sender_next_run(&sender, &facts, now_ns, &run), SENDER_RUN));
+	cr_expect(not(sender_congested(&sender, &facts, now_ns)));
+	for (unsigned i = 0; i < 20 && !sender_congested(&sender, &facts, now_ns); i++)
+		now_ns += 20 * NS_PER_MS;
+	cr_expect(eq(int, sender_congested(&sender, &facts, now_ns + NS_PER_S), SENDER_DROPS));
+	drop_all();
 }
 
 Test(sender, equal_paths_take_turns)
@@ -230,6 +406,7 @@ Test(sender, a_run_without_packets_never_was)
 /* One sender gets tickets; the other is asked for packets that wait elsewhere. */
 Test(sender, says_the_same_of_packets_that_wait_elsewhere)
 {
+	const struct send_hand hand = {.left = {40 * PACKET, 40, PACKET}};
 	struct sender other;
 	uint64_t now_ns;
 
@@ -242,7 +419,7 @@ Test(sender, says_the_same_of_packets_that_wait_elsewhere)
 
 		offer(40, now_ns);
 		cr_assert(
-			eq(int, sender_run_for(&other, &facts, PACKET, now_ns, &mine), SENDER_RUN));
+			eq(int, sender_run_for(&other, &facts, &hand, now_ns, &mine), SENDER_RUN));
 		same = next_run(now_ns);
 		cr_expect(eq(uint, mine.path_id, same.path_id));
 		cr_expect(eq(u32, mine.bytes_max, same.bytes_max));
@@ -402,7 +579,7 @@ Test(sender, at_rest_it_gives_the_memory_of_records_back)
 		uint64_t at_ns = sender_alarm_ns(&sender);
 
 		sender_service(&sender, at_ns);
-		cr_assert(gt(u64, sender_alarm_ns(&sender), at_ns));
+		cr_assert(lt(u64, at_ns, sender_alarm_ns(&sender)));
 	}
 	cr_expect(sender_find(&sender, 2, &newest) != NULL);
 	sender_service(&sender, last_ns + SENDER_REST_NS);

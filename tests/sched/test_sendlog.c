@@ -57,6 +57,20 @@ Test(sendlog, what_went_elsewhere_is_not_found)
 	sendlog_fini(&sent);
 }
 
+Test(sendlog, a_run_left_later_than_it_was_numbered)
+{
+	add(0, 1, 0, 10, START_NS);
+	add(0, 1, 10, 10, START_NS);
+	cr_expect(sendlog_departed(&sent, 0, 1, 10, START_NS + 5));
+	cr_expect(eq(u64, sendlog_find(&sent, 0, 1, 9)->t_tx_ns, START_NS));
+	cr_expect(eq(u64, sendlog_find(&sent, 0, 1, 15)->t_tx_ns, START_NS + 5));
+	cr_expect(sendlog_departed(&sent, 0, 1, 10, START_NS + 3), "never earlier");
+	cr_expect(eq(u64, sendlog_find(&sent, 0, 1, 15)->t_tx_ns, START_NS + 5));
+	cr_expect(not(sendlog_departed(&sent, 0, 1, 20, START_NS + 5)));
+	cr_expect(not(sendlog_departed(&sent, 1, 1, 10, START_NS + 5)));
+	sendlog_fini(&sent);
+}
+
 Test(sendlog, an_idle_path_keeps_a_small_ring)
 {
 	for (unsigned i = 0; i < 10 * SENDLOG_RUNS_MIN; i++)
@@ -176,5 +190,38 @@ Test(sendlog, agrees_with_a_list)
 		}
 	}
 	free(all);
+	sendlog_fini(&sent);
+}
+
+Test(sendlog, the_newest_are_found_from_behind)
+{
+	add(0, 1, 0, 10, START_NS);
+	add(0, 1, 30, 5, START_NS + 1);
+	cr_assert(sendlog_back(&sent, 0, 0) != NULL);
+	cr_expect(eq(u64, sendlog_back(&sent, 0, 0)->first, 30));
+	cr_expect(eq(u64, sendlog_back(&sent, 0, 1)->first, 0));
+	cr_expect(sendlog_back(&sent, 0, 2) == NULL);
+	cr_expect(sendlog_back(&sent, 1, 0) == NULL);
+	sendlog_fini(&sent);
+}
+
+Test(sendlog, a_counter_is_sent_again_once)
+{
+	add(0, 1, 10, 64, START_NS);
+	cr_expect(sendlog_resend(&sent, 0, 1, 10));
+	cr_expect(sendlog_resend(&sent, 0, 1, 73));
+	cr_expect(not(sendlog_resend(&sent, 0, 1, 73)));
+	cr_expect(not(sendlog_resend(&sent, 0, 1, 74)), "never sent");
+	cr_expect(not(sendlog_resend(&sent, 0, 2, 11)), "another keypair");
+	cr_expect(eq(u64, sendlog_find(&sent, 0, 1, 10)->resent, 1 | 1ull << 63));
+	sendlog_fini(&sent);
+}
+
+Test(sendlog, packets_of_others_count_for_the_path)
+{
+	sendlog_count(&sent, 700, 2);
+	add(0, 1, 0, 1, START_NS);
+	cr_expect(eq(u64, sendlog_back(&sent, 0, 0)->packets_before, 2));
+	cr_expect(eq(u64, sendlog_back(&sent, 0, 0)->bytes_before, 700));
 	sendlog_fini(&sent);
 }

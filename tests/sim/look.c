@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "look.h"
 
+#include "control/peer_table.h"
+
 /* A path that is forgotten after half a minute is so at the deadline, not before. */
 #define DOWN_LONG_NS (31 * NS_PER_S)
 
@@ -124,7 +126,7 @@ static const char *wrong_share(const struct peer *peer, const struct path_slot *
 
 	if (!path_has_target(path))
 		return "shares data among paths that are gone";
-	if (slot->weight != uplink_of(peer->uplinks, path->route.link)->weight)
+	if (slot->weight != peer_path_wishes(peer, path).weight)
 		return "shares data by weights that are not those of the links";
 	return NULL;
 }

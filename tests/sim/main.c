@@ -50,14 +50,14 @@ static uint64_t seeds(void)
 	return options.seed_count + options.count;
 }
 
-/* For the next run, and for whoever looks for the cause. */
-static void keep(uint64_t seed)
+/* For the next run, and for whoever looks for the cause: a line with what it told. */
+static void keep(uint64_t seed, const char *why)
 {
 	FILE *file = options.keep ? fopen(options.keep, "a") : NULL;
 
 	if (!file)
 		return;
-	fprintf(file, "%" PRIu64 "\n", seed);
+	fprintf(file, "%" PRIu64 " # %s\n", seed, why);
 	fclose(file);
 }
 
@@ -89,7 +89,7 @@ static void live_one(struct job *job, uint64_t seed)
 	job->failures++;
 	printf("%s\n", result.why);
 	fflush(stdout);
-	keep(seed);
+	keep(seed, result.why);
 }
 
 static struct job *all_jobs; /* shared by the processes */
@@ -146,7 +146,7 @@ static bool end_job(struct job *job, int status)
 		exit(2);
 	printf("seed %" PRIu64 ": crashed, %s\n", seed_at(job->at),
 	       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "by itself");
-	keep(seed_at(job->at));
+	keep(seed_at(job->at), "crashed");
 	job->failures++;
 	job->lives++;
 	job->at += options.jobs;

@@ -292,6 +292,7 @@ static void take_packets(struct node *node)
 static void run_events(struct node *node)
 {
 	struct engine *engine = node->control->engine;
+	uint64_t pump_ns;
 
 	work_finish(&engine->work, &engine->control);
 	while (bell_is_rung(&engine->mailbox.bell)) {
@@ -300,7 +301,22 @@ static void run_events(struct node *node)
 	}
 	node_send_staged(node);
 	node->alarm_ns = alarms_take(&engine->work.worker[0].alarms);
+	pump_ns = alarms_take(&engine->dispatcher[0].pumps.alarms);
+	if (pump_ns < node->alarm_ns)
+		node->alarm_ns = pump_ns;
 	rcu_quiescent_state();
+}
+
+/* Those of the worker and of the dispatcher, whose turns are never too long for one. */
+static void ring_alarms(struct engine *engine)
+{
+	struct dispatcher *d = &engine->dispatcher[0];
+
+	alarms_run(&engine->work.worker[0].alarms, sim_now_ns());
+	d->self.now_ns = sim_now_ns();
+	pumps_serve(&d->pumps, sim_now_ns());
+	if (dispatcher_take_role(d))
+		abort();
 }
 
 /* Whose socket a datagram comes to at @port; NULL: none is open there. */
@@ -355,7 +371,7 @@ void node_serve(struct node *node)
 
 	node->services += deadline_run(&node->control->loop.deadlines, sim_now_ns());
 	if (node->alarm_ns <= sim_now_ns()) {
-		alarms_run(&node->control->engine->work.worker[0].alarms, sim_now_ns());
+		ring_alarms(node->control->engine);
 		node->services++;
 	}
 	take_packets(node); /* those that have waited for their turn long enough */

@@ -134,7 +134,7 @@ static void check_link(struct node *node, unsigned i, bool is_wanted)
 	if (is_wanted != (uplink != NULL))
 		node_blame(node, is_wanted ? "lacks a link that was added"
 		                           : "has a link that was removed");
-	else if (uplink && uplink->weight != node->config.link[i].weight)
+	else if (uplink && uplink->wishes.weight != node->config.link[i].weight)
 		node_blame(node, "has a link with another weight");
 }
 

@@ -125,31 +125,41 @@ int __wrap_link_open(struct link *link, const struct link_settings *set)
 	int r = system_now.host->open(system_now.host, link);
 
 	(void)set;
-	link->is_open = !r;
+	link->is_open = link->is_steered = !r;
 	return r;
 }
 
 /* ---- in place of dataplane/link_tx.h ---- */
 
-struct link_sent __wrap_link_send(struct dp_thread *self, const struct route *route,
-                                  struct train_limit *trains, const struct iovec *segment,
-                                  unsigned count);
+__typeof__(link_send) __wrap_link_send;
 
 struct link_sent __wrap_link_send(struct dp_thread *self, const struct route *route,
-                                  struct train_limit *trains, const struct iovec *segment,
-                                  unsigned count)
+                                  struct train_limit *trains,
+                                  const struct link_datagrams *datagrams)
 {
 	struct sim_host *host = system_now.host;
 	struct link_sent sent = {0};
 
 	(void)self, (void)trains;
-	for (unsigned i = 0; i < count && !sent.error; i++) {
-		sent.error = -host->send(host, route->link, &route->remote, segment[i].iov_base,
-		                         segment[i].iov_len);
+	for (unsigned i = 0; i < datagrams->count && !sent.error; i++) {
+		const struct iovec *at = &datagrams->at[i];
+
+		sent.error =
+			-host->send(host, route->link, &route->remote, at->iov_base, at->iov_len);
 		if (sent.error)
 			break;
 		sent.packets++;
-		sent.bytes += segment[i].iov_len;
+		sent.bytes += at->iov_len;
 	}
 	return sent;
+}
+
+__typeof__(link_send_whole) __wrap_link_send_whole;
+
+int __wrap_link_send_whole(struct link *link, const struct route *route,
+                           const struct iovec *datagram)
+{
+	struct sim_host *host = system_now.host;
+
+	return host->send(host, link, &route->remote, datagram->iov_base, datagram->iov_len);
 }
