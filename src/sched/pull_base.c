@@ -43,28 +43,47 @@ void pull_ways(const struct pull_path *path, unsigned len, int64_t way_ns[PATHS_
 		way_ns[i] = path[i].model->delay.base_ns + bias_ns(path[i].weight, heaviest);
 }
 
-/* When the path alone would have brought a download of BASE_BYTES, which has to grow for so many
- * rounds: ACKs come back over the quickest. By @later_ns its way, with the bias of its weight, is
- * longer than the shortest.
+/* What a download of BASE_BYTES takes of the path alone. Of what is not known yet it is as little as
+ * of the quickest that is: a path that its train of probes tells nothing of is faster than it can be
+ * measured more often than it is slow, and whichever is used will be known.
  */
-static uint64_t alone_ns(const struct pull_path *path, int64_t later_ns)
+static uint64_t carry_ns(const struct pull_path *path, uint64_t quickest_ns)
 {
-	return capacity_cost_ns(&path->model->capacity, BASE_BYTES) +
-	       BASE_ROUNDS * (uint64_t)later_ns;
+	const struct capacity *c = &path->model->capacity;
+	uint64_t ns = capacity_cost_ns(c, BASE_BYTES);
+
+	return !c->is_known && quickest_ns < ns ? quickest_ns : ns;
 }
 
+static uint64_t quickest_known_ns(const struct pull_path *path, unsigned len)
+{
+	uint64_t quickest_ns = UINT64_MAX;
+
+	for (unsigned i = 0; i < len; i++) {
+		uint64_t ns = capacity_cost_ns(&path[i].model->capacity, BASE_BYTES);
+
+		if (path[i].model->capacity.is_known && ns < quickest_ns)
+			quickest_ns = ns;
+	}
+	return quickest_ns;
+}
+
+/* The quickest is who would have brought the download soonest, which has to grow for BASE_ROUNDS:
+ * ACKs come back over the shortest way.
+ */
 void pull_choose_base(struct pull_base *b, const struct pull_path *path, unsigned len)
 {
+	uint64_t quickest_ns = quickest_known_ns(path, len), need_ns[PATHS_MAX];
 	int64_t way_ns[PATHS_MAX], least_ns = INT64_MAX;
 	int base = pull_slot_of(path, len, b->path_id);
-	uint64_t need_ns[PATHS_MAX];
 	unsigned best = 0;
 
 	pull_ways(path, len, way_ns);
 	for (unsigned i = 0; i < len; i++)
 		least_ns = way_ns[i] < least_ns ? way_ns[i] : least_ns;
 	for (unsigned i = 0; i < len; i++) {
-		need_ns[i] = alone_ns(&path[i], way_ns[i] - least_ns);
+		need_ns[i] = carry_ns(&path[i], quickest_ns) +
+		             BASE_ROUNDS * (uint64_t)(way_ns[i] - least_ns);
 		best = need_ns[i] < need_ns[best] ? i : best;
 	}
 	if (b->is_chosen && base >= 0 && need_ns[best] > need_ns[base] * BASE_KEEPS / 100)

@@ -12,13 +12,17 @@ def sent_bytes(daemon):
     return {path["link"]: path["tx_bytes"] for path in daemon.peer()["paths"]}
 
 
+def capacities(daemon):
+    return [f"{path['capacity_bps'] / 1e6:.1f}" for path in daemon.peer()["paths"]]
+
+
 def check_sum_of_links(lab, client, address):
     """One TCP connection takes clearly more than one link has, and both links carry it."""
     with TcpStream(lab.client, lab.server, address) as stream:
         stream.wait_bytes(500_000)
         before = sent_bytes(client)
         rate, after = stream.best_mbps(1.4 * RATE), sent_bytes(client)
-        known = [f"{path['capacity_bps'] / 1e6:.1f}" for path in client.peer()["paths"]]
+        known = capacities(client)
     check(rate > 1.4 * RATE, f"two links of {RATE} Mbit/s give {rate:.1f}")
     moved = [after[link] - before[link] for link in ("link-1", "link-2")]
     note(f"{rate:.1f} Mbit/s, bytes by link {moved}, thought to carry {known} Mbit/s")
@@ -58,6 +62,7 @@ def test_heavier_of_equal_links_is_preferred():
             stream.finish()
         after = sent_bytes(client)
         one, two = (after[link] - before[link] for link in ("link-1", "link-2"))
+        note(f"thought to carry {capacities(client)} Mbit/s")
         check(two > 2 * one, f"weights 1 to 4, bytes {one} to {two}")
 
 

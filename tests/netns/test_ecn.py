@@ -121,9 +121,8 @@ def test_mark_that_nobody_understands_is_a_loss_and_control_goes_on():
 
 
 def use_ecn(lab, value=1):
-    """With a congestion control that every kernel has and that heeds marks: BBR does not."""
     for namespace in (lab.client, lab.server):
-        namespace.sysctl(net__ipv4__tcp_ecn=value, net__ipv4__tcp_congestion_control="reno")
+        namespace.sysctl(net__ipv4__tcp_ecn=value)
 
 
 def delivered_ce(stream):

@@ -32,6 +32,9 @@ def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
+CUBIC = "cubic"  # what most hosts use; what the machine prefers may be another
+
+
 def use_congestion_control(sock, name):
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
 
@@ -160,22 +163,22 @@ class UdpStream(Stream):
 class TcpStream(Stream):
     """One TCP connection, as fast as it goes. Every byte is compared with what was sent.
 
-    @congestion: the kernel's name of a congestion control, None: its own choice.
+    @congestion: the kernel's name of a congestion control, of both ends.
     """
 
     PATTERN = bytes(range(251)) * 1044  # 251 is prime: a shift shows; as long as one write
     CHUNK = 1 << 18
 
-    def __init__(self, sender, receiver, address, port=9100, congestion=None):
+    def __init__(self, sender, receiver, address, port=9100, congestion=CUBIC):
         super().__init__()
         listener = receiver.socket(family_of(address), socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        use_congestion_control(listener, congestion)  # what is accepted inherits it
         listener.bind((address, port))
         listener.listen(1)
         listener.settimeout(10)
         self.source = sender.socket(family_of(address), socket.SOCK_STREAM)
-        if congestion:
-            use_congestion_control(self.source, congestion)
+        use_congestion_control(self.source, congestion)
         self.source.settimeout(10)
         self.source.connect((address, port))
         self.sink, _ = listener.accept()

@@ -78,6 +78,19 @@ Test(pull_base, it_stays_unless_another_is_quicker_by_a_fifth)
 	cr_expect(eq(u32, base(), 1));
 }
 
+Test(pull_base, of_a_path_that_is_not_known_weights_decide_as_of_others)
+{
+	set_path(0, 50, 10, 100);
+	set_path(1, 100, 10, 400);
+	capacity_init(&model[1].capacity);
+	cr_expect(eq(u32, base(), 1));
+	chosen = (struct pull_base){0};
+	set_path(1, 50, 10, 100);
+	set_path(0, 100, 10, 400);
+	capacity_init(&model[0].capacity);
+	cr_expect(eq(u32, base(), 0));
+}
+
 Test(pull_base, when_it_is_gone_another_takes_its_place)
 {
 	set_path(0, 100, 10, 1);

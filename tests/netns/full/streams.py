@@ -14,13 +14,12 @@ import time
 from checks import Failure, check, wait_until
 from lab import CLIENT4, SERVER4
 from namespace import Process
-from traffic import (POLL_S, SO_TIMESTAMPNS, TIMESPEC, Stream, TcpStream, family_of,
+from traffic import (CUBIC, POLL_S, SO_TIMESTAMPNS, TIMESPEC, Stream, TcpStream, family_of,
                      use_congestion_control)
 
 from full import figures
 
 TCP_PORT, QUIC_PORT, DOWNLOAD_PORT = 5201, 5301, 9700
-CUBIC = "cubic"
 INTERVAL_S = 0.5  # of iperf3's figures
 CHUNK = 1 << 18
 CATCH_UP_S = 0.002
@@ -215,7 +214,7 @@ def voice(lab, direction, per_second=50):
 
 def tcp(lab, direction, number=0):
     """A connection whose stalls are known; several at a time need numbers."""
-    return TcpStream(*ends(lab, direction), port=9100 + number, congestion=CUBIC)
+    return TcpStream(*ends(lab, direction), port=9100 + number)
 
 
 def download(lab, direction, size):
