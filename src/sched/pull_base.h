@@ -5,8 +5,9 @@
  * As a rule it is the shortest. But a thin one must not set the pace: the first packets of a
  * connection, over it, tell of a round trip that the fat one cannot keep, and end its slow start.
  * So it is the path that alone would soonest have brought a download of some length, and another
- * takes its place only if it is quicker by far, for estimates wander. A path of which no capacity is
- * known counts as the quickest of those that are known.
+ * takes its place only if it is quicker by far, for estimates wander. A path of which no capacity
+ * is known counts as the quickest of those that are known, and a lighter one as slower: by a
+ * quarter for each halving of the heaviest's weight.
  *
  * Pure. One thread at a time.
  */

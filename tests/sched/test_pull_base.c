@@ -91,6 +91,16 @@ Test(pull_base, of_a_path_that_is_not_known_weights_decide_as_of_others)
 	cr_expect(eq(u32, base(), 0));
 }
 
+Test(pull_base, a_weight_decides_between_those_of_which_a_little_else_was_measured)
+{
+	set_path(0, 30, 10, 100);
+	set_path(1, 26, 10, 200);
+	cr_expect(eq(u32, base(), 1));
+	chosen = (struct pull_base){0};
+	set_path(0, 90, 10, 100);
+	cr_expect(eq(u32, base(), 0));
+}
+
 Test(pull_base, when_it_is_gone_another_takes_its_place)
 {
 	set_path(0, 100, 10, 1);
