@@ -50,6 +50,15 @@ def test_cut_is_silent_and_can_be_undone():
             check(not stream.finish().duplicates, "duplicates")
 
 
+def test_gap_of_a_stream_is_less_what_its_sender_paused():
+    stream = UdpStream.__new__(UdpStream)
+    stream.pauses = [(3.7, 0.4), (8.0, 0.3)]
+    stream.arrivals = dict(enumerate((1.0, 1.1, 3.2, 3.3, 3.8, 5.0, 6.5)))
+    check(abs(stream.longest_gap() - 2.1) < 1e-9, f"before any pause: {stream.longest_gap()}")
+    stream.arrivals = dict(enumerate((3.2, 3.3, 3.8, 4.5, 5.3, 6.0)))
+    check(abs(stream.longest_gap() - 0.7) < 1e-9, f"the others are shorter: {stream.longest_gap()}")
+
+
 def test_cut_in_one_direction_leaves_the_other():
     with Lab(links=1) as lab:
         with (UdpStream(lab.client, lab.server, lab.server_address(1)) as up,

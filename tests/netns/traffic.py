@@ -15,6 +15,7 @@ import time
 from checks import Failure, check, wait_until
 from namespace import Process, internet_checksum
 
+PAUSE_S = 1  # from sending to arrival a datagram takes less
 POLL_S = 0.1  # how long a thread may overlook that it shall end
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
 PACKET_OUTGOING = 4
@@ -77,6 +78,7 @@ class UdpStream(Stream):
         self.address, self.port = address, port
         self.interval, self.size = 1 / per_second, max(size, 8)
         self.sent, self.refused = 0, 0  # refused: sending them failed
+        self.pauses = []  # (until when, for how long nothing was sent beyond the interval)
         self.arrivals = {}  # number -> time of its first arrival
         self.newest = -1
         self.duplicates = 0
@@ -99,9 +101,12 @@ class UdpStream(Stream):
             except OSError:
                 self.refused += 1
             self.sent += 1
-            pause = begin + self.sent * self.interval - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
+            now, due = time.monotonic(), begin + self.sent * self.interval
+            if due > now:
+                time.sleep(due - now)
+                now = time.monotonic()
+            if now - due > self.interval:
+                self.pauses.append((now, now - due))
 
     def _receive(self):
         while not self.stopping.is_set():
@@ -150,8 +155,16 @@ class UdpStream(Stream):
             check(False, f"lost {lost[:20]} ({len(lost)} of {self.sent}); dropped: {drops}")
 
     def longest_gap(self):
-        times = sorted(self.arrivals.values())
-        return max((b - a for a, b in zip(times, times[1:])), default=0)
+        """Between two arrivals, in seconds, less what the machine stood still for: the longest pause
+        of the sender then or up to PAUSE_S before."""
+        def paused(begin, end):
+            return max((long for until, long in self.pauses if begin - PAUSE_S < until <= end + long),
+                       default=0)
+        longest, times = 0, sorted(self.arrivals.values())
+        for a, b in zip(times, times[1:]):
+            if b - a > longest:
+                longest = max(longest, b - a - paused(a, b))
+        return longest
 
     def close(self):
         self.done_sending.set()
