@@ -125,7 +125,8 @@ enum status_unit {
 	X(way_jitter_ms, REAL, MILLISECONDS, "of that, smoothed")                           \
 	X(queue_ms, REAL, MILLISECONDS, "one way there, more than lately at the least")     \
 	X(arrived_bps, NUMBER, BPS, "of what we sent last, with IP headers, as it arrived") \
-	X(capacity_bps, NUMBER, BPS, "what it is believed to carry, with IP headers")       \
+	X(capacity_bps, NUMBER, BPS,                                                        \
+	  "what it is believed to carry, with IP headers; null until that was measured")    \
 	X(data_loss_percent, REAL, PERCENT, "of our data, smoothed")
 
 #define STATUS_PATH_MEMBERS(X)                                                          \

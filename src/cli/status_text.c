@@ -155,7 +155,7 @@ static void print_learned(FILE *out, const json_t *paths)
 	size_t i;
 
 	json_array_foreach(paths, i, path) has_any |=
-		json_is_number(status_get(path, PATH_capacity_bps));
+		json_is_number(status_get(path, PATH_way_ms));
 	if (!has_any)
 		return;
 	fputs("  learned of the way there:\n", out);

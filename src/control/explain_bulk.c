@@ -241,6 +241,9 @@ static void tell_longer(const struct explained *all, const struct explained_path
 	if (found == FOUND_FAR)
 		snprintf(buf, EXPLAIN_LEN, "%s: %s, and more than %llu ms are not waited for",
 		         carried, way, PULL_SPREAD_NS / NS_PER_MS);
+	else if (found == FOUND_POOR && !path->capacity_bytes_per_s)
+		snprintf(buf, EXPLAIN_LEN, "%s: %s, and it is not known to carry enough for that",
+		         carried, way);
 	else if (found == FOUND_POOR)
 		snprintf(buf, EXPLAIN_LEN, "%s: %s, and its %.1f Mbit/s are not worth that",
 		         carried, way, (double)path->capacity_bytes_per_s * 8 / 1e6);

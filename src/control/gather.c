@@ -156,7 +156,8 @@ static void gather_learned(struct facts_path *facts, const struct dp_peer *dp, u
 	facts->way_jitter_ms = real_if(is_known, (double)belief.jitter_ns / NS_PER_MS);
 	facts->queue_ms = real_if(is_known, (double)belief.queue_ns / NS_PER_MS);
 	facts->arrived_bps = number_if(is_known, (int64_t)belief.arrived_bytes_per_s * 8);
-	facts->capacity_bps = number_if(is_known, (int64_t)belief.capacity_bytes_per_s * 8);
+	facts->capacity_bps = number_if(belief.capacity_bytes_per_s,
+	                                (int64_t)belief.capacity_bytes_per_s * 8);
 	facts->data_loss_percent = real_if(is_known, belief.loss_ppm / 1e4);
 }
 

@@ -283,7 +283,8 @@ bool path_model_belief(const struct path_model *m, struct path_belief *ret)
 	                            .jitter_ns = m->delay.jitter_ns,
 	                            .queue_ns = queue_ns > 0 ? (uint64_t)queue_ns : 0,
 	                            .arrived_bytes_per_s = m->capacity.arrived_bytes_per_s,
-	                            .capacity_bytes_per_s = m->capacity.bytes_per_s,
+	                            .capacity_bytes_per_s =
+	                                    m->capacity.is_known ? m->capacity.bytes_per_s : 0,
 	                            .loss_ppm = m->loss_ppm};
 	return m->delay.is_known;
 }

@@ -147,7 +147,8 @@ struct path_belief {
 	uint64_t rtt_ns; /* of probes, smoothed; 0: unknown */
 	int64_t way_ns;  /* one way, with a clock offset that all paths of a peer share */
 	uint64_t jitter_ns, queue_ns; /* of the way; what stood in it lately */
-	uint64_t arrived_bytes_per_s, capacity_bytes_per_s;
+	uint64_t arrived_bytes_per_s;
+	uint64_t capacity_bytes_per_s; /* 0: nothing has told it yet */
 	uint32_t loss_ppm;
 };
 

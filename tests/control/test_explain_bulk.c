@@ -257,6 +257,9 @@ Test(explain_bulk, left_out_of_striping)
 	lte.found[FOUND_POOR] = 1;
 	expect(LTE, "carried nothing: its way is 50 ms longer than dsl's, and its 10.0 Mbit/s are "
 	            "not worth that");
+	all.path[LTE].capacity_bytes_per_s = 0;
+	expect(LTE, "carried nothing: its way is 50 ms longer than dsl's, and it is not known to "
+	            "carry enough for that");
 	lte.found[FOUND_FAR] = 2;
 	all.path[LTE].way_ns = 310 * NS_PER_MS;
 	expect(LTE, "carried nothing: its way is 310 ms longer than dsl's, and more than 150 ms "

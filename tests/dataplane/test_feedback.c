@@ -182,6 +182,7 @@ Test(feedback, a_path_that_moved_is_another_one)
 
 	send_run();
 	owd_sample(&sender.stripe.model[4]->delay, 20, true, START_NS);
+	capacity_train(&sender.stripe.model[4]->capacity, 1000000);
 	cr_expect(eq(int, say(&first, 1), FEEDBACK_NEWS));
 	feedback_hear(fb, &sender, START_NS);
 	cr_assert(beliefs_get(&fb->beliefs, 4, &belief));

@@ -13,7 +13,7 @@ def sent_bytes(daemon):
 
 
 def capacities(daemon):
-    return [f"{path['capacity_bps'] / 1e6:.1f}" for path in daemon.peer()["paths"]]
+    return [f"{(path['capacity_bps'] or 0) / 1e6:.1f}" for path in daemon.peer()["paths"]]
 
 
 def check_sum_of_links(lab, client, address):

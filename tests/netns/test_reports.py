@@ -8,8 +8,9 @@ RATES = [24, 8]  # Mbit/s
 
 
 def learned(daemon):
-    """{link: (one way more than the shortest, ms; capacity, Mbit/s)} of paths of which both are known"""
-    return {path["link"]: (path["way_ms"], path["capacity_bps"] / 1e6)
+    """{link: (one way more than the shortest, ms; capacity, Mbit/s, 0 if it is not measured)} of paths
+    of which the way is known"""
+    return {path["link"]: (path["way_ms"], (path["capacity_bps"] or 0) / 1e6)
             for path in daemon.peer()["paths"] if path["way_ms"] is not None}
 
 

@@ -101,7 +101,7 @@ static void check_beliefs(void)
 		if (!model || !path_model_belief(model, &belief))
 			continue;
 		cr_expect(le(u32, belief.loss_ppm, 1000000));
-		cr_expect(lt(u64, 0, belief.capacity_bytes_per_s));
+		cr_expect(lt(u64, 0, model->capacity.bytes_per_s));
 	}
 }
 

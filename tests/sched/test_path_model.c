@@ -274,6 +274,7 @@ Test(path_model, what_is_believed_can_be_shown)
 {
 	struct path_belief belief;
 
+	path_model_init(&model);
 	cr_expect(not(path_model_belief(&model, &belief)), "nothing is known of its way");
 	owd_sample(&model.delay, 30 * (int64_t)NS_PER_MS, true, now_ns);
 	owd_sample(&model.delay, 34 * (int64_t)NS_PER_MS, false, now_ns);
@@ -284,6 +285,9 @@ Test(path_model, what_is_believed_can_be_shown)
 	cr_expect(eq(u64, belief.queue_ns, 4 * NS_PER_MS));
 	cr_expect(eq(u64, belief.jitter_ns, model.delay.jitter_ns));
 	cr_expect(eq(u64, belief.rtt_ns, 70 * NS_PER_MS));
+	cr_expect(eq(u64, belief.capacity_bytes_per_s, 0), "what is assumed is not told");
+	capacity_train(&model.capacity, 2000000);
+	cr_assert(path_model_belief(&model, &belief));
 	cr_expect(eq(u64, belief.capacity_bytes_per_s, model.capacity.bytes_per_s));
 	cr_expect(eq(u32, belief.loss_ppm, 5));
 }
